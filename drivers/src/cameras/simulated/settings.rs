@@ -1,0 +1,245 @@
+//! The `[camera.settings]` table of the simulated camera.
+
+use crate::camera::{CameraError, PixelFormat};
+
+/// What the simulated microscope looks at. Every field may be left out of `rig.toml`; an unknown one is an error.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// Beads in the field of view, reference beads included; 0 to 100 000, default 50.
+    pub beads: usize,
+    /// How many of them are stuck to the surface at z = 0; at most `beads`, default 3.
+    pub reference_beads: usize,
+    /// Specks of dirt, at most 10 000, default 0. They lie anywhere, also over beads, and are not in the truth.
+    pub debris: usize,
+    /// Seed of everything random: the same settings and seed give the same truth and the same pixels. Default 1;
+    /// at most 2^63 - 1, the largest number a TOML file can hold.
+    pub seed: u64,
+    /// Columns of the sensor, in px; 64 to 8192, default 1280.
+    pub width_px: u32,
+    /// Rows of the sensor, in px; 64 to 8192, default 1024.
+    pub height_px: u32,
+    /// Side of the square that each bead has for itself, in px; 16 to 512, default 64. Rings fade out between 1/2 and
+    /// 5/8 of it, and beads are placed at least 5/4 of it apart.
+    pub roi_px: u32,
+    /// Bits of a pixel: 8, 10, 12 or 16, default 8.
+    pub bits: u8,
+    /// Size of one pixel in the sample plane, in nm; 20 to 1000, default 100.
+    pub pixel_size_nm: f64,
+    /// Radius of each bead, in nm; 100 to 3000, default 520 (a 1 µm magnetic bead).
+    pub bead_radius_nm: f64,
+    /// Height of the focal plane above the surface, in nm, up to 20 000, default 4000. Beads stay at least 300 nm below
+    /// it: around focus an image fits two heights.
+    pub focus_nm: f64,
+    /// Wavelength of the illumination in vacuum, in nm; 300 to 1100, default 625 (a red LED).
+    pub wavelength_nm: f64,
+    /// Numerical aperture of the objective; 0.3 to 1.3, default 1.2.
+    pub numerical_aperture: f64,
+    /// Numerical aperture of the illumination (standard deviation); 0 to 0.3, default 0.08. More means fewer rings.
+    pub illumination_na: f64,
+    /// Grey level of the background, as a part of white; 0.1 to 0.6, default 0.5.
+    pub background: f64,
+    /// Photo-electrons in a pixel that is just white; 100 to 10 million, default 20 000. Fewer is noisier.
+    pub photons_at_white: f64,
+    /// Read noise (standard deviation), in electrons; 0 to 1000, default 7.
+    pub read_noise_e: f64,
+    /// Lowest and highest mean height of a tethered bead above the surface, in nm, default [500, 2500].
+    pub height_nm: [f64; 2],
+    /// Least and greatest sideways motion of a tethered bead (standard deviation), in nm; 0 to 500, default [30, 80].
+    pub lateral_sigma_nm: [f64; 2],
+    /// Least and greatest up-and-down motion of a tethered bead (standard deviation), in nm; 0 to 500, default
+    /// [20, 60].
+    pub axial_sigma_nm: [f64; 2],
+    /// Least and greatest relaxation time of that motion, in s; 0.0001 to 100, default [0.02, 0.2].
+    pub relaxation_s: [f64; 2],
+    /// Drift of the stage in x, y and z at the start, in nm/s; -10 to 10, default [0.5, 0.3, 0.2]. It swings as a sine
+    /// of 100 s / rad, so its amplitude is 100 s times this.
+    pub drift_nm_per_s: [f64; 3],
+    /// Frames that the camera holds for a slow reader; 1 to 10 000, default 64. Frames beyond are lost.
+    pub buffer_frames: u32,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            beads: 50,
+            reference_beads: 3,
+            debris: 0,
+            seed: 1,
+            width_px: 1280,
+            height_px: 1024,
+            roi_px: 64,
+            bits: 8,
+            pixel_size_nm: 100.0,
+            bead_radius_nm: 520.0,
+            focus_nm: 4000.0,
+            wavelength_nm: 625.0,
+            numerical_aperture: 1.2,
+            illumination_na: 0.08,
+            background: 0.5,
+            photons_at_white: 20_000.0,
+            read_noise_e: 7.0,
+            height_nm: [500.0, 2500.0],
+            lateral_sigma_nm: [30.0, 80.0],
+            axial_sigma_nm: [20.0, 60.0],
+            relaxation_s: [0.02, 0.2],
+            drift_nm_per_s: [0.5, 0.3, 0.2],
+            buffer_frames: 64,
+        }
+    }
+}
+
+/// How far a bead is expected to move from its mean, in standard deviations: once in a billion draws further.
+pub(super) const MAX_SIGMAS: f64 = 6.0;
+/// Period of the drift divided by 2π, in s.
+pub(super) const DRIFT_TIME_S: f64 = 100.0;
+/// The table of images reaches this much below and above the heights that beads can have, in nm.
+const TABLE_MARGIN_NM: f64 = 200.0;
+/// Nearer to focus than this, in nm, a bead's image no longer tells its height.
+const FOCUS_MARGIN_NM: f64 = 300.0;
+
+impl Settings {
+    /// Reads the settings table and checks every value.
+    ///
+    /// # Errors
+    /// [`CameraError::Settings`] if a field is unknown, of the wrong type or out of range; it names the field.
+    pub fn from_table(table: &toml::Table) -> Result<Self, CameraError> {
+        let settings: Self = table
+            .clone()
+            .try_into()
+            .map_err(|error: toml::de::Error| CameraError::Settings(first_line(&error)))?;
+        settings.check()?;
+        Ok(settings)
+    }
+
+    /// Checks every value against its range.
+    ///
+    /// # Errors
+    /// [`CameraError::Settings`] that names the first field out of range, and its range.
+    pub fn check(&self) -> Result<(), CameraError> {
+        in_range("beads", self.beads as f64, 0.0, 100_000.0)?;
+        in_range("reference_beads", self.reference_beads as f64, 0.0, self.beads as f64)?;
+        in_range("debris", self.debris as f64, 0.0, 10_000.0)?;
+        in_range("width_px", f64::from(self.width_px), 64.0, 8192.0)?;
+        in_range("height_px", f64::from(self.height_px), 64.0, 8192.0)?;
+        in_range("roi_px", f64::from(self.roi_px), 16.0, 512.0)?;
+        if self.pixel_format().is_none() {
+            return Err(CameraError::Settings(format!("bits = {} must be 8, 10, 12 or 16", self.bits)));
+        }
+        in_range("pixel_size_nm", self.pixel_size_nm, 20.0, 1000.0)?;
+        in_range("bead_radius_nm", self.bead_radius_nm, 100.0, 3000.0)?;
+        in_range("focus_nm", self.focus_nm, 0.0, 20_000.0)?;
+        in_range("wavelength_nm", self.wavelength_nm, 300.0, 1100.0)?;
+        in_range("numerical_aperture", self.numerical_aperture, 0.3, 1.3)?;
+        in_range("illumination_na", self.illumination_na, 0.0, 0.3)?;
+        in_range("background", self.background, 0.1, 0.6)?;
+        in_range("photons_at_white", self.photons_at_white, 100.0, 1e7)?;
+        in_range("read_noise_e", self.read_noise_e, 0.0, 1000.0)?;
+        in_order("height_nm", self.height_nm, 0.0, 20_000.0)?;
+        in_order("lateral_sigma_nm", self.lateral_sigma_nm, 0.0, 500.0)?;
+        in_order("axial_sigma_nm", self.axial_sigma_nm, 0.0, 500.0)?;
+        in_order("relaxation_s", self.relaxation_s, 1e-4, 100.0)?;
+        for speed in self.drift_nm_per_s {
+            in_range("drift_nm_per_s", speed, -10.0, 10.0)?;
+        }
+        in_range("buffer_frames", f64::from(self.buffer_frames), 1.0, 10_000.0)?;
+        self.check_heights()
+    }
+
+    /// The lowest and highest height that the table of images covers, in nm.
+    pub fn table_range_nm(&self) -> [f64; 2] {
+        let [lowest, highest] = self.reach_nm();
+        [lowest - TABLE_MARGIN_NM, highest + TABLE_MARGIN_NM]
+    }
+
+    /// The pixel format that `bits` stands for.
+    pub fn pixel_format(&self) -> Option<PixelFormat> {
+        match self.bits {
+            8 => Some(PixelFormat::Mono8),
+            10 => Some(PixelFormat::Mono10),
+            12 => Some(PixelFormat::Mono12),
+            16 => Some(PixelFormat::Mono16),
+            _ => None,
+        }
+    }
+
+    /// The heights that a bead can have, in nm: its mean, its motion and the drift.
+    fn reach_nm(&self) -> [f64; 2] {
+        let drift = self.drift_nm_per_s[2].abs() * DRIFT_TIME_S;
+        let motion = MAX_SIGMAS * self.axial_sigma_nm[1];
+        // Reference beads are at 0, whatever the range of the others.
+        [(self.height_nm[0] - motion).min(0.0) - drift, self.height_nm[1] + motion + drift]
+    }
+
+    fn check_heights(&self) -> Result<(), CameraError> {
+        let motion = MAX_SIGMAS * self.axial_sigma_nm[1];
+        if self.height_nm[0] < motion {
+            return Err(CameraError::Settings(format!(
+                "height_nm begins at {} but beads move by {motion} (6 x axial_sigma_nm) and would enter the surface",
+                self.height_nm[0]
+            )));
+        }
+        let limit = self.focus_nm - FOCUS_MARGIN_NM;
+        let highest = self.table_range_nm()[1];
+        if highest > limit {
+            return Err(CameraError::Settings(format!(
+                "beads reach up to {highest} nm with motion, drift and margin, but focus_nm allows {limit}; raise \
+                 focus_nm or lower height_nm"
+            )));
+        }
+        Ok(())
+    }
+}
+
+fn in_range(name: &str, value: f64, least: f64, greatest: f64) -> Result<(), CameraError> {
+    // Written so that NaN fails.
+    if value >= least && value <= greatest {
+        return Ok(());
+    }
+    Err(CameraError::Settings(format!("{name} = {value} must be between {least} and {greatest}")))
+}
+
+fn in_order(name: &str, [low, high]: [f64; 2], least: f64, greatest: f64) -> Result<(), CameraError> {
+    in_range(name, low, least, greatest)?;
+    in_range(name, high, least, greatest)?;
+    if low <= high {
+        return Ok(());
+    }
+    Err(CameraError::Settings(format!("{name} = [{low}, {high}] must be [smaller, larger]")))
+}
+
+fn first_line(error: &toml::de::Error) -> String {
+    error.message().split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error_of(text: &str) -> String {
+        Settings::from_table(&text.parse().unwrap()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn an_empty_table_means_the_defaults() {
+        assert_eq!(Settings::from_table(&toml::Table::new()).unwrap(), Settings::default());
+    }
+
+    #[test]
+    fn every_mistake_names_its_field_in_one_line() {
+        for (text, word) in [
+            ("bead = 3", "bead"),
+            ("beads = -1", "-1"),
+            ("beads = 2", "reference_beads"),
+            ("bits = 9", "bits"),
+            ("pixel_size_nm = nan", "pixel_size_nm"),
+            ("height_nm = [900.0, 800.0]", "height_nm"),
+            ("height_nm = [100.0, 800.0]", "surface"),
+            ("focus_nm = 2000.0", "focus_nm"),
+            ("drift_nm_per_s = [0.0, 0.0, 1000.0]", "drift_nm_per_s"),
+        ] {
+            let message = error_of(text);
+            assert!(message.contains(word) && !message.contains('\n'), "{text}: {message}");
+        }
+    }
+}

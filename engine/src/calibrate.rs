@@ -1,0 +1,131 @@
+//! From a focus sweep to a Z-LUT, and from a Z-LUT to what tracking matches against.
+
+use beadscope_drivers::sweep::FocusSweep;
+use beadscope_shaders::pipeline::{ParamError, Params, Tracker};
+use beadscope_shaders::radial_profile::{Rings, radial_profile};
+use beadscope_shaders::zlut_match::{MatchError, MatchTable};
+use beadscope_zlut::{Origin, TableError, ZLut};
+
+use crate::clock;
+
+/// Why no Z-LUT could be built.
+#[derive(Debug, thiserror::Error)]
+pub enum CalibrateError {
+    /// Heights and images do not go together.
+    #[error("the stack has {images} images, the list of heights {heights} values; they must be as many")]
+    Count {
+        /// Images in the stack.
+        images: usize,
+        /// Heights given.
+        heights: usize,
+    },
+    /// The bead's centre could not be found where it was not given.
+    #[error("no bead could be located in image {image} ({flags}); give its centre")]
+    NoBead {
+        /// The image, from 0.
+        image: usize,
+        /// What the tracker said.
+        flags: beadscope_shaders::flags::Flags,
+    },
+    /// The given centre lies outside the images.
+    #[error("the centre {0}, {1} px is outside the images of {2} px")]
+    Center(f64, f64, u32),
+    /// The kernels refuse the size of the images.
+    #[error(transparent)]
+    Params(#[from] ParamError),
+    /// The profiles do not make a table.
+    #[error(transparent)]
+    Table(#[from] TableError),
+}
+
+/// Builds the Z-LUT of a swept bead: one radial profile an image, averaged where heights repeat.
+///
+/// The profiles are taken with the sampler that tracking uses, so that its errors cancel. Where the sweep does not give
+/// the bead's centre, it is tracked in every image by quadrant interpolation.
+///
+/// # Errors
+/// If heights and images differ in number, no bead is found, or the profiles make no table.
+pub fn zlut_from_sweep(
+    sweep: &FocusSweep,
+    pixel_size_nm: Option<f64>,
+    source: String,
+) -> Result<ZLut, CalibrateError> {
+    let side = sweep.roi_px as usize;
+    let images = sweep.images.len() / (side * side).max(1);
+    if images != sweep.z_nm.len() {
+        return Err(CalibrateError::Count { images, heights: sweep.z_nm.len() });
+    }
+    if let Some((x_px, y_px)) = sweep.center_px {
+        let inside = 0.0..side as f64;
+        if !inside.contains(&x_px) || !inside.contains(&y_px) {
+            return Err(CalibrateError::Center(x_px, y_px, sweep.roi_px));
+        }
+    }
+    let tracker = Tracker::new(side, &Params::default())?;
+    let mut scratch = tracker.scratch();
+    let rings = Rings::for_roi(side);
+    let mut profiles = vec![0.0; images * rings.n_rings];
+    let per_image = sweep.images.chunks_exact(side * side).zip(profiles.chunks_exact_mut(rings.n_rings));
+    for (image, (levels, profile)) in per_image.enumerate() {
+        let center_px = match sweep.center_px {
+            Some(center_px) => center_px,
+            None => {
+                let found = tracker.locate(levels, f32::INFINITY, None, &mut scratch);
+                if !found.x_px.is_finite() {
+                    return Err(CalibrateError::NoBead { image, flags: found.flags });
+                }
+                (found.x_px, found.y_px)
+            }
+        };
+        radial_profile(levels, side, center_px, &rings, profile);
+    }
+    let origin = Origin {
+        roi_px: Some(sweep.roi_px),
+        ring_step_px: Some(rings.ring_step_px),
+        first_ring_px: rings.first_ring_px,
+        pixel_size_nm,
+        bead: None,
+        created_utc: Some(clock::utc_text(clock::unix_ns_now())),
+        source,
+        assumed: Vec::new(),
+    };
+    Ok(beadscope_zlut::build(&sweep.z_nm, rings.n_rings, profiles, origin)?)
+}
+
+/// Why a Z-LUT cannot be used for these ROIs.
+#[derive(Debug, thiserror::Error)]
+pub enum ZLutMismatch {
+    /// Profiles of another ROI size have other rings and another background.
+    #[error(
+        "the Z-LUT is for ROIs of {zlut_px} px, the ROIs here have {roi_px} px; use a ROI of {zlut_px} px or another Z-LUT"
+    )]
+    RoiSize {
+        /// The ROI size that the Z-LUT was made with.
+        zlut_px: u32,
+        /// The ROI size in use.
+        roi_px: u32,
+    },
+    /// The matching kernel refuses the table.
+    #[error("the Z-LUT cannot be matched: {0}")]
+    Match(#[from] MatchError),
+}
+
+/// Makes a Z-LUT ready for matching in ROIs of `roi_px`. Where the file does not say how far apart its rings are, they
+/// are taken to span half the ROI, and a sentence says so.
+///
+/// # Errors
+/// If the Z-LUT was made for ROIs of another size, or has nothing to match.
+pub fn match_table(zlut: &ZLut, roi_px: u32) -> Result<(MatchTable, Option<String>), ZLutMismatch> {
+    let origin = &zlut.origin;
+    if let Some(zlut_px) = origin.roi_px.filter(|zlut_px| *zlut_px != roi_px) {
+        return Err(ZLutMismatch::RoiSize { zlut_px, roi_px });
+    }
+    let spanning = f64::from(roi_px / 2) / zlut.n_rings() as f64;
+    let ring_step_px = origin.ring_step_px.unwrap_or(spanning);
+    let note = origin.ring_step_px.is_none().then(|| {
+        format!("the Z-LUT does not say how far apart its rings are; taken as {spanning:.3} px, so that they span the ROI")
+    });
+    let table =
+        MatchTable::new(zlut.profiles(), zlut.z_nm(), zlut.n_rings(), origin.first_ring_px, ring_step_px)?;
+    Ok((table, note))
+}

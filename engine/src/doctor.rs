@@ -1,0 +1,175 @@
+//! What works on this machine, what does not, and what to do about it.
+
+use std::io::Write as _;
+use std::path::Path;
+use std::time::Instant;
+
+use beadscope_drivers::camera::CameraDriver;
+use beadscope_drivers::ports::serial_ports;
+use serde::Serialize;
+
+/// How much the disk test writes.
+const DISK_TEST_BYTES: usize = 64 << 20;
+
+/// One thing that was looked at.
+#[derive(Clone, Debug, Serialize)]
+pub struct Finding {
+    /// `cameras`, `ports`, `gpu`, `disk`, `clock` or `cpu`.
+    pub area: &'static str,
+    /// Whether it can be used.
+    pub state: State,
+    /// What was found.
+    pub text: String,
+    /// What to do, if something should be done.
+    pub advice: Option<String>,
+}
+
+/// Whether something can be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// It works.
+    Ok,
+    /// It works, less well than it could.
+    Warning,
+    /// It does not work.
+    Failed,
+}
+
+impl Finding {
+    fn new(area: &'static str, state: State, text: impl Into<String>) -> Self {
+        Self { area, state, text: text.into(), advice: None }
+    }
+
+    fn advise(mut self, advice: impl Into<String>) -> Self {
+        self.advice = Some(advice.into());
+        self
+    }
+}
+
+/// Looks at cameras, ports, graphics adapters, the disk behind `folder`, the clock and the processor.
+pub fn examine(drivers: &[&dyn CameraDriver], folder: &Path) -> Vec<Finding> {
+    let mut findings = vec![processor()];
+    findings.extend(adapters());
+    findings.extend(cameras(drivers));
+    findings.extend(ports());
+    findings.push(disk(folder));
+    findings.push(clock());
+    findings
+}
+
+fn processor() -> Finding {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let text = format!("{cores} cores for tracking, {}", std::env::consts::ARCH);
+    if cores > 1 {
+        Finding::new("cpu", State::Ok, text)
+    } else {
+        Finding::new("cpu", State::Warning, text)
+            .advise("camera and tracking share one core; track fewer beads")
+    }
+}
+
+fn adapters() -> Vec<Finding> {
+    let descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
+    let instance = wgpu::Instance::new(descriptor);
+    let adapters = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::all()));
+    if adapters.is_empty() {
+        let advice = "install a Vulkan driver (Debian, Ubuntu: scripts/setup run); without one the window does not open";
+        return vec![Finding::new("gpu", State::Warning, "no graphics adapter").advise(advice)];
+    }
+    let describe = |adapter: wgpu::Adapter| {
+        let (info, limits) = (adapter.get_info(), adapter.limits());
+        let text = format!(
+            "{} ({:?}, {:?}, driver {}): largest buffer {} MiB, {} KiB shared memory a workgroup",
+            info.name,
+            info.device_type,
+            info.backend,
+            info.driver_info,
+            limits.max_buffer_size >> 20,
+            limits.max_compute_workgroup_storage_size >> 10
+        );
+        if info.device_type == wgpu::DeviceType::Cpu {
+            Finding::new("gpu", State::Warning, text)
+                .advise("a software adapter: it draws the window, but slowly")
+        } else {
+            Finding::new("gpu", State::Ok, text)
+        }
+    };
+    adapters.into_iter().map(describe).collect()
+}
+
+fn cameras(drivers: &[&dyn CameraDriver]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for driver in drivers {
+        for found in driver.list() {
+            let text = format!("{}: {}", driver.name(), found.label);
+            findings.push(match found.blocked {
+                None => Finding::new("cameras", State::Ok, text),
+                Some(why) => Finding::new("cameras", State::Failed, text).advise(why),
+            });
+        }
+    }
+    findings
+}
+
+fn ports() -> Vec<Finding> {
+    let ports = serial_ports();
+    if ports.is_empty() {
+        return vec![Finding::new("ports", State::Ok, "no serial port")];
+    }
+    let describe = |port: beadscope_drivers::ports::PortListing| {
+        let text = format!("{}: {}", port.name, port.description);
+        match port.blocked {
+            None => Finding::new("ports", State::Ok, text),
+            Some(why) => Finding::new("ports", State::Failed, text).advise(why),
+        }
+    };
+    ports.into_iter().map(describe).collect()
+}
+
+/// Writes and syncs a file in the folder where runs go; it is gone afterwards.
+fn disk(folder: &Path) -> Finding {
+    match write_speed(folder) {
+        Ok(bytes_per_s) => {
+            let text = format!("{:.0} MB/s written and synced in {}", bytes_per_s / 1e6, folder.display());
+            Finding::new("disk", State::Ok, text)
+        }
+        Err(error) => {
+            Finding::new("disk", State::Failed, format!("cannot write: {error}: {}", folder.display()))
+                .advise("choose another [recording] folder, or free space")
+        }
+    }
+}
+
+fn write_speed(folder: &Path) -> std::io::Result<f64> {
+    let mut file = tempfile::tempfile_in(folder)?;
+    // Not zeros: some file systems store those for nothing.
+    let block: Vec<u8> =
+        (0..1 << 20).map(|byte: u32| (byte.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    let start = Instant::now();
+    for _ in 0..DISK_TEST_BYTES / block.len() {
+        file.write_all(&block)?;
+    }
+    file.sync_all()?;
+    Ok(DISK_TEST_BYTES as f64 / start.elapsed().as_secs_f64())
+}
+
+/// The smallest step that the monotonic clock shows.
+fn clock() -> Finding {
+    let step = (0..1000).map(|_| {
+        let start = Instant::now();
+        let mut now = Instant::now();
+        while now == start {
+            now = Instant::now();
+        }
+        now - start
+    });
+    let step = step.min().unwrap_or_default();
+    let text = format!("the monotonic clock steps by {} ns", step.as_nanos());
+    if step.as_micros() < 10 {
+        Finding::new("clock", State::Ok, text)
+    } else {
+        Finding::new("clock", State::Warning, text)
+            .advise("arrival times are coarse; use the camera's own clock")
+    }
+}

@@ -1,0 +1,91 @@
+//! What the camera thread writes beside the pixels of a frame.
+
+use beadscope_drivers::camera::{CameraConfig, PixelFormat};
+
+/// The header of a frame's slot.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct FrameHeader {
+    /// Frame number in the session: frames that reached the ring, from 0, without gaps.
+    pub frame: u64,
+    /// The camera's own frame number.
+    pub device_frame: u64,
+    /// The camera's clock at mid-exposure, ns, if it has one.
+    pub device_time_ns: Option<u64>,
+    /// Arrival on the host, ns on the session's monotonic clock.
+    pub arrival_ns: u64,
+    /// What was lost since the frame before this one.
+    pub gap: Gap,
+}
+
+/// Frames that are missing just before a frame, by who lost them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Gap {
+    /// Never delivered by the camera: its frame number jumped.
+    pub camera: u64,
+    /// Arrived, but a lossless reader held every slot of the ring.
+    pub ring_full: u64,
+    /// Tracked, but the recorder held every slot of the track ring.
+    pub recorder_late: u64,
+}
+
+impl Gap {
+    /// Frames missing.
+    pub fn total(&self) -> u64 {
+        self.camera + self.ring_full + self.recorder_late
+    }
+}
+
+impl std::ops::AddAssign for Gap {
+    fn add_assign(&mut self, other: Self) {
+        self.camera += other.camera;
+        self.ring_full += other.ring_full;
+        self.recorder_late += other.recorder_late;
+    }
+}
+
+/// The pixels of one frame, as they lie in a slot.
+#[derive(Clone, Copy, Debug)]
+pub struct FrameView<'a> {
+    /// Rows from the top, no padding; above 8 bits little-endian `u16`.
+    pub bytes: &'a [u8],
+    /// Columns.
+    pub width_px: usize,
+    /// Rows.
+    pub height_px: usize,
+    /// How a pixel is stored.
+    pub format: PixelFormat,
+}
+
+impl<'a> FrameView<'a> {
+    /// The frame that a camera with this configuration wrote into `bytes`.
+    pub fn new(config: &CameraConfig, bytes: &'a [u8]) -> Self {
+        let (width_px, height_px) = (config.window.width_px as usize, config.window.height_px as usize);
+        Self { bytes, width_px, height_px, format: config.format }
+    }
+
+    /// Grey levels of `count` pixels of row `y_px` from column `x_px` on. The caller stays inside the frame.
+    pub fn copy_row(&self, x_px: usize, y_px: usize, out: &mut [f32]) {
+        let first = y_px * self.width_px + x_px;
+        match self.format.bytes_per_px() {
+            1 => {
+                for (to, from) in out.iter_mut().zip(&self.bytes[first..]) {
+                    *to = f32::from(*from);
+                }
+            }
+            _ => {
+                for (to, from) in out.iter_mut().zip(self.bytes[2 * first..].chunks_exact(2)) {
+                    *to = f32::from(u16::from_le_bytes([from[0], from[1]]));
+                }
+            }
+        }
+    }
+
+    /// All grey levels, row by row.
+    pub fn to_levels(&self) -> Vec<f32> {
+        let mut levels = vec![0.0; self.width_px * self.height_px];
+        for (y_px, row) in levels.chunks_exact_mut(self.width_px).enumerate() {
+            self.copy_row(0, y_px, row);
+        }
+        levels
+    }
+}

@@ -1,0 +1,235 @@
+//! From a rig to an instrument that is ready to run: camera open, beads found, Z-LUT loaded.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use beadscope_drivers::camera::{Camera, CameraConfig, CameraDriver, CameraError, CameraRequest};
+use beadscope_drivers::find_camera;
+use beadscope_shaders::pipeline::{Method, Params};
+use beadscope_zlut::{FileError, ReadOptions, ZLut};
+
+use crate::calibrate::{self, CalibrateError, ZLutMismatch};
+use crate::find::{self, FindError, Verdict};
+use crate::frame::FrameView;
+use crate::rig::Rig;
+use crate::roi::Roi;
+use crate::rois::{self, RoisError};
+use crate::track::cpu::{CpuTracker, TrackError};
+
+/// How long a camera may take to show its first frame.
+const FIRST_FRAME: Duration = Duration::from_secs(10);
+
+/// An instrument that is ready to run.
+pub struct Instrument {
+    /// The camera, configured and stopped.
+    pub camera: Box<dyn Camera>,
+    /// What the camera applied.
+    pub config: CameraConfig,
+    /// Finds x, y, z of every bead.
+    pub tracker: CpuTracker,
+    /// The Z-LUT in use.
+    pub zlut: Option<ZLut>,
+    /// Size of a camera pixel in the sample, nm.
+    pub pixel_size_nm: f64,
+    /// What the experimenter should know: assumptions made, things left out. One sentence each.
+    pub notes: Vec<String>,
+}
+
+/// Why a rig makes no instrument.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// No driver of this name.
+    #[error("no camera driver is called {asked:?}; there are: {offered}")]
+    NoDriver {
+        /// The name in the rig.
+        asked: String,
+        /// The names there are.
+        offered: String,
+    },
+    /// The camera refused.
+    #[error(transparent)]
+    Camera(#[from] CameraError),
+    /// The ROI file cannot be used.
+    #[error(transparent)]
+    Rois(#[from] RoisError),
+    /// A ROI has no pixel in the frame.
+    #[error(
+        "the ROI of bead {bead} at {left_px}, {top_px} px lies outside the frame of {width_px} x {height_px} px"
+    )]
+    RoiOutside {
+        /// The bead.
+        bead: u32,
+        /// The ROI's leftmost column.
+        left_px: i32,
+        /// The ROI's topmost row.
+        top_px: i32,
+        /// Columns of the frame.
+        width_px: usize,
+        /// Rows of the frame.
+        height_px: usize,
+    },
+    /// The finder refused the frame.
+    #[error(transparent)]
+    Find(#[from] FindError),
+    /// Nothing to track.
+    #[error(
+        "no bead was found in the first frame; mark them in a ROI file (see beadscope find) and name it in [tracking] rois"
+    )]
+    NoBeads,
+    /// The Z-LUT file cannot be used.
+    #[error(transparent)]
+    ZLut(#[from] FileError),
+    /// The Z-LUT does not fit the ROIs.
+    #[error(transparent)]
+    Mismatch(#[from] ZLutMismatch),
+    /// The simulated focus sweep made no Z-LUT.
+    #[error(transparent)]
+    Calibrate(#[from] CalibrateError),
+    /// The tracker refused the settings.
+    #[error(transparent)]
+    Track(#[from] TrackError),
+    /// No such method.
+    #[error("{0:?} is not a tracking method: com, autoconv or qi")]
+    Method(String),
+    /// Positions in nm need it.
+    #[error("the size of a pixel is not known; set [optics] pixel_size_nm in the rig")]
+    NoPixelSize,
+}
+
+impl Instrument {
+    /// Opens the rig's camera from `drivers`, finds or loads the beads, loads or makes the Z-LUT.
+    ///
+    /// # Errors
+    /// The first thing that is missing or does not fit, with what to do.
+    pub fn open(rig: &Rig, drivers: &[&dyn CameraDriver]) -> Result<Self, OpenError> {
+        let (mut camera, config) = open_camera(rig, drivers)?;
+        let method: Method =
+            rig.tracking.method.parse().map_err(|_| OpenError::Method(rig.tracking.method.clone()))?;
+        let pixel_size_nm =
+            rig.optics.pixel_size_nm.or(camera.pixel_size_nm()).ok_or(OpenError::NoPixelSize)?;
+        let roi_px = rig.tracking.roi_px;
+        let mut notes = Vec::new();
+
+        let rois = match &rig.tracking.rois {
+            Some(path) => check_rois(
+                rois::read(path, None).or_else(|error| match error {
+                    RoisError::NoSize(_) => rois::read(path, Some(roi_px)),
+                    other => Err(other),
+                })?,
+                &config,
+            )?,
+            None => find_beads(camera.as_mut(), &config, roi_px, &mut notes)?,
+        };
+        let roi_px = rois.first().map_or(roi_px, |roi| roi.size_px);
+
+        let zlut = match &rig.tracking.zlut {
+            Some(path) => Some(beadscope_zlut::file::read(path, &ReadOptions::default())?),
+            None => sweep(camera.as_ref(), roi_px, pixel_size_nm)?,
+        };
+        let table = match &zlut {
+            Some(zlut) => {
+                let (table, note) = calibrate::match_table(zlut, roi_px)?;
+                notes.extend(zlut.origin.assumed.iter().cloned().chain(note));
+                Some(table)
+            }
+            None => {
+                notes.push("no Z-LUT: x and y are tracked, z is not".to_owned());
+                None
+            }
+        };
+        let params = Params { method, ..Params::default() };
+        let tracker = CpuTracker::new(roi_px, rois, &params, table, None)?;
+        Ok(Self { camera, config, tracker, zlut, pixel_size_nm, notes })
+    }
+}
+
+fn open_camera(
+    rig: &Rig,
+    drivers: &[&dyn CameraDriver],
+) -> Result<(Box<dyn Camera>, CameraConfig), OpenError> {
+    let driver = find_camera(drivers, &rig.camera.driver).ok_or_else(|| OpenError::NoDriver {
+        asked: rig.camera.driver.clone(),
+        offered: drivers.iter().map(|driver| driver.name()).collect::<Vec<_>>().join(", "),
+    })?;
+    let mut camera = driver.open(&rig.camera.settings)?;
+    let request = CameraRequest {
+        rate_hz: Some(rig.camera.rate_hz),
+        exposure_us: rig.camera.exposure_us,
+        ..CameraRequest::default()
+    };
+    let config = camera.configure(&request)?;
+    Ok((camera, config))
+}
+
+/// One frame from a camera that is stopped; it is stopped again afterwards.
+fn first_frame(camera: &mut dyn Camera, config: &CameraConfig) -> Result<Vec<u8>, CameraError> {
+    let mut bytes = vec![0; config.frame_bytes()];
+    camera.start()?;
+    let started = Instant::now();
+    let read = loop {
+        match camera.read_into(&mut bytes, Duration::from_millis(200)) {
+            Err(CameraError::Timeout(_)) if started.elapsed() < FIRST_FRAME => {}
+            read => break read,
+        }
+    };
+    camera.stop()?;
+    read.map(|_| bytes)
+}
+
+fn find_beads(
+    camera: &mut dyn Camera,
+    config: &CameraConfig,
+    roi_px: u32,
+    notes: &mut Vec<String>,
+) -> Result<Vec<Roi>, OpenError> {
+    let bytes = first_frame(camera, config)?;
+    let frame = FrameView::new(config, &bytes);
+    let levels = frame.to_levels();
+    let image = find::Image { pixels: &levels, width_px: frame.width_px, height_px: frame.height_px };
+    let options = find::Options { roi_px: roi_px as usize, seed_px: None, threshold: None };
+    let candidates = find::find(&image, &options)?;
+    let beads: Vec<_> = candidates.iter().filter(|found| found.verdict == Verdict::Bead).collect();
+    notes.push(format!("{} beads found, {} left out", beads.len(), candidates.len() - beads.len()));
+    let roi = |(bead, found): (u32, &&find::Candidate)| Roi::around(bead, (found.x_px, found.y_px), roi_px);
+    let rois: Vec<Roi> = (0..).zip(&beads).map(roi).collect();
+    if rois.is_empty() { Err(OpenError::NoBeads) } else { Ok(rois) }
+}
+
+/// Refuses ROIs that have no pixel in the frame; those that only reach over its edge are flagged while tracking.
+fn check_rois(rois: Vec<Roi>, config: &CameraConfig) -> Result<Vec<Roi>, OpenError> {
+    let frame = FrameView::new(config, &[]);
+    let (width_px, height_px) = (frame.width_px, frame.height_px);
+    match rois.iter().find(|roi| !roi.touches(width_px, height_px)) {
+        Some(&Roi { bead, left_px, top_px, .. }) => {
+            Err(OpenError::RoiOutside { bead, left_px, top_px, width_px, height_px })
+        }
+        None => Ok(rois),
+    }
+}
+
+fn sweep(camera: &dyn Camera, roi_px: u32, pixel_size_nm: f64) -> Result<Option<ZLut>, CalibrateError> {
+    let Some(sweep) = camera.focus_sweep(roi_px) else { return Ok(None) };
+    let source = "focus sweep of the simulated microscope at start".to_owned();
+    calibrate::zlut_from_sweep(&sweep, Some(pixel_size_nm), source).map(Some)
+}
+
+/// A folder for one run: `<parent>/<UTC start>_<name>`, made anew. If it exists, ` _2`, `_3` … is added.
+///
+/// # Errors
+/// If the folder cannot be made.
+pub fn run_folder(parent: &std::path::Path, name: &str, start_unix_ns: u64) -> std::io::Result<PathBuf> {
+    std::fs::create_dir_all(parent)?;
+    // Colons are not allowed in file names everywhere.
+    let stem = format!("{}_{name}", crate::clock::utc_text(start_unix_ns).replace(':', "-"));
+    let mut folder = parent.join(&stem);
+    for copy in 2.. {
+        match std::fs::create_dir(&folder) {
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+                folder = parent.join(format!("{stem}_{copy}"));
+            }
+            Err(error) => return Err(error),
+            Ok(()) => break,
+        }
+    }
+    Ok(folder)
+}

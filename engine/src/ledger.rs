@@ -1,0 +1,63 @@
+//! The ledger: where every frame went, from the camera's own frame numbers to the file. It always sums.
+
+use serde::Serialize;
+
+/// Frames that are gone, by who lost them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Lost {
+    /// The camera's frame number jumped: it never sent them.
+    pub camera: u64,
+    /// They came, but a lossless reader held every slot of the ring.
+    pub ring_full: u64,
+    /// They were tracked, but the recorder held every slot of the track ring.
+    pub recorder_late: u64,
+    /// They were tracked, but writing had failed (disk full, folder gone).
+    pub record_failed: u64,
+}
+
+/// Where every frame went. `camera` counts exposures by the device's own numbers, the others count what we saw.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Ledger {
+    /// Frames the camera exposed: last − first device frame number + 1.
+    pub camera: u64,
+    /// Frames that reached us.
+    pub received: u64,
+    /// Frames whose beads were located.
+    pub tracked: u64,
+    /// Frames in the file.
+    pub recorded: u64,
+    /// Tracked while no recording was asked for.
+    pub not_asked: u64,
+    /// Frames with a device number that was not above the one before: the device repeated itself or restarted.
+    pub out_of_order: u64,
+    /// What is gone.
+    pub lost: Lost,
+}
+
+impl Ledger {
+    /// Frames lost, whoever lost them.
+    pub fn total_lost(&self) -> u64 {
+        let Lost { camera, ring_full, recorder_late, record_failed } = self.lost;
+        camera + ring_full + recorder_late + record_failed
+    }
+
+    /// Checks that the counts add up once a run is over (while it runs, frames are under way between the counters).
+    ///
+    /// # Errors
+    /// The first equation that does not hold, with its numbers.
+    pub fn check(&self) -> Result<(), String> {
+        let lost = &self.lost;
+        let equal = |what: &str, left: u64, right: u64| {
+            if left == right { Ok(()) } else { Err(format!("{what}: {left} is not {right}")) }
+        };
+        let exposures = self.camera + self.out_of_order;
+        equal(
+            "camera frames + repeated numbers = received + lost by the camera",
+            exposures,
+            self.received + lost.camera,
+        )?;
+        equal("received = tracked + ring full", self.received, self.tracked + lost.ring_full)?;
+        let accounted = self.recorded + self.not_asked + lost.recorder_late + lost.record_failed;
+        equal("tracked = recorded + not asked for + recorder late + record failed", self.tracked, accounted)
+    }
+}

@@ -1,0 +1,38 @@
+//! The engine: from the camera to rows on disk, in three threads and two rings. It never opens a window.
+//!
+//! ```text
+//! camera ──fills a slot──▶ frame ring ──▶ tracking ──rows──▶ track ring ──▶ recorder ──▶ tracks.h5
+//!                              └──▶ newest frame (window)        └──▶ rows in order, may skip (plots)
+//! ```
+//!
+//! | thread | owns | may block | may allocate | talks through |
+//! |---|---|---|---|---|
+//! | `beadscope-camera` ([`acquire`]) | camera, writer of the frame ring | for the camera only | no | frame ring |
+//! | `beadscope-track` ([`track`]) | tracker, writer of the track ring | for frames only | no | both rings |
+//! | `beadscope-track-N` | scratch of one worker | for work only | no | rayon |
+//! | `beadscope-record` ([`record`]) | the open file | on the disk | yes | track ring, commands |
+//! | `main` | the window or the command line | yes | yes | [`session::Session`], [`session::View`] |
+//!
+//! Nothing upstream waits for anything downstream; what does not fit is dropped where it arrives, counted in
+//! [`status`], carried in the next header and written into the file. [`ledger::Ledger::check`] says whether it sums.
+
+mod acquire;
+pub mod bench;
+pub mod calibrate;
+pub mod clock;
+pub mod doctor;
+pub mod find;
+pub mod frame;
+pub mod instrument;
+pub mod latency;
+pub mod ledger;
+pub mod offline;
+pub mod record;
+pub mod rig;
+pub mod ring;
+pub mod roi;
+pub mod rois;
+pub mod session;
+pub mod status;
+pub mod track;
+pub mod tracks;

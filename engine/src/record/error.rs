@@ -1,0 +1,146 @@
+//! What can go wrong while a run is written, by what the caller does next.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rust_hdf5::Hdf5Error;
+
+/// Why a recording could not be created or continued.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// Recordings are never overwritten.
+    #[error("a recording of that name exists already; choose another folder or name: {}", .path.display())]
+    Exists {
+        /// The file in the way, finished or partial.
+        path: PathBuf,
+    },
+    /// Every bead needs a number that MagScope's `bead_ids` (u16) can hold.
+    #[error("bead number {bead} is above 65535; renumber the beads: {}", .path.display())]
+    BeadNumber {
+        /// The bead.
+        bead: u32,
+        /// The recording.
+        path: PathBuf,
+    },
+    /// A row for a bead without an ROI has no place in the file.
+    #[error("a row names bead {bead}, which has no ROI in this recording: {}", .path.display())]
+    UnknownBead {
+        /// The bead.
+        bead: u32,
+        /// The recording.
+        path: PathBuf,
+    },
+    /// The headers of a batch and its rows contradict each other. Nothing of the batch was written.
+    #[error("the frames of the batch count {announced} rows, but {given} were given: {}", .path.display())]
+    RowCount {
+        /// Sum of the headers' `rows`.
+        announced: u64,
+        /// Rows handed over.
+        given: u64,
+        /// The recording.
+        path: PathBuf,
+    },
+    /// No space is left. What was flushed is kept.
+    #[error("the disk is full; free space or record elsewhere, what was flushed is kept: {}", .path.display())]
+    DiskFull {
+        /// The file that could not grow.
+        path: PathBuf,
+    },
+    /// The folder or the file may not be written.
+    #[error("no permission to {action}; choose a folder you may write to: {}", .path.display())]
+    NotPermitted {
+        /// What was tried.
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+    },
+    /// The operating system refused for another reason.
+    #[error("could not {action}: {source}: {}", .path.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// The system's answer.
+        source: io::Error,
+        /// The file or folder.
+        path: PathBuf,
+    },
+    /// The HDF5 library refused.
+    #[error("could not {action}: {cause}: {}", .path.display())]
+    Hdf5 {
+        /// What was tried.
+        action: &'static str,
+        /// The library's answer.
+        cause: String,
+        /// The file.
+        path: PathBuf,
+    },
+    /// A Z-LUT could not be stored.
+    #[error("could not store Z-LUT {hash}: {cause}: {}", .path.display())]
+    ZLut {
+        /// Which one.
+        hash: String,
+        /// The Z-LUT writer's answer.
+        cause: String,
+        /// The recording.
+        path: PathBuf,
+    },
+    /// An earlier write failed; nothing more is accepted, but the recording can be finished.
+    #[error("the recording stopped at an earlier error, finish it and start another: {}", .path.display())]
+    Stopped {
+        /// The recording.
+        path: PathBuf,
+    },
+}
+
+impl RecordError {
+    /// Sorts a system error by what the caller does next.
+    pub(super) fn io(action: &'static str, path: &Path, source: io::Error) -> Self {
+        let path = path.to_path_buf();
+        match source.kind() {
+            io::ErrorKind::AlreadyExists => Self::Exists { path },
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::DiskFull { path },
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+                Self::NotPermitted { action, path }
+            }
+            _ => Self::Io { action, source, path },
+        }
+    }
+
+    /// The same for an error of the HDF5 library.
+    pub(super) fn hdf5(action: &'static str, path: &Path, error: Hdf5Error) -> Self {
+        let text = error.to_string();
+        match error {
+            Hdf5Error::Io(source) => Self::io(action, path, source),
+            _ => match os_error(&text) {
+                Some(source) => Self::io(action, path, source),
+                None => Self::Hdf5 { action, cause: text, path: path.to_path_buf() },
+            },
+        }
+    }
+}
+
+/// The system error inside a message of rust-hdf5. Its `IoLayer` error keeps the [`io::Error`] in a private type
+/// without a `source`, so the number that the standard library prints, `(os error 28)`, is the only way to it.
+fn os_error(text: &str) -> Option<io::Error> {
+    let (_, rest) = text.rsplit_once("(os error ")?;
+    let (number, _) = rest.split_once(')')?;
+    number.parse().ok().map(io::Error::from_raw_os_error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(unix)]
+    fn a_full_disk_is_told_from_other_errors() {
+        let full = "hdf5-io error: I/O error: No space left on device (os error 28)";
+        assert_eq!(os_error(full).map(|e| e.kind()), Some(io::ErrorKind::StorageFull));
+        assert!(os_error("invalid state: file is closed").is_none());
+        let path = Path::new("tracks.h5");
+        assert!(matches!(
+            RecordError::hdf5("write", path, Hdf5Error::InvalidState("x".into())),
+            RecordError::Hdf5 { .. }
+        ));
+    }
+}

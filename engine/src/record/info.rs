@@ -1,0 +1,53 @@
+//! What a session knows about itself that a recording must say.
+
+use std::path::Path;
+
+use beadscope_zlut::ZLut;
+
+use crate::clock::unix_ns_now;
+use crate::record::description::{RunDescription, ZLutSource};
+use crate::record::error::RecordError;
+use crate::record::tracks_file::TracksFile;
+use crate::roi::Roi;
+
+/// What a recording says about the run it belongs to.
+#[derive(Clone, Debug)]
+pub struct RunInfo {
+    /// Size of a camera pixel in the sample, nm.
+    pub pixel_size_nm: f64,
+    /// Every setting, as TOML.
+    pub settings_toml: String,
+    /// The camera and what it applied, as TOML.
+    pub camera: String,
+    /// The ROIs.
+    pub rois: Vec<Roi>,
+    /// The Z-LUT that all beads share.
+    pub zlut: Option<ZLut>,
+}
+
+impl RunInfo {
+    /// Begins a recording that starts now.
+    ///
+    /// # Errors
+    /// If the file exists or cannot be written.
+    pub fn create_file(&self, path: &Path) -> Result<TracksFile, RecordError> {
+        let started_unix_ns = unix_ns_now();
+        let write = |group: &rust_hdf5::H5Group| {
+            let Some(zlut) = &self.zlut else { return Ok(()) };
+            beadscope_zlut::hdf5::write_group(group, zlut).map_err(Into::into)
+        };
+        let beads = || self.rois.iter().map(|roi| roi.bead).collect();
+        let source = |zlut: &ZLut| ZLutSource { hash: zlut.hash(), beads: beads(), write: &write };
+        let description = RunDescription {
+            software: concat!("beadscope ", env!("CARGO_PKG_VERSION")).to_owned(),
+            started_unix_ns,
+            recording_id: started_unix_ns,
+            pixel_size_nm: self.pixel_size_nm,
+            settings_toml: self.settings_toml.clone(),
+            camera: self.camera.clone(),
+            rois: self.rois.clone(),
+            zluts: self.zlut.iter().map(source).collect(),
+        };
+        TracksFile::create(path, &description)
+    }
+}

@@ -1,0 +1,240 @@
+//! The growing datasets of `tracks.h5`: one table of names, types, chunks and units.
+//!
+//! `/tracking` is MagScope's schema 1 (`magscope/tracking_data.py`, MagScope 1.0.0): names, types and chunk shapes
+//! are part of that format, and nothing is added to the group. All else is ours, in [`OURS`].
+
+use rust_hdf5::swmr::SwmrFileWriter;
+use rust_hdf5::{DatatypeMessage, Hdf5Error};
+
+/// Version of our groups. A reader that meets a higher one should say so.
+pub const FORMAT_VERSION: u32 = 1;
+/// MagScope's group.
+pub const TRACKING: &str = "tracking";
+/// Our group.
+pub const OURS: &str = "beadscope";
+/// Stands for "the camera has no clock" in `device_time_ns`.
+pub const NO_DEVICE_TIME: u64 = u64::MAX;
+/// Bytes of one piece of the ledger.
+pub const LEDGER_PIECE_BYTES: usize = 16 * 1024;
+/// Bytes kept of a gap's reason.
+pub const REASON_BYTES: usize = 64;
+
+const RECORD_CHUNK: u64 = 65_536;
+const FRAME_CHUNK: u64 = 4_096;
+const BATCH_CHUNK: u64 = 1_024;
+const GAP_CHUNK: u64 = 256;
+
+/// Type of one element.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Element {
+    /// Unsigned, 2 bytes.
+    U16,
+    /// Unsigned, 4 bytes.
+    U32,
+    /// Unsigned, 8 bytes.
+    U64,
+    /// IEEE 754, 4 bytes.
+    F32,
+    /// IEEE 754, 8 bytes.
+    F64,
+    /// UTF-8 text of at most this many bytes, padded with NUL.
+    Text(usize),
+}
+
+impl Element {
+    /// Bytes of one element.
+    pub fn bytes(self) -> usize {
+        match self {
+            Self::U16 => 2,
+            Self::U32 | Self::F32 => 4,
+            Self::U64 | Self::F64 => 8,
+            Self::Text(bytes) => bytes,
+        }
+    }
+
+    fn datatype(self) -> DatatypeMessage {
+        match self {
+            Self::U16 => DatatypeMessage::u16_type(),
+            Self::U32 => DatatypeMessage::u32_type(),
+            Self::U64 => DatatypeMessage::u64_type(),
+            Self::F32 => DatatypeMessage::f32_type(),
+            Self::F64 => DatatypeMessage::f64_type(),
+            Self::Text(bytes) => DatatypeMessage::FixedString {
+                size: u32::try_from(bytes).unwrap_or(u32::MAX),
+                padding: 1, // with NUL: a full-length text needs no terminator
+                charset: 1, // UTF-8
+            },
+        }
+    }
+}
+
+/// One growing dataset.
+#[derive(Clone, Copy, Debug)]
+pub struct ColumnSpec {
+    /// Path from the root, without the first slash.
+    pub path: &'static str,
+    /// Type of an element.
+    pub element: Element,
+    /// Elements in a row: 1 makes a vector, more make a table.
+    pub width: usize,
+    /// Rows in a chunk.
+    pub chunk_rows: u64,
+    /// Attributes `units` and `description`; MagScope's own datasets have none.
+    pub text: Option<(&'static str, &'static str)>,
+}
+
+const fn magscope(path: &'static str, element: Element, width: usize, chunk_rows: u64) -> ColumnSpec {
+    ColumnSpec { path, element, width, chunk_rows, text: None }
+}
+
+const fn ours(
+    path: &'static str,
+    element: Element,
+    chunk_rows: u64,
+    units: &'static str,
+    description: &'static str,
+) -> ColumnSpec {
+    ColumnSpec { path, element, width: 1, chunk_rows, text: Some((units, description)) }
+}
+
+/// Columns with one entry for each bead in each frame.
+pub const ROW_COLUMNS: [ColumnSpec; 5] = [
+    magscope("tracking/bead_ids", Element::U16, 1, RECORD_CHUNK),
+    magscope("tracking/positions_nm", Element::F64, 3, RECORD_CHUNK),
+    magscope("tracking/roi_positions_px", Element::U16, 2, RECORD_CHUNK),
+    ours(
+        "beadscope/rows/quality",
+        Element::F32,
+        RECORD_CHUNK,
+        "1",
+        "Weighted correlation of the bead's radial profile with its Z-LUT, up to 1; NaN without a Z-LUT. \
+         Entry k belongs to row k of /tracking/positions_nm.",
+    ),
+    ours(
+        "beadscope/rows/flags",
+        Element::U32,
+        RECORD_CHUNK,
+        "1",
+        "Why a value of the row is NaN or doubtful, one bit a reason; the attribute legend names the bits. \
+         Entry k belongs to row k of /tracking/positions_nm.",
+    ),
+];
+
+/// Columns with one entry for each frame.
+pub const FRAME_COLUMNS: [ColumnSpec; 9] = [
+    magscope("tracking/frame_timestamps_ns", Element::U64, 1, FRAME_CHUNK),
+    magscope("tracking/frame_offsets", Element::U64, 1, FRAME_CHUNK + 1),
+    magscope("tracking/frame_batch_sequence", Element::U64, 1, FRAME_CHUNK),
+    ours(
+        "beadscope/frames/frame",
+        Element::U64,
+        FRAME_CHUNK,
+        "1",
+        "Frame number in the session, from 0. Entry i belongs to entry i of /tracking/frame_timestamps_ns.",
+    ),
+    ours(
+        "beadscope/frames/device_frame",
+        Element::U64,
+        FRAME_CHUNK,
+        "1",
+        "The camera's own frame number; a jump is a gap.",
+    ),
+    ours(
+        "beadscope/frames/device_time_ns",
+        Element::U64,
+        FRAME_CHUNK,
+        "ns",
+        "The camera's clock at mid-exposure; 18446744073709551615 if the camera has none.",
+    ),
+    ours(
+        "beadscope/frames/arrival_ns",
+        Element::U64,
+        FRAME_CHUNK,
+        "ns",
+        "Arrival of the frame on the host, on the session's monotonic clock.",
+    ),
+    ours(
+        "beadscope/frames/tracked_ns",
+        Element::U64,
+        FRAME_CHUNK,
+        "ns",
+        "When the rows of the frame were ready, on the session's monotonic clock.",
+    ),
+    ColumnSpec {
+        width: 3,
+        ..ours(
+            "beadscope/frames/lost_before",
+            Element::U32,
+            FRAME_CHUNK,
+            "frames",
+            "Frames lost just before this one; columns: by the camera, ring full, recorder late.",
+        )
+    },
+];
+
+/// Columns with one entry for each call of `append`.
+pub const BATCH_COLUMNS: [ColumnSpec; 5] = [
+    magscope("tracking/batch_sequence", Element::U64, 1, BATCH_CHUNK),
+    magscope("tracking/batch_frame_start", Element::U64, 1, BATCH_CHUNK),
+    magscope("tracking/batch_frame_count", Element::U64, 1, BATCH_CHUNK),
+    magscope("tracking/batch_record_start", Element::U64, 1, BATCH_CHUNK),
+    magscope("tracking/batch_record_count", Element::U64, 1, BATCH_CHUNK),
+];
+
+/// Columns that are filled by `finish`.
+pub const CLOSING_COLUMNS: [ColumnSpec; 5] = [
+    ours(
+        "beadscope/gaps/first_device_frame",
+        Element::U64,
+        GAP_CHUNK,
+        "1",
+        "First frame of the gap, the camera's own number.",
+    ),
+    ours(
+        "beadscope/gaps/last_device_frame",
+        Element::U64,
+        GAP_CHUNK,
+        "1",
+        "Last frame of the gap, the camera's own number.",
+    ),
+    ours(
+        "beadscope/gaps/after_frame",
+        Element::U64,
+        GAP_CHUNK,
+        "1",
+        "The last frame before the gap, as in /beadscope/frames/frame.",
+    ),
+    ours(
+        "beadscope/gaps/reason",
+        Element::Text(REASON_BYTES),
+        GAP_CHUNK,
+        "text",
+        "Why the frames are missing.",
+    ),
+    ours(
+        "beadscope/ledger_json",
+        Element::Text(LEDGER_PIECE_BYTES),
+        1,
+        "text",
+        "Where every frame of the run went: a JSON object, cut into pieces; join the elements. Empty until the run \
+         is finished.",
+    ),
+];
+
+/// Creates the dataset, empty, with its attributes, and returns its index in `file`.
+pub fn create(file: &mut SwmrFileWriter, column: &ColumnSpec) -> Result<usize, Hdf5Error> {
+    let width = column.width as u64;
+    let (mut dims, mut max_dims, mut chunk) = (vec![0], vec![None], vec![column.chunk_rows]);
+    if column.width > 1 {
+        dims.push(width);
+        max_dims.push(Some(width));
+        chunk.push(width);
+    }
+    let datatype = column.element.datatype();
+    let dataset = file.create_grid_dataset_with_max(column.path, datatype, &dims, &max_dims, &chunk, None)?;
+    if let Some((units, description)) = column.text {
+        file.set_dataset_attr_string(dataset, "units", units)?;
+        file.set_dataset_attr_string(dataset, "description", description)?;
+    }
+    Ok(dataset)
+}

@@ -1,0 +1,316 @@
+//! The recording `tracks.h5`: MagScope's `/tracking` and our own `/beadscope`, appended while the run goes on.
+//!
+//! Runs on the recorder's thread; may block and allocate. Memory stays the same however long the run: one chunk a
+//! dataset, 2.8 MB in all, and the batch in hand.
+//!
+//! **Crash safety.** The file grows under the name `tracks.h5.partial` in HDF5's SWMR mode, and gets its own name in
+//! [`TracksFile::finish`] only. A flush writes data, then chunk indices, then lengths, with an fsync after each, all
+//! in place, so after a crash the file holds every row up to the last flush. h5py opens such a file with
+//! `h5py.File(path, "r", swmr=True)`, or as any other after [`unlock`]; the lengths of its datasets may differ by what
+//! the last second brought, so the shortest counts (`tests/peers/check_tracks.py --partial` shows how). What is left
+//! to chance: a crash between the two halves of a header that straddles two disk blocks costs the dataset of that
+//! header (a SWMR reader then waits for it without end, after [`unlock`] it is an error); and after a crash within the
+//! last milliseconds of `finish` the attributes of `/tracking` need [`unlock`].
+//!
+//! Limits: rust-hdf5 indexes 131 060 chunks a dataset, which is 8.6e9 rows, 5.4e8 frames and 1.3e8 batches; beyond,
+//! `append` fails with an error and the file can be finished.
+
+use std::fs::{self, File, OpenOptions};
+use std::path::{Path, PathBuf};
+
+use rust_hdf5::swmr::SwmrFileWriter;
+use rust_hdf5::{FileLocking, Hdf5Error};
+
+use super::description::RunDescription;
+use super::error::RecordError;
+use super::schema::{NO_DEVICE_TIME, OURS, TRACKING};
+use crate::roi::Roi;
+use crate::tracks::{TrackRow, TracksHeader};
+
+mod columns;
+mod reserve;
+#[cfg(test)]
+mod tests;
+mod unlock;
+
+use columns::Columns;
+pub use columns::Gap;
+use reserve::Reserve;
+pub use unlock::unlock;
+
+/// A recording in progress. Dropped without [`TracksFile::finish`] it stays a `.partial` file.
+pub struct TracksFile {
+    file: SwmrFileWriter,
+    columns: Columns,
+    path: PathBuf,
+    partial: PathBuf,
+    reserve: Option<Reserve>,
+    pixel_size_nm: f64,
+    /// Top-left corner of each bead's ROI, px, by bead number.
+    corners: Vec<Option<[u16; 2]>>,
+    pushed: Progress,
+    /// What the last flush made readable.
+    flushed: Progress,
+    stopped: bool,
+}
+
+/// How much a recording holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Calls of `append` with at least one frame.
+    pub batches: u64,
+    /// Frames.
+    pub frames: u64,
+    /// Rows.
+    pub rows: u64,
+}
+
+/// [`Counts`] and the times that they span.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Progress {
+    counts: Counts,
+    first_unix_ns: u64,
+    last_unix_ns: u64,
+}
+
+impl Progress {
+    /// Nothing yet: the empty range, whose first is after its last.
+    const NONE: Self =
+        Self { counts: Counts { batches: 0, frames: 0, rows: 0 }, first_unix_ns: u64::MAX, last_unix_ns: 0 };
+}
+
+impl TracksFile {
+    /// Creates `<path>.partial`, with everything that is known of the run, ready for rows.
+    ///
+    /// # Errors
+    /// If `path` or its partial file exists, a bead number is above 65 535, or the folder cannot be written to.
+    pub fn create(path: &Path, run: &RunDescription) -> Result<Self, RecordError> {
+        let partial = sibling(path, ".partial");
+        let corners = corners(&run.rois, path)?;
+        if path.exists() {
+            return Err(RecordError::Exists { path: path.to_path_buf() });
+        }
+        // `create_new` claims the name: the HDF5 library would empty an existing file.
+        let claimed = OpenOptions::new().write(true).create_new(true).open(&partial);
+        claimed.map_err(|error| RecordError::io("create the recording", &partial, error))?;
+        let opened = run.write(&partial).and_then(|()| start(&partial)).and_then(|(file, columns)| {
+            let reserve = sibling(path, ".reserve");
+            let reserve =
+                Reserve::take(&reserve).map_err(|error| RecordError::io("reserve space", &reserve, error))?;
+            Ok((file, columns, reserve))
+        });
+        let (file, columns, reserve) = opened.inspect_err(|_| drop(fs::remove_file(&partial)))?;
+        Ok(Self {
+            file,
+            columns,
+            path: path.to_path_buf(),
+            partial,
+            reserve: Some(reserve),
+            pixel_size_nm: run.pixel_size_nm,
+            corners,
+            pushed: Progress::NONE,
+            flushed: Progress::NONE,
+            stopped: false,
+        })
+    }
+
+    /// Adds frames, each with its time (ns since 1970 UTC), and their rows one after the other.
+    ///
+    /// # Errors
+    /// A batch that contradicts itself is refused whole and the recording goes on. After any other error the
+    /// recording accepts nothing more; what was flushed is kept.
+    pub fn append(&mut self, headers: &[(TracksHeader, u64)], rows: &[TrackRow]) -> Result<(), RecordError> {
+        self.check_running()?;
+        self.check_batch(headers, rows)?;
+        if headers.is_empty() {
+            return Ok(());
+        }
+        let pushed = self.push_batch(headers, rows);
+        pushed.map_err(|error| self.stop("append to the recording", error))
+    }
+
+    /// Makes everything appended readable and durable. Call it once a second; it waits for the disk.
+    ///
+    /// # Errors
+    /// If the disk refuses; the recording then accepts nothing more and what was flushed before is kept.
+    pub fn flush(&mut self) -> Result<(), RecordError> {
+        self.check_running()?;
+        if self.flushed == self.pushed {
+            return Ok(());
+        }
+        let flushed = self.columns.flush(&mut self.file);
+        flushed.map_err(|error| self.stop("flush the recording", error))?;
+        self.flushed = self.pushed;
+        Ok(())
+    }
+
+    /// What a reader of the file finds now.
+    pub fn flushed(&self) -> Counts {
+        self.flushed.counts
+    }
+
+    /// Name of the file while it grows.
+    pub fn partial_path(&self) -> &Path {
+        &self.partial
+    }
+
+    /// Writes the rest, the ledger and the gaps, marks the file complete and gives it its name.
+    ///
+    /// After a failed `append` or `flush`, a full disk included, it keeps what was flushed before, and the attribute
+    /// `write_failed` is 1. So flush before you draw up the ledger, and count what [`Self::flushed`] says.
+    ///
+    /// # Errors
+    /// If the disk refuses or a file of the final name has appeared; the partial file then stays.
+    pub fn finish(mut self, ledger_json: &str, gaps: &[Gap]) -> Result<(), RecordError> {
+        if !self.stopped {
+            self.flush()?;
+        }
+        drop(self.reserve.take());
+        let closed = self.close_columns(ledger_json, gaps);
+        closed.map_err(|error| self.stop("close the recording", error))?;
+        let Self { file, path, partial, .. } = self;
+        file.close().map_err(|error| RecordError::hdf5("close the recording", &partial, error))?;
+        rename(&partial, &path)
+    }
+
+    fn check_running(&self) -> Result<(), RecordError> {
+        if self.stopped { Err(RecordError::Stopped { path: self.partial.clone() }) } else { Ok(()) }
+    }
+
+    fn check_batch(&self, headers: &[(TracksHeader, u64)], rows: &[TrackRow]) -> Result<(), RecordError> {
+        let announced: u64 = headers.iter().map(|(header, _)| u64::from(header.rows)).sum();
+        let given = rows.len() as u64;
+        if announced != given {
+            return Err(RecordError::RowCount { announced, given, path: self.partial.clone() });
+        }
+        match rows.iter().find(|row| self.corner(row.bead).is_none()) {
+            Some(row) => Err(RecordError::UnknownBead { bead: row.bead, path: self.partial.clone() }),
+            None => Ok(()),
+        }
+    }
+
+    fn corner(&self, bead: u32) -> Option<[u16; 2]> {
+        self.corners.get(usize::try_from(bead).ok()?).copied().flatten()
+    }
+
+    fn stop(&mut self, action: &'static str, error: Hdf5Error) -> RecordError {
+        self.stopped = true;
+        RecordError::hdf5(action, &self.partial, error)
+    }
+
+    fn push_batch(&mut self, headers: &[(TracksHeader, u64)], rows: &[TrackRow]) -> Result<(), Hdf5Error> {
+        for row in rows {
+            self.push_row(row)?;
+        }
+        let before = self.pushed.counts;
+        let mut last_row = before.rows;
+        for (header, unix_ns) in headers {
+            last_row += u64::from(header.rows);
+            self.push_frame(header, *unix_ns, last_row)?;
+        }
+        let (frames, records) = (headers.len() as u64, rows.len() as u64);
+        let batch = [before.batches, before.frames, frames, before.rows, records];
+        for (column, value) in self.columns.batches.iter_mut().zip(batch) {
+            column.push(&mut self.file, &value.to_le_bytes())?;
+        }
+        self.pushed.counts =
+            Counts { batches: before.batches + 1, frames: before.frames + frames, rows: last_row };
+        Ok(())
+    }
+
+    fn push_row(&mut self, row: &TrackRow) -> Result<(), Hdf5Error> {
+        let nm = [row.x_px * self.pixel_size_nm, row.y_px * self.pixel_size_nm, row.z_nm];
+        let corner = self.corner(row.bead).unwrap_or_default();
+        let bead = u16::try_from(row.bead).unwrap_or(u16::MAX); // `check_batch` has refused larger ones
+        let file = &mut self.file;
+        let [beads, positions, corners, quality, flags] = &mut self.columns.rows;
+        beads.push(file, &bead.to_le_bytes())?;
+        positions.push(file, bytemuck::cast_slice(&nm))?;
+        corners.push(file, bytemuck::cast_slice(&corner))?;
+        quality.push(file, &row.quality.to_le_bytes())?;
+        flags.push(file, &row.flags.to_le_bytes())
+    }
+
+    fn push_frame(&mut self, header: &TracksHeader, unix_ns: u64, last_row: u64) -> Result<(), Hdf5Error> {
+        self.pushed.first_unix_ns = self.pushed.first_unix_ns.min(unix_ns);
+        self.pushed.last_unix_ns = self.pushed.last_unix_ns.max(unix_ns);
+        let frame = &header.frame;
+        let values = [
+            unix_ns,
+            last_row,
+            self.pushed.counts.batches,
+            frame.frame,
+            frame.device_frame,
+            frame.device_time_ns.unwrap_or(NO_DEVICE_TIME),
+            frame.arrival_ns,
+            header.tracked_ns,
+        ];
+        let count = |frames: u64| u32::try_from(frames).unwrap_or(u32::MAX);
+        let lost = [count(frame.gap.camera), count(frame.gap.ring_full), count(frame.gap.recorder_late)];
+        let file = &mut self.file;
+        let [one_by_one @ .., lost_before] = &mut self.columns.frames;
+        for (column, value) in one_by_one.iter_mut().zip(values) {
+            column.push(file, &value.to_le_bytes())?;
+        }
+        lost_before.push(file, bytemuck::cast_slice(&lost))
+    }
+
+    /// Fills what only the end of a run knows. The attributes keep their size.
+    fn close_columns(&mut self, ledger_json: &str, gaps: &[Gap]) -> Result<(), Hdf5Error> {
+        let file = &mut self.file;
+        self.columns.close(file, ledger_json, gaps)?;
+        let (tracking, ours) = (format!("/{TRACKING}"), format!("/{OURS}"));
+        file.set_group_attr_numeric(&tracking, "min_frame_timestamp_ns", &self.flushed.first_unix_ns)?;
+        file.set_group_attr_numeric(&tracking, "max_frame_timestamp_ns", &self.flushed.last_unix_ns)?;
+        file.set_group_attr_numeric(&ours, "write_failed", &u8::from(self.stopped))?;
+        file.set_group_attr_numeric(&ours, "complete", &1_u8)
+    }
+}
+
+/// Opens the described file for appending and publishes it to readers.
+fn start(partial: &Path) -> Result<(SwmrFileWriter, Columns), RecordError> {
+    let open = || {
+        let mut file = SwmrFileWriter::open_append_with_locking(partial, FileLocking::BestEffort)?;
+        let columns = Columns::create(&mut file)?;
+        file.start_swmr()?;
+        Ok((file, columns))
+    };
+    open().map_err(|error| RecordError::hdf5("create the recording", partial, error))
+}
+
+fn sibling(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+/// The top-left corner of every bead's ROI, by bead number. A corner beyond the frame's edge becomes the edge here,
+/// since MagScope's `roi_positions_px` is unsigned; `/beadscope/rois` keeps the true one.
+fn corners(rois: &[Roi], path: &Path) -> Result<Vec<Option<[u16; 2]>>, RecordError> {
+    let edge = |corner: i32| u16::try_from(corner.max(0)).unwrap_or(u16::MAX);
+    let mut corners = Vec::new();
+    for roi in rois {
+        let bead = u16::try_from(roi.bead);
+        let bead = bead.map_err(|_| RecordError::BeadNumber { bead: roi.bead, path: path.to_path_buf() })?;
+        let slot = usize::from(bead);
+        if corners.len() <= slot {
+            corners.resize(slot + 1, None);
+        }
+        corners[slot] = Some([edge(roi.left_px), edge(roi.top_px)]);
+    }
+    Ok(corners)
+}
+
+/// Gives the finished file its name. The folder is synced too: a name that only memory knows is no name.
+fn rename(partial: &Path, path: &Path) -> Result<(), RecordError> {
+    if path.exists() {
+        return Err(RecordError::Exists { path: path.to_path_buf() });
+    }
+    let failed = |error| RecordError::io("give the recording its name", path, error);
+    fs::rename(partial, path).map_err(failed)?;
+    if cfg!(unix) {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
+    }
+    Ok(())
+}

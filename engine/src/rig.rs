@@ -1,0 +1,223 @@
+//! `rig.toml`: what a lab writes down about its instrument.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+/// A complete, commented rig; it says the same as [`Rig::default`].
+pub const EXAMPLE: &str = include_str!("rig_example.toml");
+
+/// The instrument. Every section and key may be left out; its default then holds.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Rig {
+    /// Which camera, and how it is set.
+    pub camera: CameraSection,
+    /// What lies between sample and camera.
+    pub optics: OpticsSection,
+    /// Which beads, and how they are located.
+    pub tracking: TrackingSection,
+    /// Where recordings go.
+    pub recording: RecordingSection,
+}
+
+/// `[camera]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CameraSection {
+    /// The driver's name.
+    pub driver: String,
+    /// Frames per second, Hz.
+    pub rate_hz: f64,
+    /// Exposure time, µs; `None` keeps what the camera has.
+    pub exposure_us: Option<f64>,
+    /// What only the driver understands.
+    pub settings: toml::Table,
+}
+
+/// `[optics]`
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct OpticsSection {
+    /// Size of a camera pixel in the sample plane, nm; `None` takes what the camera says.
+    pub pixel_size_nm: Option<f64>,
+}
+
+/// `[tracking]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TrackingSection {
+    /// Side of the ROI around a bead, px.
+    pub roi_px: u32,
+    /// `com`, `autoconv` or `qi`.
+    pub method: String,
+    /// A file with the ROIs; `None` finds the beads in the first frame.
+    pub rois: Option<PathBuf>,
+    /// The Z-LUT; `None` tracks x and y only, but a simulated microscope makes its own.
+    pub zlut: Option<PathBuf>,
+}
+
+/// `[recording]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RecordingSection {
+    /// Folder in which each run makes a folder of its own.
+    pub folder: PathBuf,
+    /// Goes into the name of the run's folder.
+    pub name: String,
+}
+
+impl Default for CameraSection {
+    fn default() -> Self {
+        Self {
+            driver: "simulated".to_owned(),
+            rate_hz: 100.0,
+            exposure_us: None,
+            settings: toml::Table::new(),
+        }
+    }
+}
+
+impl Default for TrackingSection {
+    fn default() -> Self {
+        Self { roi_px: 64, method: "qi".to_owned(), rois: None, zlut: None }
+    }
+}
+
+impl Default for RecordingSection {
+    fn default() -> Self {
+        Self { folder: PathBuf::from("runs"), name: "run".to_owned() }
+    }
+}
+
+/// Why a rig cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum RigError {
+    /// The file cannot be read.
+    #[error("cannot read the rig: {error}: {}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        error: std::io::Error,
+    },
+    /// It is not TOML, or not a rig.
+    #[error("{message} (line {line} of {})", path.display())]
+    Parse {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong there.
+        message: String,
+    },
+    /// A value is outside its range.
+    #[error("{key} = {value} is out of range: {allowed}")]
+    Range {
+        /// The key, with its section.
+        key: &'static str,
+        /// The value found.
+        value: String,
+        /// What is allowed.
+        allowed: &'static str,
+    },
+}
+
+impl Rig {
+    /// Reads a rig. Relative paths in it count from the rig's own folder, so that a folder can be moved as a whole.
+    ///
+    /// # Errors
+    /// If the file cannot be read, is not a rig (with the line), or holds a value out of range (with the range).
+    pub fn read(path: &Path) -> Result<Self, RigError> {
+        let text =
+            std::fs::read_to_string(path).map_err(|error| RigError::Read { path: path.to_owned(), error })?;
+        let mut rig: Self = toml::from_str(&text).map_err(|error| RigError::Parse {
+            path: path.to_owned(),
+            line: error.span().map_or(1, |span| 1 + text[..span.start].matches('\n').count()),
+            message: error.message().lines().collect::<Vec<_>>().join("; "),
+        })?;
+        rig.resolve_paths(path.parent().unwrap_or(Path::new("")));
+        rig.check()?;
+        Ok(rig)
+    }
+
+    /// The rig as TOML, as it is written into a recording.
+    pub fn to_toml(&self) -> String {
+        // Every value came from TOML or from a default, so it can always be written.
+        toml::to_string_pretty(self).unwrap_or_default()
+    }
+
+    fn resolve_paths(&mut self, folder: &Path) {
+        let rois = self.tracking.rois.as_mut();
+        let zlut = self.tracking.zlut.as_mut();
+        for path in rois.into_iter().chain(zlut).chain([&mut self.recording.folder]) {
+            *path = folder.join(&*path);
+        }
+        // A driver does not know where the rig lies, so the one key that names a file is resolved for it.
+        if let Some(toml::Value::String(path)) = self.camera.settings.get_mut("path") {
+            *path = folder.join(&*path).to_string_lossy().into_owned();
+        }
+    }
+
+    fn check(&self) -> Result<(), RigError> {
+        let within = |key, value: f64, range: std::ops::RangeInclusive<f64>, allowed| {
+            if range.contains(&value) {
+                Ok(())
+            } else {
+                Err(RigError::Range { key, value: value.to_string(), allowed })
+            }
+        };
+        within("camera.rate_hz", self.camera.rate_hz, 0.01..=100_000.0, "0.01 to 100000 Hz")?;
+        if let Some(exposure_us) = self.camera.exposure_us {
+            within("camera.exposure_us", exposure_us, 0.1..=1e8, "0.1 to 1e8 µs")?;
+        }
+        if let Some(pixel_size_nm) = self.optics.pixel_size_nm {
+            within("optics.pixel_size_nm", pixel_size_nm, 1.0..=100_000.0, "1 to 100000 nm")?;
+        }
+        within("tracking.roi_px", f64::from(self.tracking.roi_px), 8.0..=512.0, "8 to 512 px")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Rig, RigError> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rig.toml");
+        std::fs::write(&path, text).unwrap();
+        Rig::read(&path)
+    }
+
+    #[test]
+    fn the_example_says_what_the_defaults_are() {
+        let example: Rig = toml::from_str(EXAMPLE).unwrap();
+        assert_eq!(example, Rig::default());
+        for key in
+            ["rate_hz", "exposure_us", "pixel_size_nm", "roi_px", "method", "rois", "zlut", "folder", "name"]
+        {
+            assert!(EXAMPLE.contains(key), "the example does not mention {key}");
+        }
+    }
+
+    #[test]
+    fn a_misspelt_key_is_refused_with_its_line() {
+        let error = read("[tracking]\nroi_px = 64\nroi_pix = 3\n").unwrap_err();
+        assert!(matches!(error, RigError::Parse { line: 3, .. }), "{error}");
+        assert!(error.to_string().contains("roi_pix"));
+    }
+
+    #[test]
+    fn a_value_out_of_range_is_refused_with_the_range() {
+        let error = read("[tracking]\nroi_px = 4\n").unwrap_err();
+        assert_eq!(error.to_string(), "tracking.roi_px = 4 is out of range: 8 to 512 px");
+        assert!(matches!(read("[camera]\nrate_hz = nan\n"), Err(RigError::Range { .. })));
+    }
+
+    #[test]
+    fn relative_paths_count_from_the_rig() {
+        let rig = read("[camera]\ndriver = 'replay'\nsettings = { path = 'frames.npy' }\n").unwrap();
+        let path = rig.camera.settings["path"].as_str().unwrap();
+        assert!(Path::new(path).is_absolute() && path.ends_with("frames.npy"), "{path}");
+    }
+}

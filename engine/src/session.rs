@@ -1,0 +1,203 @@
+//! A session: from the first frame to the last. Starts the threads, hands out readers, joins in order.
+//!
+//! Order of stopping, each step caused by the one before: the camera thread leaves its loop and closes the frame ring;
+//! the tracking thread drains it and closes the track ring; the recorder drains that and finishes its file; `stop`
+//! joins them in this order. A thread that panics ends the session with a reason, and the others go on draining.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::{Builder, JoinHandle};
+
+use beadscope_drivers::camera::{Camera, CameraConfig};
+
+use crate::acquire::Acquisition;
+use crate::clock::Clock;
+use crate::frame::FrameHeader;
+use crate::ledger::Ledger;
+use crate::record::error::RecordError;
+use crate::record::info::RunInfo;
+use crate::record::{Recorder, RecorderHandle};
+use crate::ring::{Ends, SkippingReader, ring};
+use crate::status::{EndReason, Health, Status};
+use crate::track::Tracking;
+use crate::track::cpu::CpuTracker;
+use crate::tracks::{TrackRow, TracksHeader};
+
+/// Memory of the frame ring, at most; but [`MIN_SLOTS`] frames whatever their size.
+const FRAME_RING_BYTES: usize = 256 << 20;
+/// Memory of the track ring, at most.
+const TRACK_RING_BYTES: usize = 64 << 20;
+/// Fewer slots than this do not bridge a hiccup of the scheduler.
+const MIN_SLOTS: usize = 16;
+/// More frames than this are never behind without something being broken.
+const MAX_SLOTS: usize = 4096;
+
+/// All that a session needs, opened and checked.
+pub struct Setup {
+    /// A configured camera.
+    pub camera: Box<dyn Camera>,
+    /// What the camera applied.
+    pub config: CameraConfig,
+    /// The tracker with its ROIs and Z-LUT.
+    pub tracker: CpuTracker,
+    /// Stop by itself after this many frames.
+    pub frame_limit: Option<u64>,
+    /// What a recording says about this run.
+    pub info: RunInfo,
+    /// Record from the first frame into this file, which must not exist.
+    pub record: Option<PathBuf>,
+}
+
+/// Why a session could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum SessionError {
+    /// The recording could not be begun, so nothing was started.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// The system refused a thread.
+    #[error("a thread could not be started: {0}")]
+    Thread(#[from] std::io::Error),
+}
+
+/// A running session.
+pub struct Session {
+    status: Arc<Status>,
+    threads: Vec<JoinHandle<()>>,
+    recorder: RecorderHandle,
+    config: CameraConfig,
+    info: RunInfo,
+}
+
+/// What a window reads: the newest frame, and rows in order. Neither ever holds the session back.
+pub struct View {
+    /// Frames; take the newest.
+    pub frames: SkippingReader<FrameHeader>,
+    /// Rows; [`crate::tracks::rows_of`] reads a slot.
+    pub tracks: SkippingReader<TracksHeader>,
+}
+
+/// How a session went.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// Why it ended.
+    pub reason: EndReason,
+    /// The counters at the end.
+    pub health: Health,
+}
+
+impl Session {
+    /// Starts recorder, tracking and camera, in this order, so that nothing is made before it can be taken.
+    ///
+    /// # Errors
+    /// If the recording cannot be begun or the system refuses a thread. Nothing runs then.
+    pub fn start(setup: Setup) -> Result<(Self, View), SessionError> {
+        let Setup { camera, config, tracker, frame_limit, info, record } = setup;
+        let file = record.map(|path| info.create_file(&path)).transpose()?;
+        let status = Arc::new(Status::default());
+        let clock = Clock::start();
+        let beads = tracker.rois().len();
+
+        let frame_bytes = config.frame_bytes();
+        let Ends { writer: ring_in, lossless: [frames], skipping: [frame_view] } =
+            ring::<FrameHeader, 1, 1>(slots(FRAME_RING_BYTES, frame_bytes), frame_bytes, ["tracking"]);
+        let row_bytes = (beads * size_of::<TrackRow>()).max(1);
+        let Ends { writer: rows_in, lossless: [tracks], skipping: [track_view] } =
+            ring::<TracksHeader, 1, 1>(slots(TRACK_RING_BYTES, row_bytes), row_bytes, ["recorder"]);
+
+        let (recorder, handle) = Recorder::new(tracks, status.clone(), clock, file);
+        let mut threads = vec![spawn("beadscope-record", &status, move |_| recorder.run())?];
+        threads.push(spawn("beadscope-track", &status, move |status| {
+            Tracking { frames, config, tracker, tracks: rows_in, status, clock }.run();
+        })?);
+        threads.push(spawn("beadscope-camera", &status, move |status| {
+            Acquisition { camera, config, ring: ring_in, status, clock, frame_limit }.run();
+        })?);
+        let view = View { frames: frame_view, tracks: track_view };
+        Ok((Self { status, threads, recorder: handle, config, info }, view))
+    }
+
+    /// False once the session has ended by itself; [`stop`](Self::stop) tells why.
+    pub fn is_running(&self) -> bool {
+        !self.status.is_stopping()
+    }
+
+    /// Counters now.
+    pub fn health(&self) -> Health {
+        self.status.health()
+    }
+
+    /// What the camera applied.
+    pub fn config(&self) -> &CameraConfig {
+        &self.config
+    }
+
+    /// What the session knows about itself: ROIs, pixel size, Z-LUT, settings.
+    pub fn info(&self) -> &RunInfo {
+        &self.info
+    }
+
+    /// Records from now on into `path`, which must not exist.
+    ///
+    /// # Errors
+    /// If the file cannot be created.
+    pub fn start_recording(&self, path: &Path) -> Result<(), RecordError> {
+        // If the session has just ended, the empty file stays behind under its partial name.
+        self.recorder.begin(self.info.create_file(path)?);
+        Ok(())
+    }
+
+    /// Finishes the recording. `None` if none runs.
+    ///
+    /// # Errors
+    /// If the disk refuses at last.
+    pub fn stop_recording(&self) -> Option<Result<Ledger, RecordError>> {
+        self.recorder.end()
+    }
+
+    /// Ends the session: every frame that has arrived is tracked and recorded, then the threads are joined.
+    pub fn stop(mut self) -> Outcome {
+        self.join();
+        let reason = self.status.end.get().cloned().unwrap_or(EndReason::Asked);
+        Outcome { reason, health: self.status.health() }
+    }
+
+    fn join(&mut self) {
+        self.status.end(EndReason::Asked);
+        // Camera first: it was started last.
+        for thread in self.threads.drain(..).rev() {
+            // A panic was caught in the thread and is the end reason already.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Session {
+    /// A session that is dropped without [`stop`](Self::stop) still drains and finishes its file.
+    fn drop(&mut self) {
+        self.join();
+    }
+}
+
+fn slots(memory: usize, slot_bytes: usize) -> usize {
+    (memory / slot_bytes.max(1)).clamp(MIN_SLOTS, MAX_SLOTS)
+}
+
+/// Starts a named thread; a panic in it ends the session and says where it came from.
+fn spawn(
+    name: &'static str,
+    status: &Arc<Status>,
+    work: impl FnOnce(&Status) + Send + 'static,
+) -> std::io::Result<JoinHandle<()>> {
+    let status = status.clone();
+    Builder::new().name(name.to_owned()).spawn(move || {
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| work(&status))) {
+            let message = panic
+                .downcast_ref::<&str>()
+                .map(|text| (*text).to_owned())
+                .or_else(|| panic.downcast_ref::<String>().cloned())
+                .unwrap_or_else(|| "no message".to_owned());
+            status.end(EndReason::Panic(format!("{name}: {message}")));
+        }
+    })
+}

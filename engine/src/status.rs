@@ -1,0 +1,143 @@
+//! What every thread of a session counts and every reader may look at: atomics only.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use crate::latency::{Latencies, Percentiles};
+use crate::ledger::{Ledger, Lost};
+
+/// A counter with one writing thread. `Relaxed`: each is a statistic of its own; equations are checked after joining.
+#[derive(Default)]
+pub(crate) struct Counter(AtomicU64);
+
+impl Counter {
+    pub(crate) fn add(&self, count: u64) {
+        self.0.fetch_add(count, Ordering::Relaxed);
+    }
+    pub(crate) fn set(&self, value: u64) {
+        self.0.store(value, Ordering::Relaxed);
+    }
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// The counters of a session.
+#[derive(Default)]
+pub(crate) struct Status {
+    pub(crate) stop: AtomicBool,
+    pub(crate) end: OnceLock<EndReason>,
+    pub(crate) record_error: OnceLock<String>,
+
+    pub(crate) camera: Counter,
+    pub(crate) received: Counter,
+    pub(crate) out_of_order: Counter,
+    pub(crate) lost_camera: Counter,
+    pub(crate) lost_ring_full: Counter,
+    pub(crate) tracked: Counter,
+    pub(crate) rows: Counter,
+    pub(crate) lost_recorder_late: Counter,
+    pub(crate) recorded: Counter,
+    pub(crate) not_asked: Counter,
+    pub(crate) lost_record_failed: Counter,
+
+    pub(crate) first_arrival_ns: Counter,
+    pub(crate) last_arrival_ns: Counter,
+    pub(crate) ring_held: Counter,
+    pub(crate) ring_capacity: Counter,
+    pub(crate) latencies: Latencies,
+}
+
+/// Why a session ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EndReason {
+    /// It was asked to.
+    Asked,
+    /// The number of frames asked for has come.
+    FrameLimit,
+    /// The source has shown its last frame.
+    SourceEnded,
+    /// The camera failed; the text says how.
+    Camera(String),
+    /// A thread panicked: a bug in Beadscope. The text names the thread and the message.
+    Panic(String),
+}
+
+impl EndReason {
+    /// True if the run ended for a reason nobody wanted.
+    pub fn is_failure(&self) -> bool {
+        matches!(self, Self::Camera(_) | Self::Panic(_))
+    }
+}
+
+impl std::fmt::Display for EndReason {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Asked => f.write_str("stopped"),
+            Self::FrameLimit => f.write_str("all frames asked for were taken"),
+            Self::SourceEnded => f.write_str("the source has ended"),
+            Self::Camera(why) => write!(f, "the camera failed: {why}"),
+            Self::Panic(what) => write!(f, "internal error, please report it: {what}"),
+        }
+    }
+}
+
+/// How a session is doing, at one moment.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct Health {
+    /// Where every frame went so far.
+    pub ledger: Ledger,
+    /// Bead rows tracked.
+    pub rows: u64,
+    /// Frames per second since the first frame, Hz.
+    pub rate_hz: f64,
+    /// From arrival to tracked row, ms.
+    pub latency_ms: Percentiles,
+    /// Ring slots that lossless readers hold, and how many there are.
+    pub ring: (u64, u64),
+    /// Why recording stopped, if it failed.
+    pub record_error: Option<String>,
+}
+
+impl Status {
+    /// Ends the session: the first reason given stays.
+    pub(crate) fn end(&self, reason: EndReason) {
+        let _ = self.end.set(reason);
+        self.stop.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stop.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn health(&self) -> Health {
+        let received = self.received.get();
+        let span_ns = self.last_arrival_ns.get().saturating_sub(self.first_arrival_ns.get());
+        let rate_hz = if span_ns > 0 { (received - 1) as f64 * 1e9 / span_ns as f64 } else { 0.0 };
+        Health {
+            ledger: self.ledger(),
+            rows: self.rows.get(),
+            rate_hz,
+            latency_ms: self.latencies.percentiles(),
+            ring: (self.ring_held.get(), self.ring_capacity.get()),
+            record_error: self.record_error.get().cloned(),
+        }
+    }
+
+    pub(crate) fn ledger(&self) -> Ledger {
+        Ledger {
+            camera: self.camera.get(),
+            received: self.received.get(),
+            tracked: self.tracked.get(),
+            recorded: self.recorded.get(),
+            not_asked: self.not_asked.get(),
+            out_of_order: self.out_of_order.get(),
+            lost: Lost {
+                camera: self.lost_camera.get(),
+                ring_full: self.lost_ring_full.get(),
+                recorder_late: self.lost_recorder_late.get(),
+                record_failed: self.lost_record_failed.get(),
+            },
+        }
+    }
+}

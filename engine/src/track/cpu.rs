@@ -1,0 +1,128 @@
+//! Tracking on the processor: every bead of every frame of a batch, spread over the cores by rayon.
+
+use std::sync::{Mutex, PoisonError};
+
+use beadscope_shaders::flags::Flags;
+use beadscope_shaders::pipeline::{Params, Scratch, Tracker};
+use beadscope_shaders::zlut_match::MatchTable;
+use rayon::prelude::*;
+
+use crate::frame::FrameView;
+use crate::roi::Roi;
+use crate::tracks::TrackRow;
+
+/// Rows per rayon task: small enough to balance ten beads over two cores, large enough to hide a task's cost.
+const ROWS_PER_TASK: usize = 4;
+
+/// Locates beads in frames. All memory is taken in [`new`](Self::new).
+pub struct CpuTracker {
+    kernels: Tracker,
+    rois: Vec<Roi>,
+    zlut: Option<MatchTable>,
+    pool: rayon::ThreadPool,
+    workers: Vec<Mutex<Worker>>,
+}
+
+/// What one worker thread needs for itself.
+struct Worker {
+    scratch: Scratch,
+    levels: Vec<f32>,
+}
+
+/// Why tracking cannot be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum TrackError {
+    /// One kernel set serves one ROI size.
+    #[error("all ROIs must have one size; bead {bead} has {size_px} px, the first has {first_px} px")]
+    MixedSizes {
+        /// The bead with another size.
+        bead: u32,
+        /// Its size.
+        size_px: u32,
+        /// The size of the first ROI.
+        first_px: u32,
+    },
+    /// The kernels refuse the ROI size or a setting.
+    #[error(transparent)]
+    Params(#[from] beadscope_shaders::pipeline::ParamError),
+    /// The worker threads could not be started.
+    #[error("the tracking threads did not start: {0}")]
+    Threads(#[from] rayon::ThreadPoolBuildError),
+}
+
+impl CpuTracker {
+    /// Prepares to track `rois`, all of side `roi_px`, on all cores or on `threads` of them.
+    ///
+    /// # Errors
+    /// If the ROIs differ in size, or the kernels refuse the size or the settings.
+    pub fn new(
+        roi_px: u32,
+        rois: Vec<Roi>,
+        params: &Params,
+        zlut: Option<MatchTable>,
+        threads: Option<usize>,
+    ) -> Result<Self, TrackError> {
+        if let Some(other) = rois.iter().find(|roi| roi.size_px != roi_px) {
+            return Err(TrackError::MixedSizes {
+                bead: other.bead,
+                size_px: other.size_px,
+                first_px: roi_px,
+            });
+        }
+        let kernels = Tracker::new(roi_px as usize, params)?;
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads.unwrap_or(0))
+            .thread_name(|index| format!("beadscope-track-{index}"))
+            .build()?;
+        let worker = || Worker { scratch: kernels.scratch(), levels: vec![0.0; (roi_px * roi_px) as usize] };
+        let workers = (0..pool.current_num_threads()).map(|_| Mutex::new(worker())).collect();
+        Ok(Self { kernels, rois, zlut, pool, workers })
+    }
+
+    /// The ROIs, in the order of the rows.
+    pub fn rois(&self) -> &[Roi] {
+        &self.rois
+    }
+
+    /// Worker threads.
+    pub fn threads(&self) -> usize {
+        self.workers.len()
+    }
+
+    /// Locates every bead in frames `0..frames` and fills `rows`: frame after frame, in each the beads in ROI order.
+    /// Rows of a frame for which `view` has no answer are left alone.
+    pub fn locate<'a>(
+        &self,
+        frames: usize,
+        view: &(impl Fn(usize) -> Option<FrameView<'a>> + Sync),
+        rows: &mut [TrackRow],
+    ) {
+        let beads = self.rois.len();
+        debug_assert_eq!(rows.len(), beads * frames, "one row a bead and frame");
+        let fill = |(task, rows): (usize, &mut [TrackRow])| {
+            let index = rayon::current_thread_index().unwrap_or(0);
+            // Never contended: the lock belongs to the thread. It is there because rayon shares its closures.
+            let mut worker = self.workers[index].lock().unwrap_or_else(PoisonError::into_inner);
+            for (offset, row) in rows.iter_mut().enumerate() {
+                let item = task * ROWS_PER_TASK + offset;
+                if let Some(frame) = view(item / beads) {
+                    *row = self.locate_bead(&frame, &self.rois[item % beads], &mut worker);
+                }
+            }
+        };
+        self.pool.install(|| rows.par_chunks_mut(ROWS_PER_TASK).enumerate().for_each(fill));
+    }
+
+    fn locate_bead(&self, frame: &FrameView<'_>, roi: &Roi, worker: &mut Worker) -> TrackRow {
+        if !roi.is_inside(frame.width_px, frame.height_px) {
+            return TrackRow::missing(roi, Flags::EDGE);
+        }
+        let side = roi.size_px as usize;
+        for (y_px, row) in worker.levels.chunks_exact_mut(side).enumerate() {
+            frame.copy_row(roi.left_px as usize, roi.top_px as usize + y_px, row);
+        }
+        let max_level = f32::from(frame.format.max_level());
+        let found = self.kernels.locate(&worker.levels, max_level, self.zlut.as_ref(), &mut worker.scratch);
+        TrackRow::new(roi, &found)
+    }
+}

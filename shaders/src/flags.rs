@@ -1,0 +1,71 @@
+//! Why a value of a bead is missing or doubtful. A flag is a bit, so that a row can carry several.
+
+/// A set of flags. The bits are part of the file format: never renumber them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(transparent)]
+pub struct Flags(pub u32);
+
+impl Flags {
+    /// Nothing to remark.
+    pub const NONE: Self = Self(0);
+    /// The ROI reaches over the edge of the frame, or the bead over the edge of its ROI. x, y, z are NaN.
+    pub const EDGE: Self = Self(1);
+    /// No Z-LUT is loaded for this bead. z is NaN.
+    pub const NO_ZLUT: Self = Self(1 << 1);
+    /// The best match is at the first or last plane of the Z-LUT, so the bead may be beyond it. z is NaN.
+    pub const Z_OUT_OF_RANGE: Self = Self(1 << 2);
+    /// The image is flat: no bead can be told from its background. x, y, z are NaN.
+    pub const LOW_CONTRAST: Self = Self(1 << 3);
+    /// The position still moved when the iterations were used up. x, y, z are NaN.
+    pub const NOT_CONVERGED: Self = Self(1 << 4);
+    /// More than one pixel in a hundred of the ROI is saturated. Values are kept, z may be biased.
+    pub const SATURATED: Self = Self(1 << 5);
+    /// The profile does not look like any plane of the Z-LUT. Values are kept; see the quality figure.
+    pub const POOR_MATCH: Self = Self(1 << 6);
+
+    /// Every flag with the name that files and tables use, in the order of its bit.
+    pub const NAMES: [(Self, &'static str); 7] = [
+        (Self::EDGE, "edge"),
+        (Self::NO_ZLUT, "no_zlut"),
+        (Self::Z_OUT_OF_RANGE, "z_out_of_range"),
+        (Self::LOW_CONTRAST, "low_contrast"),
+        (Self::NOT_CONVERGED, "not_converged"),
+        (Self::SATURATED, "saturated"),
+        (Self::POOR_MATCH, "poor_match"),
+    ];
+
+    /// True if all of `other` is in this set.
+    pub fn contains(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+}
+
+impl std::ops::BitOr for Flags {
+    type Output = Self;
+    fn bitor(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
+impl std::ops::BitOrAssign for Flags {
+    fn bitor_assign(&mut self, other: Self) {
+        self.0 |= other.0;
+    }
+}
+
+/// `ok` for none, otherwise the names joined by `|`, as in the `flags` column of a CSV.
+impl std::fmt::Display for Flags {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if *self == Self::NONE {
+            return f.write_str("ok");
+        }
+        let mut separator = "";
+        for (flag, name) in Self::NAMES {
+            if self.contains(flag) {
+                write!(f, "{separator}{name}")?;
+                separator = "|";
+            }
+        }
+        Ok(())
+    }
+}

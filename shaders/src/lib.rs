@@ -1,0 +1,31 @@
+//! Kernels of bead tracking, in the order in which they run.
+//!
+//! | kernel | input | output | units | after |
+//! |---|---|---|---|---|
+//! | [`background`] | image | level, noise, spread; image less level | grey levels | Immerkaer 1996 (noise) |
+//! | [`center_of_mass`] | image less level | first guess of x, y | px | |
+//! | [`auto_convolution`] | image less level, guess | second guess of x, y | px | Gosse and Croquette 2002 |
+//! | [`quadrant_interpolation`] | image less level, guess | x, y; profile | px | van Loenhout et al. 2012 |
+//! | [`radial_profile`] | image less level, x, y | mean, variance and sides of each ring | grey levels | Gosse and Croquette 2002 |
+//! | [`zlut_match`] | profile, ring weights, Z-LUT | z, correlation | nm, 1 | |
+//!
+//! [`sampling`] reads a grey level between pixels and [`rings`] says where; every kernel uses these two.
+//! [`z_spline`] and [`match_table`] prepare a Z-LUT. [`pipeline`] chains the kernels for one bead, [`params`] holds
+//! the settings, [`flags`] says why a value is missing.
+//!
+//! Pixel centres are at integers, x to the right, y down. Pixels are f32; sums that need it are f64. Each kernel is a
+//! plain loop over arrays, to have a twin in WGSL. No kernel allocates, locks, logs, or knows of a file or a window.
+
+pub mod auto_convolution;
+pub mod background;
+pub mod center_of_mass;
+pub mod flags;
+pub mod match_table;
+pub mod params;
+pub mod pipeline;
+pub mod quadrant_interpolation;
+pub mod radial_profile;
+pub mod rings;
+pub mod sampling;
+pub mod z_spline;
+pub mod zlut_match;

@@ -1,0 +1,144 @@
+//! A Z-LUT checked and prepared for matching.
+
+use crate::rings::{ARC_STEP_PX, PolarGrid, Rings};
+use crate::z_spline::{MIN_PLANES, ZSpline};
+
+/// Why a Z-LUT cannot be matched against.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum MatchError {
+    /// Numbers of values, planes and rings do not belong together.
+    #[error("the Z-LUT has {values} values for {planes} planes of {rings} rings")]
+    Shape {
+        /// Values given.
+        values: usize,
+        /// Heights given.
+        planes: usize,
+        /// Rings given.
+        rings: usize,
+    },
+    /// Heights are not in order.
+    #[error("heights of the Z-LUT must increase from plane to plane: plane {plane} is at {z_nm} nm")]
+    NotIncreasing {
+        /// The first plane that is not above the one before it, or not a number.
+        plane: usize,
+        /// Its height, nm.
+        z_nm: f64,
+    },
+    /// Radii make no sense.
+    #[error("rings from {first_ring_px} px in steps of {ring_step_px} px cannot be sampled")]
+    Radii {
+        /// Radius of ring 0, px.
+        first_ring_px: f64,
+        /// Distance between rings, px.
+        ring_step_px: f64,
+    },
+    /// Too little is left without what is NaN.
+    #[error("too little in the Z-LUT: {planes} planes and {rings} rings without NaN; 4 of each are needed")]
+    TooFew {
+        /// Planes left.
+        planes: usize,
+        /// Rings left.
+        rings: usize,
+    },
+}
+
+/// Fewest rings a match may rest on: one more than the unknowns z, gain and offset.
+pub const MIN_RINGS: usize = 4;
+
+/// A Z-LUT prepared for matching.
+#[derive(Clone, Debug)]
+pub struct MatchTable {
+    pub(crate) spline: ZSpline,
+    /// False for rings that are NaN in some plane.
+    pub(crate) usable: Vec<bool>,
+    grid: PolarGrid,
+}
+
+impl MatchTable {
+    /// `profiles`: planes x rings, row-major, grey levels; ring k at radius `first_ring_px + k * ring_step_px`.
+    /// `z_nm`: height of each plane, strictly increasing, steps need not be equal.
+    ///
+    /// Planes that are NaN in more than half of their rings are left out, then rings that are NaN in any plane.
+    pub fn new(
+        profiles: &[f32],
+        z_nm: &[f64],
+        n_rings: usize,
+        first_ring_px: f64,
+        ring_step_px: f64,
+    ) -> Result<Self, MatchError> {
+        if Some(profiles.len()) != z_nm.len().checked_mul(n_rings) || n_rings == 0 {
+            return Err(MatchError::Shape { values: profiles.len(), planes: z_nm.len(), rings: n_rings });
+        }
+        check_heights(z_nm)?;
+        let good_radii = first_ring_px >= 0.0 && ring_step_px > 0.0;
+        let outermost_px = first_ring_px + ring_step_px * n_rings as f64;
+        // 4096: no ROI is that large, and the grid grows with the square of it.
+        if !(good_radii && ring_step_px.is_finite() && outermost_px < 4096.0) {
+            return Err(MatchError::Radii { first_ring_px, ring_step_px });
+        }
+        let rows: Vec<(f64, &[f32])> = z_nm.iter().copied().zip(profiles.chunks_exact(n_rings)).collect();
+        let kept: Vec<(f64, &[f32])> = rows
+            .into_iter()
+            .filter(|(_, row)| 2 * row.iter().filter(|v| v.is_finite()).count() > n_rings)
+            .collect();
+        let usable: Vec<bool> =
+            (0..n_rings).map(|k| kept.iter().all(|(_, row)| row[k].is_finite())).collect();
+        let rings = usable.iter().filter(|u| **u).count();
+        if kept.len() < MIN_PLANES || rings < MIN_RINGS {
+            return Err(MatchError::TooFew { planes: kept.len(), rings });
+        }
+        let heights = kept.iter().map(|(z, _)| *z).collect();
+        let values = kept.iter().flat_map(|(_, row)| centered(row, &usable)).collect();
+        let grid = PolarGrid::new(Rings { first_ring_px, ring_step_px, n_rings }, ARC_STEP_PX);
+        Ok(Self { spline: ZSpline::new(heights, values, n_rings), usable, grid })
+    }
+
+    /// Where its rings are sampled.
+    pub fn grid(&self) -> &PolarGrid {
+        &self.grid
+    }
+
+    /// Lowest and highest plane, nm.
+    pub fn range_nm(&self) -> (f64, f64) {
+        let z_nm = self.spline.z_nm();
+        (z_nm[0], z_nm[z_nm.len() - 1])
+    }
+}
+
+fn check_heights(z_nm: &[f64]) -> Result<(), MatchError> {
+    for (plane, z) in z_nm.iter().enumerate() {
+        if !z.is_finite() || (plane > 0 && *z <= z_nm[plane - 1]) {
+            return Err(MatchError::NotIncreasing { plane, z_nm: *z });
+        }
+    }
+    Ok(())
+}
+
+/// A plane less its mean, 0 where it is not usable. The offset is an unknown of the match, so the mean carries
+/// nothing, and f32 keeps its digits for the rings.
+fn centered<'a>(row: &'a [f32], usable: &'a [bool]) -> impl Iterator<Item = f32> + 'a {
+    let both = row.iter().zip(usable);
+    let (sum, count) =
+        both.clone().filter(|(_, u)| **u).fold((0.0, 0.0), |(s, n), (v, _)| (s + f64::from(*v), n + 1.0));
+    let mean = sum / count;
+    both.map(move |(v, u)| if *u { (f64::from(*v) - mean) as f32 } else { 0.0 })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bad_tables_are_refused_with_a_reason() {
+        let make = |values: &[f32], z: &[f64], rings, step| MatchTable::new(values, z, rings, 0.0, step);
+        assert!(matches!(make(&[1.0; 7], &[0.0, 1.0], 4, 0.5), Err(MatchError::Shape { .. })));
+        assert!(matches!(make(&[], &[], 0, 0.5), Err(MatchError::Shape { .. })));
+        assert!(matches!(
+            make(&[1.0; 8], &[0.0, 0.0], 4, 0.5),
+            Err(MatchError::NotIncreasing { plane: 1, .. })
+        ));
+        assert!(matches!(make(&[1.0; 8], &[0.0, 1.0], 4, 0.5), Err(MatchError::TooFew { planes: 2, .. })));
+        assert!(matches!(make(&[1.0; 8], &[0.0, 1.0], 4, 0.0), Err(MatchError::Radii { .. })));
+        assert!(matches!(make(&[1.0; 8], &[0.0, f64::NAN], 4, 0.5), Err(MatchError::NotIncreasing { .. })));
+    }
+}

@@ -1,0 +1,234 @@
+//! Z from a radial profile: the height at which the Z-LUT, made smooth in z, fits the profile best.
+//!
+//! First every plane is compared by weighted correlation; then z, a gain and an offset are solved together from
+//! the best plane (Gauss-Newton). Never the top of a parabola through a few planes: see `z_spline.rs`.
+
+use crate::match_table::MIN_RINGS;
+use crate::z_spline::ZSpline;
+
+pub use crate::match_table::{MatchError, MatchTable};
+
+/// Profile and weights cleaned for the match, made once per thread.
+#[derive(Clone, Debug, Default)]
+pub struct MatchScratch {
+    profile: Vec<f32>,
+    weights: Vec<f32>,
+}
+
+/// What the match found.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Match {
+    /// Height, nm. Not to be used unless `in_range`.
+    pub z_nm: f64,
+    /// Weighted correlation of profile and Z-LUT at `z_nm`: 1 is a perfect match.
+    pub quality: f32,
+    /// False if the best fit lies beyond the first or last plane.
+    pub in_range: bool,
+}
+
+/// Gauss-Newton steps before a match is given up. Each gains about a digit, so few of them are ever taken.
+const MAX_STEPS: usize = 20;
+
+/// A step shorter than this part of the mean plane distance is the last: 0.01 nm at steps of 100 nm.
+const LAST_STEP: f64 = 1e-4;
+
+/// Matches a profile, measured on `table.grid()`, against the table. `None` if fewer than four rings have a weight,
+/// or z does not settle.
+///
+/// `weights`: of each ring; the square of a ring's residual counts that much. NaN rings are left out.
+pub fn zlut_match(
+    table: &MatchTable,
+    profile: &[f32],
+    weights: &[f32],
+    scratch: &mut MatchScratch,
+) -> Option<Match> {
+    let sums = clean(table, profile, weights, scratch)?;
+    let spline = &table.spline;
+    let (first_nm, last_nm) = table.range_nm();
+    let plane_step_nm = (last_nm - first_nm) / (spline.z_nm().len() - 1) as f64;
+    let mut z_nm = spline.z_nm()[best_plane(spline, &sums, scratch)];
+    for _ in 0..MAX_STEPS {
+        let fit = fit_at(spline, z_nm, &sums, scratch);
+        let dz_nm = fit.dz_nm.clamp(-plane_step_nm, plane_step_nm);
+        if dz_nm.is_nan() {
+            return None;
+        }
+        z_nm += dz_nm;
+        // One step beyond the ends is granted, so that a first step too long can come back.
+        let beyond = z_nm < first_nm - plane_step_nm || z_nm > last_nm + plane_step_nm;
+        if beyond || dz_nm.abs() < LAST_STEP * plane_step_nm {
+            let in_range = (first_nm..=last_nm).contains(&z_nm);
+            return Some(Match { z_nm, quality: fit.correlation as f32, in_range });
+        }
+    }
+    None
+}
+
+/// Weighted sums of the profile alone.
+struct ProfileSums {
+    weight: f64,
+    /// Sum of weight times squared distance from the weighted mean, which has been subtracted.
+    square: f64,
+}
+
+/// Copies weights and profile, 0 where either cannot be used, and takes the weighted mean off the profile.
+fn clean(
+    table: &MatchTable,
+    profile: &[f32],
+    weights: &[f32],
+    scratch: &mut MatchScratch,
+) -> Option<ProfileSums> {
+    scratch.weights.clear();
+    scratch.profile.clear();
+    let (mut sum, mut weight, mut count) = (0.0f64, 0.0f64, 0);
+    for ((p, w), usable) in profile.iter().zip(weights).zip(&table.usable) {
+        let use_it = *usable && p.is_finite() && w.is_finite() && *w > 0.0;
+        let (p, w) = if use_it { (*p, *w) } else { (0.0, 0.0) };
+        scratch.profile.push(p);
+        scratch.weights.push(w);
+        sum += f64::from(w) * f64::from(p);
+        weight += f64::from(w);
+        count += usize::from(use_it);
+    }
+    if count < MIN_RINGS {
+        return None;
+    }
+    let mean = (sum / weight) as f32;
+    let mut square = 0.0;
+    for (p, w) in scratch.profile.iter_mut().zip(&scratch.weights) {
+        *p -= mean;
+        square += f64::from(*w) * f64::from(*p) * f64::from(*p);
+    }
+    (square > 0.0).then_some(ProfileSums { weight, square })
+}
+
+/// The plane with the highest weighted correlation.
+fn best_plane(spline: &ZSpline, sums: &ProfileSums, scratch: &MatchScratch) -> usize {
+    let (mut best, mut best_plane) = (f64::NEG_INFINITY, 0);
+    for plane in 0..spline.z_nm().len() {
+        let [value, square, product] = plane_sums(spline.plane(plane), scratch);
+        let correlation = product / (square - value * value / sums.weight).max(f64::MIN_POSITIVE).sqrt();
+        if correlation > best {
+            (best, best_plane) = (correlation, plane);
+        }
+    }
+    best_plane
+}
+
+/// Weighted sums of a plane, its square, and its product with the profile, eight rings at a time so that the
+/// compiler can use wide registers.
+fn plane_sums(plane: &[f32], scratch: &MatchScratch) -> [f64; 3] {
+    const LANES: usize = 8;
+    let mut lanes = [[0.0f32; LANES]; 3];
+    let columns = plane.chunks(LANES).zip(scratch.profile.chunks(LANES)).zip(scratch.weights.chunks(LANES));
+    for ((values, profile), weights) in columns {
+        for i in 0..values.len().min(profile.len()) {
+            let weighted = weights[i] * values[i];
+            lanes[0][i] += weighted;
+            lanes[1][i] += weighted * values[i];
+            lanes[2][i] += weighted * profile[i];
+        }
+    }
+    lanes.map(|lane| f64::from(lane.iter().sum::<f32>()))
+}
+
+struct Fit {
+    /// Step to the best z, nm.
+    dz_nm: f64,
+    correlation: f64,
+}
+
+/// Linear least squares of the profile by `gain * value + gain * dz * slope + offset` around `z_nm`.
+fn fit_at(spline: &ZSpline, z_nm: f64, sums: &ProfileSums, scratch: &MatchScratch) -> Fit {
+    let between = spline.between(z_nm);
+    let (mut v, mut s, mut vv, mut vs, mut ss) = (0.0f64, 0.0f64, 0.0f64, 0.0f64, 0.0f64);
+    let (mut vp, mut sp) = (0.0f64, 0.0f64);
+    for (k, (weight, profile)) in scratch.weights.iter().zip(&scratch.profile).enumerate() {
+        let (weight, profile) = (f64::from(*weight), f64::from(*profile));
+        let (value, slope) = between.at(k);
+        v += weight * value;
+        s += weight * slope;
+        vv += weight * value * value;
+        vs += weight * value * slope;
+        ss += weight * slope * slope;
+        vp += weight * value * profile;
+        sp += weight * slope * profile;
+    }
+    // The offset is eliminated by taking means off; the mean of the profile is 0 already.
+    let (vv, vs, ss) = (vv - v * v / sums.weight, vs - v * s / sums.weight, ss - s * s / sums.weight);
+    let gain_dz = (vv * sp - vs * vp) / (vv * ss - vs * vs);
+    // The gain at the present z: the joint one is poor, and may be 0, where value and slope look alike.
+    Fit { dz_nm: gain_dz * vv / vp, correlation: vp / (vv * sums.square).sqrt() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const N_RINGS: usize = 40;
+
+    fn profile(z_nm: f64, k: usize) -> f64 {
+        let r = 0.5 * k as f64;
+        100.0 + 50.0 * (r * (0.5 + z_nm / 4000.0)).cos() * (-r / 10.0).exp()
+    }
+
+    fn row(z_nm: f64) -> Vec<f32> {
+        (0..N_RINGS).map(|k| profile(z_nm, k) as f32).collect()
+    }
+
+    fn heights() -> Vec<f64> {
+        (0..41).map(|i| 100.0 * f64::from(i)).collect()
+    }
+
+    fn table(change: impl Fn(usize, usize, f32) -> f32) -> MatchTable {
+        let mut values = Vec::new();
+        for (plane, z) in heights().iter().enumerate() {
+            values.extend(row(*z).into_iter().enumerate().map(|(k, v)| change(plane, k, v)));
+        }
+        MatchTable::new(&values, &heights(), N_RINGS, 0.0, 0.5).unwrap()
+    }
+
+    fn weights() -> Vec<f32> {
+        (0..N_RINGS).map(|k| k as f32).collect()
+    }
+
+    #[test]
+    fn z_is_found_between_planes_whatever_gain_and_offset() {
+        let table = table(|_, _, v| v);
+        for z in [3.0, 150.0, 1234.5, 2049.0, 3990.0] {
+            let seen: Vec<f32> = row(z).iter().map(|v| 0.3 * v - 20.0).collect();
+            let found = zlut_match(&table, &seen, &weights(), &mut MatchScratch::default()).unwrap();
+            assert!((found.z_nm - z).abs() < 0.1, "{} for {z}", found.z_nm);
+            assert!(found.in_range && found.quality > 0.9999);
+        }
+    }
+
+    #[test]
+    fn nan_planes_and_rings_are_left_out() {
+        let table = table(|plane, k, v| if plane == 7 || k > 35 { f32::NAN } else { v });
+        assert_eq!(table.spline.z_nm().len(), 40);
+        let mut seen = row(710.0);
+        seen[3] = f32::NAN;
+        let found = zlut_match(&table, &seen, &weights(), &mut MatchScratch::default()).unwrap();
+        assert!((found.z_nm - 710.0).abs() < 0.5, "{}", found.z_nm);
+    }
+
+    #[test]
+    fn beyond_the_ends_is_not_in_range() {
+        let table = table(|_, _, v| v);
+        for z in [-60.0, -250.0, 4060.0, 4250.0] {
+            let found = zlut_match(&table, &row(z), &weights(), &mut MatchScratch::default());
+            assert!(found.is_none_or(|found| !found.in_range), "{z}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn another_pattern_has_a_low_quality_and_a_flat_one_no_match() {
+        let table = table(|_, _, v| v);
+        let saw: Vec<f32> = (0..N_RINGS).map(|k| (k % 3) as f32).collect();
+        let found = zlut_match(&table, &saw, &weights(), &mut MatchScratch::default());
+        assert!(found.is_none_or(|found| found.quality < 0.5), "{found:?}");
+        assert_eq!(zlut_match(&table, &[5.0; N_RINGS], &weights(), &mut MatchScratch::default()), None);
+        assert_eq!(zlut_match(&table, &row(500.0), &[0.0; N_RINGS], &mut MatchScratch::default()), None);
+    }
+}

@@ -1,0 +1,365 @@
+//! The command line as data. What each argument does is said here once and printed by `--help`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Runs a magnetic-tweezers microscope: films beads, tracks them in x, y, z, and loses nothing.
+///
+/// Without a command it opens the window; with no rig it runs the simulated microscope.
+#[derive(Parser)]
+#[command(version, args_conflicts_with_subcommands = true)]
+pub struct Arguments {
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    #[command(flatten)]
+    pub window: WindowArguments,
+}
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Runs the instrument without a window and records.
+    Run(RunArguments),
+    /// Tracks images or stacks from disk.
+    Track(TrackArguments),
+    /// Finds the beads in an image.
+    Find(FindArguments),
+    /// Builds, describes, converts and draws Z look-up tables.
+    Zlut {
+        #[command(subcommand)]
+        command: ZLutCommand,
+    },
+    /// Writes simulated frames with the true positions beside them.
+    Simulate(SimulateArguments),
+    /// Measures how fast this machine is.
+    Bench {
+        #[command(subcommand)]
+        command: BenchCommand,
+    },
+    /// Says what works here, what does not, and what to do about it.
+    Doctor(DoctorArguments),
+    /// Prints a complete, commented rig.toml, or checks one.
+    Rig(RigArguments),
+}
+
+#[derive(Args)]
+pub struct WindowArguments {
+    /// The instrument (default: the simulated microscope).
+    #[arg(long, value_name = "RIG.toml")]
+    pub rig: Option<PathBuf>,
+    /// Folder for recordings.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub struct RunArguments {
+    /// The instrument (default: the simulated microscope).
+    #[arg(long, value_name = "RIG.toml")]
+    pub rig: Option<PathBuf>,
+    /// How long to run: 10s, 5min, 2h. Without it and --frames: until Ctrl-C or the camera ends.
+    #[arg(long, value_parser = parse_duration, conflicts_with = "frames")]
+    pub duration: Option<std::time::Duration>,
+    /// How many frames to take.
+    #[arg(long)]
+    pub frames: Option<u64>,
+    /// What to record.
+    #[arg(long, value_enum, default_value_t = Mode::Track)]
+    pub mode: Mode,
+    /// The ROIs (default: those of the rig, else found in the first frame).
+    #[arg(long, value_name = "FILE.csv")]
+    pub rois: Option<PathBuf>,
+    /// The Z-LUT (default: that of the rig; the simulated microscope makes its own).
+    #[arg(long, value_name = "FILE")]
+    pub zlut: Option<PathBuf>,
+    /// Folder in which the run makes its own folder.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Frames per second of the camera, Hz.
+    #[arg(long, value_name = "HZ")]
+    pub rate_hz: Option<f64>,
+    /// Beads of the simulated microscope.
+    #[arg(long)]
+    pub beads: Option<u32>,
+    /// Side of a ROI, px.
+    #[arg(long, value_name = "PX")]
+    pub roi_px: Option<u32>,
+    /// Prints one JSON object at the end.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What a run records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Mode {
+    /// Positions of every bead in every frame.
+    Track,
+}
+
+#[derive(Args)]
+pub struct TrackArguments {
+    /// A .npy stack in which each image is one ROI; or, with --rois, an image, a stack or a folder of frames.
+    pub input: PathBuf,
+    /// The Z-LUT; FILE#K takes table K of a file that holds several. Without it x and y only.
+    #[arg(long, value_name = "FILE[#K]")]
+    pub zlut: Option<String>,
+    /// Distance between the planes of a Z-LUT that does not say it, nm.
+    #[arg(long, value_name = "NM")]
+    pub z_step_nm: Option<f64>,
+    /// Centres of the beads, from `beadscope find`.
+    #[arg(long, value_name = "FILE.csv")]
+    pub rois: Option<PathBuf>,
+    /// Side of a ROI, px (default: what the ROI file says, or the size of the images).
+    #[arg(long, value_name = "PX")]
+    pub roi_px: Option<u32>,
+    /// com (centre of mass), autoconv (auto-convolution) or qi (quadrant interpolation).
+    #[arg(long, default_value = "qi")]
+    pub method: String,
+    /// Where to compute.
+    #[arg(long, value_enum, default_value_t = Backend::Auto)]
+    pub backend: Backend,
+    /// Size of a camera pixel in the sample, nm; needed for .h5 unless the Z-LUT says it.
+    #[arg(long, value_name = "NM")]
+    pub pixel_size_nm: Option<f64>,
+    /// Where the positions go: .csv, .npy or .h5.
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+    /// Prints a summary as one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Where tracking computes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Backend {
+    /// The best there is in this build.
+    Auto,
+    /// The processor.
+    Cpu,
+}
+
+#[derive(Args)]
+pub struct FindArguments {
+    /// An image, or a stack whose first frame is taken.
+    pub image: PathBuf,
+    /// Side of a ROI, px.
+    #[arg(long, value_name = "PX")]
+    pub roi_px: u32,
+    /// Centre of one good bead, px; others must look like it. Without it, any ringed round thing is a bead.
+    #[arg(long, value_name = "X,Y", value_parser = parse_point)]
+    pub seed: Option<(f64, f64)>,
+    /// Least score, 0 to 1 (default: chosen from the scores).
+    #[arg(long)]
+    pub threshold: Option<f32>,
+    /// Where the list goes (default: standard output).
+    #[arg(long, value_name = "FILE.csv")]
+    pub out: Option<PathBuf>,
+    /// Also lists what was left out, with the reason, on standard error.
+    #[arg(long)]
+    pub explain: bool,
+}
+
+#[derive(Subcommand)]
+pub enum ZLutCommand {
+    /// Builds a Z-LUT from images of one bead at known heights.
+    Build(ZLutBuildArguments),
+    /// Describes a Z-LUT and says how well it tells heights apart.
+    Info(ZLutInfoArguments),
+    /// Converts between .zlut.h5 (ours), .txt (MagScope), .radialzlut (QTrk) and reads image Z-LUTs.
+    Convert(ZLutConvertArguments),
+    /// Draws a Z-LUT.
+    Plot(ZLutPlotArguments),
+}
+
+#[derive(Args)]
+pub struct ZLutBuildArguments {
+    /// Images of the bead: .npy, TIFF, or a folder of images.
+    pub stack: PathBuf,
+    /// Heights of the images, nm: .npy with one number an image.
+    #[arg(long, value_name = "ZPOS.npy")]
+    pub z: PathBuf,
+    /// Centre of the bead, px (default: tracked in every image).
+    #[arg(long, value_name = "X,Y", value_parser = parse_point)]
+    pub center: Option<(f64, f64)>,
+    /// Size of a camera pixel in the sample, nm.
+    #[arg(long, value_name = "NM")]
+    pub pixel_size_nm: Option<f64>,
+    /// Where the Z-LUT goes: .zlut.h5, .txt or .radialzlut.
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+}
+
+/// A Z-LUT file, and what it may not say itself.
+#[derive(Args)]
+pub struct ZLutFile {
+    /// The file; FILE#K takes table K of a file that holds several.
+    #[arg(value_name = "FILE[#K]")]
+    pub file: String,
+    /// Which table, if the file holds several; from 0.
+    #[arg(long)]
+    pub bead: Option<usize>,
+    /// Distance between planes, nm, if the file does not say it.
+    #[arg(long, value_name = "NM")]
+    pub z_step_nm: Option<f64>,
+    /// Side of the ROI that the Z-LUT was made with, px, if the file does not say it.
+    #[arg(long, value_name = "PX")]
+    pub roi_px: Option<u32>,
+}
+
+#[derive(Args)]
+pub struct ZLutInfoArguments {
+    #[command(flatten)]
+    pub zlut: ZLutFile,
+    /// Prints one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+pub struct ZLutConvertArguments {
+    #[command(flatten)]
+    pub zlut: ZLutFile,
+    /// Where the Z-LUT goes; the extension names the format.
+    pub out: PathBuf,
+}
+
+#[derive(Args)]
+pub struct ZLutPlotArguments {
+    #[command(flatten)]
+    pub zlut: ZLutFile,
+    /// Where the picture goes.
+    #[arg(long, value_name = "PNG")]
+    pub out: PathBuf,
+}
+
+#[derive(Args)]
+pub struct SimulateArguments {
+    /// Beads in the field.
+    #[arg(long, default_value_t = 50)]
+    pub beads: u32,
+    /// Frames to write.
+    #[arg(long, default_value_t = 100)]
+    pub frames: u64,
+    /// Same seed, same frames.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Frames per second, Hz.
+    #[arg(long, value_name = "HZ", default_value_t = 100.0)]
+    pub rate_hz: f64,
+    /// Side of the ROIs and of the Z-LUT's images, px.
+    #[arg(long, value_name = "PX", default_value_t = 64)]
+    pub roi_px: u32,
+    /// A new folder: frames.npy, truth.csv, rois.csv, bead.zlut.h5 and a rig.toml that replays it.
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+}
+
+#[derive(Subcommand)]
+pub enum BenchCommand {
+    /// Bead images per second, from pixels in memory to x, y, z.
+    Track(BenchTrackArguments),
+}
+
+#[derive(Args)]
+pub struct BenchTrackArguments {
+    /// Side of a ROI, px.
+    #[arg(long, value_name = "PX", default_value_t = 64)]
+    pub roi_px: u32,
+    /// Beads in a frame.
+    #[arg(long, default_value_t = 100)]
+    pub beads: u32,
+    /// Frames in memory.
+    #[arg(long, default_value_t = 8)]
+    pub frames: usize,
+    /// com, autoconv or qi.
+    #[arg(long, default_value = "qi")]
+    pub method: String,
+    /// Where to compute.
+    #[arg(long, value_enum, default_value_t = Backend::Auto)]
+    pub backend: Backend,
+    /// Threads (default: all cores).
+    #[arg(long)]
+    pub threads: Option<usize>,
+    /// How long to measure.
+    #[arg(long, value_parser = parse_duration, default_value = "3s")]
+    pub duration: std::time::Duration,
+    /// Prints one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+pub struct DoctorArguments {
+    /// Folder where recordings would go.
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub folder: PathBuf,
+    /// Prints one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+#[group(required = true, multiple = false)]
+pub struct RigArguments {
+    /// Prints a complete, commented rig.toml.
+    #[arg(long)]
+    pub example: bool,
+    /// Checks a rig.toml and says what it opens.
+    #[arg(long, value_name = "RIG.toml")]
+    pub check: Option<PathBuf>,
+}
+
+/// `10s`, `5min`, `2h`, `500ms`; a bare number is seconds.
+fn parse_duration(text: &str) -> Result<std::time::Duration, String> {
+    let split = text.find(|letter: char| letter.is_alphabetic()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(split);
+    let seconds_per_unit = match unit {
+        "ms" => 1e-3,
+        "" | "s" => 1.0,
+        "m" | "min" => 60.0,
+        "h" => 3600.0,
+        _ => return Err(format!("{unit:?} is not a unit of time: ms, s, min or h")),
+    };
+    let number: f64 = number.trim().parse().map_err(|_| format!("{number:?} is not a number"))?;
+    let seconds = number * seconds_per_unit;
+    if !(1e-3..=1e8).contains(&seconds) {
+        return Err("a duration is from 1ms to 1e8 s".to_owned());
+    }
+    Ok(std::time::Duration::from_secs_f64(seconds))
+}
+
+/// `X,Y`.
+fn parse_point(text: &str) -> Result<(f64, f64), String> {
+    let number = |text: &str| text.trim().parse::<f64>().ok().filter(|value| value.is_finite());
+    let point = text.split_once(',').and_then(|(x, y)| Some((number(x)?, number(y)?)));
+    point.ok_or_else(|| format!("{text:?} is not a point: give X,Y in px"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn durations() {
+        assert_eq!(parse_duration("1.5min").unwrap().as_secs(), 90);
+        assert_eq!(parse_duration("20").unwrap().as_secs(), 20);
+        assert_eq!(parse_duration("250ms").unwrap().as_millis(), 250);
+        for wrong in ["", "fast", "-1s", "0", "nan", "10 years"] {
+            assert!(parse_duration(wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn points() {
+        assert_eq!(parse_point("1.5, -2"), Ok((1.5, -2.0)));
+        for wrong in ["", "1", "1,nan", "a,b"] {
+            assert!(parse_point(wrong).is_err(), "{wrong:?}");
+        }
+    }
+}

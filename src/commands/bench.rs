@@ -1,0 +1,97 @@
+//! `beadscope bench`: how fast this machine is, on simulated beads.
+
+use anyhow::{Context as _, Result, bail, ensure};
+use beadscope_drivers::cameras::simulated::{Scene, Settings};
+use beadscope_engine::bench::{self, TrackBench};
+use beadscope_engine::calibrate::{match_table, zlut_from_sweep};
+use beadscope_engine::frame::FrameView;
+use beadscope_engine::roi::Roi;
+use beadscope_engine::track::cpu::CpuTracker;
+use beadscope_shaders::pipeline::{Method, Params};
+use serde::Serialize;
+
+use crate::arguments::BenchTrackArguments;
+use crate::output;
+
+/// The JSON object that `bench track --json` prints.
+#[derive(Serialize)]
+struct Report {
+    #[serde(flatten)]
+    speed: TrackBench,
+    roi_px: u32,
+    beads: usize,
+    method: String,
+    backend: &'static str,
+    adapter: String,
+    threads: usize,
+}
+
+pub fn track(arguments: &BenchTrackArguments) -> Result<()> {
+    ensure!(arguments.beads > 0 && arguments.frames > 0, "give at least 1 for --beads and --frames");
+    let method: Method = arguments.method.parse()?;
+    let roi_px = arguments.roi_px;
+    let settings = field(arguments)?;
+    let mut scene = Scene::new(&settings)?;
+    let format = settings.pixel_format().context("the simulated camera has no such number of bits")?;
+
+    let rois =
+        scene.beads().iter().map(|bead| Roi::around(bead.bead, (bead.x_px, bead.y_px), roi_px)).collect();
+    let zlut = scene
+        .focus_sweep(roi_px)
+        .map(|sweep| zlut_from_sweep(&sweep, None, "bench".to_owned()))
+        .transpose()?;
+    let table = zlut.map(|zlut| match_table(&zlut, roi_px)).transpose()?.map(|(table, _)| table);
+    let params = Params { method, ..Params::default() };
+    let tracker = CpuTracker::new(roi_px, rois, &params, table, arguments.threads)?;
+
+    let frames: Vec<Vec<u8>> = (0..arguments.frames)
+        .map(|_| {
+            let mut slot = vec![0; scene.frame_bytes()];
+            scene.render(&mut slot);
+            scene.advance(0.01);
+            slot
+        })
+        .collect();
+    let (width_px, height_px) = (settings.width_px as usize, settings.height_px as usize);
+    let views: Vec<_> = frames.iter().map(|bytes| FrameView { bytes, width_px, height_px, format }).collect();
+    let speed = bench::track(&tracker, &views, arguments.duration);
+    let report = Report {
+        speed,
+        roi_px,
+        beads: tracker.rois().len(),
+        method: method.to_string(),
+        backend: "cpu",
+        adapter: std::env::consts::ARCH.to_owned(),
+        threads: tracker.threads(),
+    };
+    if arguments.json { output::print_json(&report) } else { output::print(&sentence(&report)) }
+}
+
+/// A field just large enough for the beads, so that memory and cache use are those of a real frame.
+fn field(arguments: &BenchTrackArguments) -> Result<Settings> {
+    let columns = f64::from(arguments.beads).sqrt().ceil() as u32 + 1;
+    let side_px = columns.checked_mul(arguments.roi_px + arguments.roi_px / 2);
+    let Some(side_px) = side_px.filter(|side_px| *side_px <= 16_384) else {
+        bail!("so many beads do not fit a frame of 16384 px; give fewer");
+    };
+    let side_px = side_px.max(256);
+    let beads = arguments.beads as usize;
+    Ok(Settings {
+        beads,
+        roi_px: arguments.roi_px,
+        width_px: side_px,
+        height_px: side_px,
+        ..Settings::default()
+    })
+}
+
+fn sentence(report: &Report) -> String {
+    let Report { speed, roi_px, beads, method, threads, .. } = report;
+    format!(
+        "{:.0} ROIs/s ({:.0} to {:.0}), {method} with z, ROI {roi_px} px, {beads} beads, {threads} threads; {:.1} % located\n",
+        speed.rois_per_s,
+        speed.rois_per_s_min,
+        speed.rois_per_s_max,
+        100.0 * speed.located
+    )
+}

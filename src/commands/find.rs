@@ -1,0 +1,47 @@
+//! `beadscope find`: the beads in an image.
+
+use anyhow::{Context as _, Result};
+use beadscope_drivers::stack::Stack;
+use beadscope_engine::find::{self, Verdict};
+use beadscope_engine::frame::FrameView;
+use beadscope_engine::rois;
+use beadscope_zlut::aside;
+
+use crate::arguments::FindArguments;
+use crate::output;
+
+pub fn run(arguments: &FindArguments) -> Result<()> {
+    let mut stack = Stack::open(&arguments.image)?;
+    let mut bytes = vec![0; stack.frame_bytes()];
+    stack.read_frame(0, &mut bytes)?;
+    let (width_px, height_px) = (stack.width_px() as usize, stack.height_px() as usize);
+    let frame = FrameView { bytes: &bytes, width_px, height_px, format: stack.format() };
+    let levels = frame.to_levels();
+    let image = find::Image { pixels: &levels, width_px, height_px };
+    let options = find::Options {
+        roi_px: arguments.roi_px as usize,
+        seed_px: arguments.seed,
+        threshold: arguments.threshold,
+    };
+    let candidates = find::find(&image, &options)?;
+
+    let beads = candidates.iter().filter(|found| found.verdict == Verdict::Bead);
+    let listed: Vec<_> =
+        (0..).zip(beads).map(|(bead, found)| (bead, found.x_px, found.y_px, found.score)).collect();
+    let csv = rois::to_csv(arguments.roi_px, &listed);
+    match &arguments.out {
+        Some(path) => aside::write(path, |aside| std::fs::write(aside, &csv))
+            .with_context(|| format!("cannot write {}", path.display()))?,
+        None => output::print(&csv)?,
+    }
+    if arguments.explain {
+        for found in candidates.iter().filter(|found| found.verdict != Verdict::Bead) {
+            eprintln!(
+                "left out {:8.2},{:8.2} px (score {:.3}): {}",
+                found.x_px, found.y_px, found.score, found.verdict
+            );
+        }
+    }
+    eprintln!("{} beads found, {} things left out", listed.len(), candidates.len() - listed.len());
+    Ok(())
+}

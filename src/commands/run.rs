@@ -1,0 +1,175 @@
+//! `beadscope run`: the instrument without a window.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+use beadscope_engine::clock::unix_ns_now;
+use beadscope_engine::instrument::run_folder;
+use beadscope_engine::latency::Percentiles;
+use beadscope_engine::ledger::{Ledger, Lost};
+use beadscope_engine::record::tracks_path;
+use beadscope_engine::rig::Rig;
+use beadscope_engine::session::{Outcome, Session};
+use serde::Serialize;
+
+use crate::arguments::RunArguments;
+use crate::output;
+
+/// How often the command looks whether it is time to stop.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// The JSON object that `run --json` prints.
+#[derive(Serialize)]
+struct Summary<'a> {
+    frames: Frames,
+    beads: usize,
+    tracks: u64,
+    rate_hz: f64,
+    latency_ms: Percentiles,
+    backend: &'static str,
+    adapter: String,
+    ended: String,
+    ledger_sums: bool,
+    run: &'a Path,
+}
+
+#[derive(Serialize)]
+struct Frames {
+    camera: u64,
+    received: u64,
+    tracked: u64,
+    recorded: u64,
+    not_asked: u64,
+    out_of_order: u64,
+    lost: Lost,
+}
+
+impl From<&Ledger> for Frames {
+    fn from(ledger: &Ledger) -> Self {
+        let Ledger { camera, received, tracked, recorded, not_asked, out_of_order, lost } = *ledger;
+        Self { camera, received, tracked, recorded, not_asked, out_of_order, lost }
+    }
+}
+
+pub fn run(arguments: &RunArguments) -> Result<()> {
+    let mut rig = super::read_rig(arguments.rig.as_deref())?;
+    override_rig(&mut rig, arguments);
+    let (mut setup, notes) = super::open(&rig)?;
+    for note in &notes {
+        tracing::info!("{note}");
+    }
+    let folder = make_folder(&rig)?;
+    std::fs::write(folder.join("rig.toml"), rig.to_toml())
+        .with_context(|| format!("cannot write into {}", folder.display()))?;
+    setup.frame_limit = arguments.frames;
+    setup.record = Some(tracks_path(&folder));
+    let beads = setup.info.rois.len();
+    let threads = setup.tracker.threads();
+
+    let stop = Arc::new(AtomicBool::new(false));
+    let asked = stop.clone();
+    ctrlc::set_handler(move || asked.store(true, Ordering::Relaxed))?;
+    let (session, _view) = Session::start(setup)?;
+    watch(&session, arguments, &stop);
+    let outcome = session.stop();
+    report(arguments, &outcome, beads, threads, &folder)
+}
+
+fn override_rig(rig: &mut Rig, arguments: &RunArguments) {
+    let RunArguments { rois, zlut, out, rate_hz, beads, roi_px, .. } = arguments;
+    rig.tracking.rois = rois.clone().or(rig.tracking.rois.take());
+    rig.tracking.zlut = zlut.clone().or(rig.tracking.zlut.take());
+    rig.tracking.roi_px = roi_px.unwrap_or(rig.tracking.roi_px);
+    rig.camera.rate_hz = rate_hz.unwrap_or(rig.camera.rate_hz);
+    if let Some(out) = out {
+        rig.recording.folder.clone_from(out);
+    }
+    if let Some(beads) = beads {
+        rig.camera.settings.insert("beads".to_owned(), i64::from(*beads).into());
+    }
+}
+
+fn make_folder(rig: &Rig) -> Result<PathBuf> {
+    run_folder(&rig.recording.folder, &rig.recording.name, unix_ns_now()).with_context(|| {
+        format!("cannot make a run folder, choose another with --out: {}", rig.recording.folder.display())
+    })
+}
+
+/// Shows progress until the time is over, somebody stops it, or the session ends by itself.
+fn watch(session: &Session, arguments: &RunArguments, stop: &AtomicBool) {
+    let length = arguments.frames.or(arguments
+        .duration
+        .map(|duration| (duration.as_secs_f64() * session.config().rate_hz).round() as u64));
+    let bar = output::progress(length, "frames");
+    let start = Instant::now();
+    while session.is_running() && !stop.load(Ordering::Relaxed) {
+        if arguments.duration.is_some_and(|duration| start.elapsed() >= duration) {
+            break;
+        }
+        let health = session.health();
+        if health.record_error.is_some() {
+            break;
+        }
+        bar.set_position(health.ledger.tracked);
+        bar.set_message(format!("{:.1} Hz, {} lost", health.rate_hz, health.ledger.total_lost()));
+        // The session has no event to wait for: it ends by the clock, a signal or itself, whichever comes first.
+        std::thread::sleep(LOOK);
+    }
+    bar.finish_and_clear();
+}
+
+fn report(
+    arguments: &RunArguments,
+    outcome: &Outcome,
+    beads: usize,
+    threads: usize,
+    folder: &Path,
+) -> Result<()> {
+    let health = &outcome.health;
+    let sums = health.ledger.check();
+    let summary = Summary {
+        frames: (&health.ledger).into(),
+        beads,
+        tracks: health.rows,
+        rate_hz: health.rate_hz,
+        latency_ms: health.latency_ms,
+        backend: "cpu",
+        adapter: format!("{threads} threads"),
+        ended: outcome.reason.to_string(),
+        ledger_sums: sums.is_ok(),
+        run: folder,
+    };
+    if arguments.json {
+        output::print_json(&summary)?;
+    } else {
+        output::print(&describe(&summary))?;
+    }
+    if let Some(error) = &health.record_error {
+        bail!("recording stopped: {error}");
+    }
+    if outcome.reason.is_failure() {
+        bail!("{}; what was recorded is in {}", outcome.reason, folder.display());
+    }
+    sums.map_err(|equation| anyhow::anyhow!("the ledger does not sum ({equation}); please report this"))
+}
+
+fn describe(summary: &Summary<'_>) -> String {
+    let Summary { frames, beads, latency_ms, rate_hz, ended, run, .. } = summary;
+    let lost = serde_json::to_string(&frames.lost).unwrap_or_default();
+    format!(
+        "{} frames from the camera, {} received, {} tracked, {} recorded; lost {lost}\n\
+         {beads} beads at {rate_hz:.2} Hz; latency {:.2} ms median, {:.2} ms p99, {:.2} ms max\n\
+         {ended}; {}\n",
+        frames.camera,
+        frames.received,
+        frames.tracked,
+        frames.recorded,
+        latency_ms.p50,
+        latency_ms.p99,
+        latency_ms.max,
+        run.display()
+    )
+}

@@ -1,0 +1,89 @@
+//! `beadscope simulate`: frames with the truth beside them, and a rig that replays them.
+
+use std::fmt::Write as _;
+
+use anyhow::{Context as _, Result, ensure};
+use beadscope_drivers::cameras::simulated::{Scene, Settings};
+use beadscope_drivers::npy::NpyWriter;
+use beadscope_engine::calibrate::zlut_from_sweep;
+use beadscope_engine::rig::Rig;
+use beadscope_engine::rois;
+
+use crate::arguments::SimulateArguments;
+use crate::output;
+
+pub fn run(arguments: &SimulateArguments) -> Result<()> {
+    let SimulateArguments { beads, frames, seed, rate_hz, roi_px, out } = arguments;
+    ensure!(*frames > 0, "nothing to write: give --frames of at least 1");
+    ensure!(*rate_hz > 0.0 && rate_hz.is_finite(), "a rate of {rate_hz} Hz is not possible");
+    let table = toml::Table::from_iter([
+        ("beads".to_owned(), i64::from(*beads).into()),
+        ("seed".to_owned(), i64::try_from(*seed).context("the seed is too large")?.into()),
+        ("roi_px".to_owned(), i64::from(*roi_px).into()),
+    ]);
+    let settings = Settings::from_table(&table)?;
+    let mut scene = Scene::new(&settings)?;
+    let format = settings.pixel_format().context("the simulated camera has no such number of bits")?;
+
+    let cannot = || format!("cannot write into {}", out.display());
+    std::fs::create_dir_all(out).with_context(cannot)?;
+    let mut stack =
+        NpyWriter::create(&out.join("frames.npy"), settings.width_px, settings.height_px, format)?;
+    let mut truth =
+        format!("# seed = {seed}\n# rate_hz = {rate_hz}\n# pixel_size_nm = {}\n", settings.pixel_size_nm);
+    truth.push_str("frame,bead,x_px,y_px,z_nm,is_reference\n");
+    let mut slot = vec![0; scene.frame_bytes()];
+    let centers: Vec<_> =
+        (0..).zip(scene.beads()).map(|(bead, found)| (bead, found.x_px, found.y_px, 1.0)).collect();
+    let bar = output::progress(Some(*frames), "frames");
+    for frame in 0..*frames {
+        scene.render(&mut slot);
+        stack.append(&slot)?;
+        for bead in scene.beads() {
+            let reference = u8::from(bead.is_reference);
+            writeln!(
+                truth,
+                "{frame},{},{:.6},{:.6},{:.4},{reference}",
+                bead.bead, bead.x_px, bead.y_px, bead.z_nm
+            )?;
+        }
+        scene.advance(1.0 / rate_hz);
+        bar.inc(1);
+    }
+    stack.finish()?;
+    bar.finish_and_clear();
+
+    std::fs::write(out.join("truth.csv"), truth).with_context(cannot)?;
+    std::fs::write(out.join("rois.csv"), rois::to_csv(*roi_px, &centers)).with_context(cannot)?;
+    write_zlut(arguments, &scene)?;
+    std::fs::write(out.join("rig.toml"), rig(arguments, settings.pixel_size_nm).to_toml())
+        .with_context(cannot)?;
+    output::print(&format!(
+        "{frames} frames of {} beads in {}; replay them with: beadscope run --rig {}\n",
+        centers.len(),
+        out.display(),
+        out.join("rig.toml").display()
+    ))
+}
+
+/// The Z-LUT of the simulated bead, from a simulated focus sweep.
+fn write_zlut(arguments: &SimulateArguments, scene: &Scene) -> Result<()> {
+    let sweep =
+        scene.focus_sweep(arguments.roi_px).context("the simulated microscope made no focus sweep")?;
+    let source = format!("simulated focus sweep, seed {}", arguments.seed);
+    let zlut = zlut_from_sweep(&sweep, Some(scene.settings().pixel_size_nm), source)?;
+    Ok(beadscope_zlut::file::write(&arguments.out.join("bead.zlut.h5"), &zlut)?)
+}
+
+/// A rig that replays the folder it lies in.
+fn rig(arguments: &SimulateArguments, pixel_size_nm: f64) -> Rig {
+    let mut rig = Rig::default();
+    rig.camera.driver = "replay".to_owned();
+    rig.camera.rate_hz = arguments.rate_hz;
+    rig.camera.settings.insert("path".to_owned(), "frames.npy".into());
+    rig.optics.pixel_size_nm = Some(pixel_size_nm);
+    rig.tracking.roi_px = arguments.roi_px;
+    rig.tracking.rois = Some("rois.csv".into());
+    rig.tracking.zlut = Some("bead.zlut.h5".into());
+    rig
+}

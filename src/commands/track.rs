@@ -1,0 +1,138 @@
+//! `beadscope track`: positions from images on disk.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
+use beadscope_drivers::stack::Stack;
+use beadscope_engine::calibrate::match_table;
+use beadscope_engine::offline::output::{Format, Summary, track_to_file};
+use beadscope_engine::offline::whole_image;
+use beadscope_engine::record::info::RunInfo;
+use beadscope_engine::roi::Roi;
+use beadscope_engine::rois;
+use beadscope_engine::track::cpu::CpuTracker;
+use beadscope_shaders::pipeline::{Method, Params};
+use beadscope_zlut::{ReadOptions, ZLut};
+
+use crate::arguments::TrackArguments;
+use crate::output;
+
+pub fn run(arguments: &TrackArguments) -> Result<()> {
+    let format = Format::of(&arguments.out)?;
+    let method: Method = arguments.method.parse()?;
+    let mut stack = Stack::open(&frames_of(&arguments.input))?;
+    if let Some(note) = stack.note() {
+        tracing::warn!("{note}");
+    }
+    let rois = read_rois(arguments, &stack)?;
+    let roi_px = rois.first().map_or(0, |roi| roi.size_px);
+    let zlut = arguments.zlut.as_deref().map(|name| read_zlut(name, arguments)).transpose()?;
+    let (table, notes) = match &zlut {
+        Some(zlut) => {
+            let (table, note) = match_table(zlut, roi_px)?;
+            (Some(table), zlut.origin.assumed.iter().cloned().chain(note).collect())
+        }
+        None => (None, Vec::new()),
+    };
+    for note in &notes {
+        tracing::warn!("{note}");
+    }
+    let tracker = CpuTracker::new(roi_px, rois, &Params { method, ..Params::default() }, table, None)?;
+    let info = describe(arguments, method, roi_px, zlut, &tracker, format)?;
+
+    let bar = output::progress(Some(stack.len() as u64), "frames");
+    let summary = track_to_file(&mut stack, &tracker, &info, &arguments.out, &|done| bar.set_position(done))
+        .with_context(|| format!("{} not written", arguments.out.display()))?;
+    bar.finish_and_clear();
+    if arguments.json {
+        output::print_json(&summary)
+    } else {
+        output::print(&sentence(&summary, &arguments.out))
+    }
+}
+
+/// A folder written by `simulate` holds its frames in one file.
+fn frames_of(input: &Path) -> PathBuf {
+    let frames = input.join("frames.npy");
+    if frames.is_file() { frames } else { input.to_owned() }
+}
+
+fn read_rois(arguments: &TrackArguments, stack: &Stack) -> Result<Vec<Roi>> {
+    let (width_px, height_px) = (stack.width_px(), stack.height_px());
+    let Some(path) = &arguments.rois else {
+        let whole = whole_image(stack).map_err(|_| {
+            anyhow!("images of {width_px} x {height_px} px are not ROIs, which are square; list the beads with --rois (see beadscope find)")
+        })?;
+        let wrong = arguments.roi_px.filter(|roi_px| *roi_px != width_px);
+        ensure!(
+            wrong.is_none(),
+            "the images are ROIs of {width_px} px; leave out --roi-px, or list beads with --rois"
+        );
+        return Ok(whole);
+    };
+    let rois = rois::read(path, arguments.roi_px)?;
+    let outside = rois.iter().find(|roi| !roi.touches(width_px as usize, height_px as usize));
+    if let Some(roi) = outside {
+        bail!(
+            "the ROI of bead {} at {}, {} px lies outside the frame of {width_px} x {height_px} px: {}",
+            roi.bead,
+            roi.left_px,
+            roi.top_px,
+            path.display()
+        );
+    }
+    Ok(rois)
+}
+
+/// Splits `FILE#K` and reads table K.
+fn read_zlut(name: &str, arguments: &TrackArguments) -> Result<ZLut> {
+    let (path, bead) = super::zlut::split_name(name);
+    let options = ReadOptions { bead, z_step_nm: arguments.z_step_nm, roi_px: None };
+    Ok(beadscope_zlut::file::read(&path, &options)?)
+}
+
+fn describe(
+    arguments: &TrackArguments,
+    method: Method,
+    roi_px: u32,
+    zlut: Option<ZLut>,
+    tracker: &CpuTracker,
+    format: Format,
+) -> Result<RunInfo> {
+    let known = arguments.pixel_size_nm.or(zlut.as_ref().and_then(|zlut| zlut.origin.pixel_size_nm));
+    let pixel_size_nm = match (known, format) {
+        (Some(pixel_size_nm), _) if pixel_size_nm.is_finite() && pixel_size_nm > 0.0 => pixel_size_nm,
+        (Some(wrong), _) => bail!("a pixel of {wrong} nm is not possible; give --pixel-size-nm above 0"),
+        (None, Format::Hdf5) => {
+            bail!("positions in .h5 are in nm and the size of a pixel is not known; give --pixel-size-nm")
+        }
+        (None, _) => f64::NAN,
+    };
+    let settings = toml::Table::from_iter([
+        ("software".to_owned(), concat!("beadscope ", env!("CARGO_PKG_VERSION")).into()),
+        ("input".to_owned(), arguments.input.to_string_lossy().into_owned().into()),
+        ("zlut".to_owned(), arguments.zlut.clone().unwrap_or_default().into()),
+        ("method".to_owned(), method.to_string().into()),
+        ("roi_px".to_owned(), i64::from(roi_px).into()),
+    ]);
+    Ok(RunInfo {
+        pixel_size_nm,
+        settings_toml: toml::to_string(&settings)?,
+        camera: format!("input = {:?}\n", arguments.input.to_string_lossy()),
+        rois: tracker.rois().to_vec(),
+        zlut,
+    })
+}
+
+fn sentence(summary: &Summary, out: &Path) -> String {
+    let Summary { frames, beads, located, with_z, flags } = summary;
+    let rows = frames * *beads as u64;
+    let mut text = format!(
+        "{frames} frames x {beads} beads: {located} of {rows} with x and y, {with_z} with z; {}\n",
+        out.display()
+    );
+    for (flag, count) in flags {
+        text += &format!("{count} rows flagged {flag}\n");
+    }
+    text
+}

@@ -1,0 +1,35 @@
+//! `beadscope` without a command: the window.
+
+use anyhow::Result;
+
+use crate::arguments::WindowArguments;
+
+#[cfg(feature = "gui")]
+pub fn run(arguments: &WindowArguments) -> Result<()> {
+    use beadscope_engine::session::Session;
+
+    let mut rig = super::read_rig(arguments.rig.as_deref())?;
+    if let Some(out) = &arguments.out {
+        rig.recording.folder.clone_from(out);
+    }
+    let (setup, notes) = super::open(&rig)?;
+    let (session, view) = Session::start(setup)?;
+    let start = beadscope_ui::Start {
+        session,
+        view,
+        notes,
+        recording_folder: rig.recording.folder.clone(),
+        recording_name: rig.recording.name.clone(),
+        title: format!("Beadscope: {}", rig.camera.driver),
+    };
+    let outcome = beadscope_ui::run(start)?;
+    if outcome.reason.is_failure() {
+        anyhow::bail!("{}", outcome.reason);
+    }
+    Ok(())
+}
+
+#[cfg(not(feature = "gui"))]
+pub fn run(_arguments: &WindowArguments) -> Result<()> {
+    anyhow::bail!("this build has no window; run the instrument with: beadscope run")
+}

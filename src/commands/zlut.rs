@@ -1,0 +1,138 @@
+//! `beadscope zlut`: builds, describes, converts and draws Z look-up tables.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, ensure};
+use beadscope_drivers::npy::read_npy_f64;
+use beadscope_drivers::stack::Stack;
+use beadscope_drivers::sweep::FocusSweep;
+use beadscope_engine::calibrate::zlut_from_sweep;
+use beadscope_engine::frame::FrameView;
+use beadscope_zlut::quality::{Quality, assess};
+use beadscope_zlut::{ReadOptions, ZLut, aside, file, plot as draw};
+
+use crate::arguments::{
+    ZLutBuildArguments, ZLutConvertArguments, ZLutFile, ZLutInfoArguments, ZLutPlotArguments,
+};
+use crate::output;
+
+pub fn build(arguments: &ZLutBuildArguments) -> Result<()> {
+    let mut stack = Stack::open(&arguments.stack)?;
+    let z_nm = read_npy_f64(&arguments.z)?;
+    let (width_px, height_px) = (stack.width_px(), stack.height_px());
+    ensure!(width_px == height_px, "the images must be square, they are {width_px} x {height_px} px");
+    let mut bytes = vec![0; stack.frame_bytes()];
+    let mut images = Vec::with_capacity(stack.len() * (width_px * height_px) as usize);
+    for index in 0..stack.len() {
+        stack.read_frame(index, &mut bytes)?;
+        let (width_px, height_px) = (width_px as usize, height_px as usize);
+        let frame = FrameView { bytes: &bytes, width_px, height_px, format: stack.format() };
+        images.extend(frame.to_levels());
+    }
+    let sweep = FocusSweep { roi_px: width_px, images, z_nm, center_px: arguments.center };
+    let source = format!("focus sweep {}", arguments.stack.display());
+    let zlut = zlut_from_sweep(&sweep, arguments.pixel_size_nm, source)
+        .with_context(|| format!("no Z-LUT from {}", arguments.stack.display()))?;
+    write(&arguments.out, &zlut)?;
+    output::print(&format!("{}\n{}\n", describe(&zlut), assess(&zlut).verdict()))
+}
+
+pub fn info(arguments: &ZLutInfoArguments) -> Result<()> {
+    let zlut = read(&arguments.zlut)?;
+    let quality = assess(&zlut);
+    if arguments.json {
+        return output::print_json(&json(&zlut, &quality));
+    }
+    let origin = &zlut.origin;
+    let mut text = format!("{}\nhash {}\nsource: {}\n", describe(&zlut), zlut.hash(), origin.source);
+    let known = [
+        ("bead", origin.bead.clone()),
+        ("made", origin.created_utc.clone()),
+        ("pixel size", origin.pixel_size_nm.map(|size| format!("{size} nm"))),
+        ("ROI", origin.roi_px.map(|side| format!("{side} px"))),
+    ];
+    for (name, value) in known.into_iter().filter_map(|(name, value)| Some((name, value?))) {
+        text += &format!("{name}: {value}\n");
+    }
+    for assumed in &origin.assumed {
+        text += &format!("assumed: {assumed}\n");
+    }
+    text += &format!("{}\n", quality.verdict());
+    output::print(&text)
+}
+
+pub fn convert(arguments: &ZLutConvertArguments) -> Result<()> {
+    let zlut = read(&arguments.zlut)?;
+    write(&arguments.out, &zlut)?;
+    for assumed in &zlut.origin.assumed {
+        tracing::warn!("assumed: {assumed}");
+    }
+    for lost in file::not_kept(&arguments.out, &zlut) {
+        tracing::warn!("{lost}");
+    }
+    output::print(&format!("{}\n", describe(&zlut)))
+}
+
+pub fn plot(arguments: &ZLutPlotArguments) -> Result<()> {
+    let picture = draw::picture(&read(&arguments.zlut)?);
+    let save =
+        |path: &Path| picture.save_with_format(path, image::ImageFormat::Png).map_err(std::io::Error::other);
+    aside::write(&arguments.out, save).with_context(|| format!("cannot write {}", arguments.out.display()))
+}
+
+/// Splits `FILE#K`; a file whose name ends so wins over table K of another.
+pub fn split_name(name: &str) -> (PathBuf, Option<usize>) {
+    let whole = PathBuf::from(name);
+    let split = name.rsplit_once('#').and_then(|(file, bead)| Some((file, bead.parse().ok()?)));
+    match split {
+        Some((file, bead)) if !whole.exists() => (PathBuf::from(file), Some(bead)),
+        _ => (whole, None),
+    }
+}
+
+fn read(arguments: &ZLutFile) -> Result<ZLut> {
+    let (path, bead) = split_name(&arguments.file);
+    let ZLutFile { z_step_nm, roi_px, .. } = *arguments;
+    let zlut = file::read(&path, &ReadOptions { bead: arguments.bead.or(bead), z_step_nm, roi_px })?;
+    if arguments.bead.or(bead).is_none() {
+        let tables = file::bead_count(&path)?;
+        if tables > 1 {
+            tracing::warn!("the file holds {tables} tables, this is the first; choose with --bead");
+        }
+    }
+    Ok(zlut)
+}
+
+fn write(path: &Path, zlut: &ZLut) -> Result<()> {
+    Ok(file::write(path, zlut)?)
+}
+
+fn describe(zlut: &ZLut) -> String {
+    let (low_nm, high_nm) = zlut.z_range_nm();
+    let radii = match zlut.origin.ring_step_px {
+        Some(step_px) => {
+            let last_px = zlut.origin.first_ring_px + step_px * (zlut.n_rings() - 1) as f64;
+            format!("{} to {last_px:.2} px in steps of {step_px:.3} px", zlut.origin.first_ring_px)
+        }
+        None => "at radii that the file does not say".to_owned(),
+    };
+    format!(
+        "{} planes from {low_nm} to {high_nm} nm in steps of {:.2} nm; {} rings, {radii}",
+        zlut.n_planes(),
+        zlut.z_step_nm(),
+        zlut.n_rings()
+    )
+}
+
+fn json(zlut: &ZLut, quality: &Quality) -> serde_json::Value {
+    let origin = &zlut.origin;
+    let (z_min_nm, z_max_nm) = zlut.z_range_nm();
+    serde_json::json!({
+        "planes": zlut.n_planes(), "rings": zlut.n_rings(), "hash": zlut.hash(),
+        "z_min_nm": z_min_nm, "z_max_nm": z_max_nm, "z_step_nm": zlut.z_step_nm(),
+        "roi_px": origin.roi_px, "first_ring_px": origin.first_ring_px, "ring_step_px": origin.ring_step_px,
+        "pixel_size_nm": origin.pixel_size_nm, "bead": origin.bead, "created_utc": origin.created_utc,
+        "source": origin.source, "assumed": origin.assumed,
+        "good": quality.is_good(), "verdict": quality.verdict(),
+    })
+}

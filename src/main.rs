@@ -1,0 +1,46 @@
+//! Beadscope: the composition root. Arguments in, devices and files chosen, engine started, window opened or not.
+//!
+//! The command line is a contract: exit 0 done, 1 failed (one line: what, to what, what to do), 2 wrong usage. Data goes
+//! to standard output or `--out`; progress and logs go to standard error.
+
+mod arguments;
+mod commands;
+mod output;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use tracing_subscriber::EnvFilter;
+
+use crate::arguments::{Arguments, BenchCommand, Command, ZLutCommand};
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,beadscope=info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+    let done = match arguments.command {
+        None => commands::window::run(&arguments.window),
+        Some(Command::Run(arguments)) => commands::run::run(&arguments),
+        Some(Command::Track(arguments)) => commands::track::run(&arguments),
+        Some(Command::Find(arguments)) => commands::find::run(&arguments),
+        Some(Command::Zlut { command: ZLutCommand::Build(arguments) }) => commands::zlut::build(&arguments),
+        Some(Command::Zlut { command: ZLutCommand::Info(arguments) }) => commands::zlut::info(&arguments),
+        Some(Command::Zlut { command: ZLutCommand::Convert(arguments) }) => {
+            commands::zlut::convert(&arguments)
+        }
+        Some(Command::Zlut { command: ZLutCommand::Plot(arguments) }) => commands::zlut::plot(&arguments),
+        Some(Command::Simulate(arguments)) => commands::simulate::run(&arguments),
+        Some(Command::Bench { command: BenchCommand::Track(arguments) }) => {
+            commands::bench::track(&arguments)
+        }
+        Some(Command::Doctor(arguments)) => commands::doctor::run(&arguments),
+        Some(Command::Rig(arguments)) => commands::rig::run(&arguments),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("beadscope: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! Whatever is wrong with an input: exit 1, one line that names it and says what to do, and no file left behind.
+
+mod common;
+
+use std::fs;
+use std::path::Path;
+
+use common::{beadscope, beadscope_ok};
+
+/// Runs the program on bad input; returns its one line.
+fn refuse(arguments: &[&str], out: Option<&Path>) -> String {
+    let output = beadscope(arguments);
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    let lines: Vec<&str> = stderr.lines().filter(|line| line.starts_with("beadscope:")).collect();
+    assert_eq!(output.status.code(), Some(1), "beadscope {arguments:?}: {stderr}");
+    assert_eq!(lines.len(), 1, "one line for {arguments:?}: {stderr}");
+    assert!(!stderr.contains("panicked"), "{stderr}");
+    if let Some(out) = out {
+        assert!(!out.exists(), "{} was left behind", out.display());
+        let folder = out.parent().unwrap();
+        let leftovers: Vec<_> =
+            fs::read_dir(folder).unwrap().flatten().map(|entry| entry.file_name()).collect();
+        let hidden = leftovers.iter().any(|name| name.to_string_lossy().starts_with('.'));
+        assert!(!hidden, "a partial file was left behind: {leftovers:?}");
+    }
+    lines[0].to_owned()
+}
+
+/// The head of a `.npy` file of this shape, without the pixels.
+fn npy_head(shape: &str) -> Vec<u8> {
+    let mut text = format!("{{'descr': '|u1', 'fortran_order': False, 'shape': {shape}, }}");
+    text.extend(std::iter::repeat_n(' ', 117 - text.len()));
+    text.push('\n');
+    let mut head = b"\x93NUMPY\x01\x00\x76\x00".to_vec();
+    head.extend(text.bytes());
+    head
+}
+
+fn stack(frames: usize, side: usize) -> Vec<u8> {
+    let mut bytes = npy_head(&format!("({frames}, {side}, {side})"));
+    bytes.extend((0..frames * side * side).map(|index| (index * 7 % 251) as u8));
+    bytes
+}
+
+#[test]
+fn inputs_that_are_not_images() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut truncated = stack(10, 64);
+    truncated.truncate(5 * 64 * 64);
+    let wide: Vec<u8> = [npy_head("(2, 32, 64)"), vec![0; 2 * 32 * 64]].concat();
+    for (name, content) in [
+        ("truncated.npy", truncated),
+        ("empty.npy", Vec::new()),
+        ("text.npy", b"hello, this is not a stack\n".to_vec()),
+        ("huge.npy", npy_head("(99999999999, 64, 64)")),
+        ("not_square.npy", wide),
+        ("empty.tif", Vec::new()),
+        ("text.png", b"hello\n".to_vec()),
+        ("unknown.xyz", b"hello\n".to_vec()),
+    ] {
+        let input = folder.path().join(name);
+        fs::write(&input, content).unwrap();
+        let out = folder.path().join("out.csv");
+        let line = refuse(&["track", input.to_str().unwrap(), "--out", out.to_str().unwrap()], Some(&out));
+        assert!(line.contains(name) || line.contains("32 px"), "the line names the file: {line}");
+    }
+    let missing = folder.path().join("missing.npy");
+    let out = folder.path().join("out.npy");
+    let line = refuse(&["track", missing.to_str().unwrap(), "--out", out.to_str().unwrap()], Some(&out));
+    assert!(line.contains("missing.npy"), "{line}");
+}
+
+#[test]
+fn zluts_that_do_not_fit() {
+    let folder = tempfile::tempdir().unwrap();
+    let input = folder.path().join("stack.npy");
+    fs::write(&input, stack(3, 64)).unwrap();
+    let row = |first: f64| {
+        (0..8).map(|column| (first + f64::from(column)).to_string()).collect::<Vec<_>>().join(" ")
+    };
+    let of_roi_50: String = (0..26).map(|ring| row(f64::from(ring * ring)) + "\n").collect();
+    for (name, content, word) in [
+        ("roi50.txt", of_roi_50.clone(), "64 px"),
+        ("ragged.txt", of_roi_50.replacen("1 2 3", "1 2", 1), "ragged.txt"),
+        ("words.txt", "these are words\nand more words\n".to_owned(), "words.txt"),
+        ("empty.txt", String::new(), "empty.txt"),
+        ("short.radialzlut", "\u{1}".to_owned(), "short.radialzlut"),
+        ("not_hdf5.zlut.h5", "hello".to_owned(), "not_hdf5.zlut.h5"),
+    ] {
+        let zlut = folder.path().join(name);
+        fs::write(&zlut, content).unwrap();
+        let out = folder.path().join("out.csv");
+        let arguments = [
+            "track",
+            input.to_str().unwrap(),
+            "--zlut",
+            zlut.to_str().unwrap(),
+            "--out",
+            out.to_str().unwrap(),
+        ];
+        let line = refuse(&arguments, Some(&out));
+        assert!(line.contains(word), "{name}: {line}");
+    }
+}
+
+#[test]
+fn rois_that_are_not_in_the_frame() {
+    let folder = tempfile::tempdir().unwrap();
+    let input = folder.path().join("frame.npy");
+    fs::write(&input, stack(1, 128)).unwrap();
+    for (name, content, word) in [
+        ("outside.csv", "bead,x_px,y_px\n0,64,64\n1,900,64\n", "bead 1"),
+        ("empty.csv", "", "empty.csv"),
+        ("words.csv", "hello\n", "header"),
+        ("nan.csv", "bead,x_px,y_px\n0,nan,3\n", "line 2"),
+    ] {
+        let rois = folder.path().join(name);
+        fs::write(&rois, content).unwrap();
+        let out = folder.path().join("out.csv");
+        let (input, rois, to) = (input.to_str().unwrap(), rois.to_str().unwrap(), out.to_str().unwrap());
+        let line = refuse(&["track", input, "--rois", rois, "--roi-px", "64", "--out", to], Some(&out));
+        assert!(line.contains(word), "{name}: {line}");
+    }
+}
+
+#[test]
+fn a_roi_over_the_edge_is_flagged_not_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let (input, rois, out) =
+        (folder.path().join("frame.npy"), folder.path().join("rois.csv"), folder.path().join("out.csv"));
+    fs::write(&input, stack(1, 128)).unwrap();
+    fs::write(&rois, "bead,x_px,y_px\n0,10,64\n").unwrap();
+    let (input, rois, to) = (input.to_str().unwrap(), rois.to_str().unwrap(), out.to_str().unwrap());
+    beadscope_ok(&["track", input, "--rois", rois, "--roi-px", "64", "--out", to]);
+    let row = fs::read_to_string(&out).unwrap().lines().last().unwrap().to_owned();
+    assert_eq!(row, "0,0,NaN,NaN,NaN,NaN,edge");
+}
+
+#[test]
+fn rigs_that_are_wrong() {
+    let folder = tempfile::tempdir().unwrap();
+    for (content, word) in [
+        ("[camera]\ndriver = 'nikon'\n", "simulated, replay"),
+        ("[camera]\nrate_hz = 'fast'\n", "line 2"),
+        ("[camera\n", "line 1"),
+        ("[tracking]\nroi_px = 2\n", "8 to 512 px"),
+        ("[tracking]\nmethod = 'magic'\n", "magic"),
+        ("[camera]\nsettings = { bead = 3 }\n", "bead"),
+        ("[tracking]\nzlut = 'missing.zlut.h5'\n", "missing.zlut.h5"),
+    ] {
+        let rig = folder.path().join("rig.toml");
+        fs::write(&rig, content).unwrap();
+        let out = folder.path().join("runs");
+        let arguments =
+            ["run", "--rig", rig.to_str().unwrap(), "--frames", "3", "--out", out.to_str().unwrap()];
+        let line = refuse(&arguments, Some(&out));
+        assert!(line.contains(word), "{content}: {line}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_folder_that_may_not_be_written() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let sealed = folder.path().join("sealed");
+    fs::create_dir(&sealed).unwrap();
+    fs::set_permissions(&sealed, fs::Permissions::from_mode(0o500)).unwrap();
+    if fs::write(sealed.join("probe"), "").is_ok() {
+        // The superuser may write anywhere; a file in place of the folder is refused to everyone.
+        fs::remove_file(sealed.join("probe")).unwrap();
+        fs::remove_dir(&sealed).unwrap();
+        fs::write(&sealed, "a file").unwrap();
+    }
+    let input = folder.path().join("stack.npy");
+    fs::write(&input, stack(2, 64)).unwrap();
+    for name in ["out.csv", "out.npy"] {
+        let out = sealed.join(name);
+        let line = refuse(&["track", input.to_str().unwrap(), "--out", out.to_str().unwrap()], None);
+        assert!(line.contains(name), "{line}");
+    }
+    let line = refuse(&["run", "--frames", "3", "--out", sealed.join("runs").to_str().unwrap()], None);
+    assert!(line.contains("sealed"), "{line}");
+}
+
+#[test]
+fn wrong_usage_exits_with_two() {
+    for arguments in [&["track"][..], &["run", "--duration", "soon"], &["fly"], &["find", "a.png"]] {
+        assert_eq!(beadscope(arguments).status.code(), Some(2), "{arguments:?}");
+    }
+}

@@ -1,0 +1,120 @@
+//! What several of the product's promises are tested with: a camera that does what a script says.
+#![allow(dead_code, reason = "each test file uses its own part of this module")]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::time::{Duration, Instant};
+
+use beadscope_drivers::camera::{
+    Camera, CameraConfig, CameraError, CameraRequest, FrameInfo, PixelFormat, SensorWindow,
+};
+use beadscope_engine::record::info::RunInfo;
+use beadscope_engine::roi::Roi;
+use beadscope_engine::session::Setup;
+use beadscope_engine::track::cpu::CpuTracker;
+use beadscope_shaders::pipeline::Params;
+
+/// What a scripted camera does when it is asked for a frame.
+#[derive(Clone, Debug)]
+pub enum Step {
+    /// Delivers a frame with this device number.
+    Frame(u64),
+    /// The cable is pulled.
+    Unplug,
+    /// The driver has a bug.
+    Panic,
+}
+
+/// A camera that plays a script as fast as it is asked, then ends.
+pub struct ScriptedCamera {
+    pub steps: Vec<Step>,
+    pub next: usize,
+}
+
+/// Side of a scripted camera's frames, px.
+pub const SIDE_PX: u32 = 64;
+
+impl ScriptedCamera {
+    pub fn new(steps: Vec<Step>) -> Self {
+        Self { steps, next: 0 }
+    }
+
+    pub fn config() -> CameraConfig {
+        let window = SensorWindow { x_px: 0, y_px: 0, width_px: SIDE_PX, height_px: SIDE_PX };
+        CameraConfig { window, format: PixelFormat::Mono8, rate_hz: 1000.0, exposure_us: 500.0 }
+    }
+}
+
+impl Camera for ScriptedCamera {
+    fn configure(&mut self, _request: &CameraRequest) -> Result<CameraConfig, CameraError> {
+        Ok(Self::config())
+    }
+
+    fn start(&mut self) -> Result<(), CameraError> {
+        Ok(())
+    }
+
+    fn read_into(&mut self, slot: &mut [u8], _timeout: Duration) -> Result<FrameInfo, CameraError> {
+        let step = self.steps.get(self.next).cloned().ok_or(CameraError::Ended)?;
+        self.next += 1;
+        match step {
+            Step::Frame(device_frame) => {
+                slot.fill(device_frame as u8);
+                Ok(FrameInfo { device_frame, device_time_ns: None, arrival: Instant::now() })
+            }
+            Step::Unplug => Err(CameraError::Unplugged("the cable was pulled".to_owned())),
+            Step::Panic => panic!("a bug in the driver"),
+        }
+    }
+
+    fn stop(&mut self) -> Result<(), CameraError> {
+        Ok(())
+    }
+}
+
+/// A session of a scripted camera with `beads` beads that all look at the same pixels.
+pub fn setup(steps: Vec<Step>, beads: u32, record: Option<PathBuf>) -> Setup {
+    let roi = |bead| Roi { bead, left_px: 0, top_px: 0, size_px: SIDE_PX };
+    let rois: Vec<Roi> = (0..beads).map(roi).collect();
+    let tracker = CpuTracker::new(SIDE_PX, rois.clone(), &Params::default(), None, None).unwrap();
+    let info = RunInfo {
+        pixel_size_nm: 100.0,
+        settings_toml: String::new(),
+        camera: "scripted".to_owned(),
+        rois,
+        zlut: None,
+    };
+    Setup {
+        camera: Box::new(ScriptedCamera::new(steps)),
+        config: ScriptedCamera::config(),
+        tracker,
+        frame_limit: None,
+        info,
+        record,
+    }
+}
+
+/// Runs the program; its standard output and standard error are kept.
+pub fn beadscope(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_beadscope")).args(arguments).output().unwrap()
+}
+
+/// Runs the program and insists that it succeeds; returns its standard output.
+pub fn beadscope_ok(arguments: &[&str]) -> String {
+    let output = beadscope(arguments);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "beadscope {arguments:?}: {stderr}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The real images and Z-LUTs beside the repository, if they are there.
+pub fn real_data(test: &str) -> Option<PathBuf> {
+    let shared = std::env::var_os("BEADSCOPE_SHARED")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared"), PathBuf::from);
+    let folder = shared.join("data/real");
+    if folder.is_dir() {
+        return Some(folder);
+    }
+    println!("skipped: {test}: no real data at {}", folder.display());
+    None
+}

@@ -1,0 +1,39 @@
+//! h5py and MagScope itself open what we write. Their virtual environment is made by `scripts/test`.
+
+mod common;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use common::beadscope_ok;
+
+/// The interpreter with the peers' packages, if `scripts/test` could install them.
+fn python(test: &str) -> Option<PathBuf> {
+    let python = std::env::var_os("BEADSCOPE_PEERS_PYTHON")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("target/peers/bin/python"), PathBuf::from);
+    if python.exists() {
+        return Some(python);
+    }
+    assert!(
+        std::env::var_os("BEADSCOPE_REQUIRE_PEERS").is_none(),
+        "no {}: run scripts/test",
+        python.display()
+    );
+    println!("skipped: {test}: no {}; run scripts/test", python.display());
+    None
+}
+
+#[test]
+fn magscope_accepts_a_run_and_appends_to_a_copy() {
+    let Some(python) = python("magscope_accepts_a_run_and_appends_to_a_copy") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().to_str().unwrap();
+    let json = beadscope_ok(&["run", "--frames", "50", "--beads", "10", "--json", "--out", out]);
+    let summary: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let tracks = Path::new(summary["run"].as_str().unwrap()).join("tracks.h5");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/check_tracks.py");
+    let output = Command::new(python).arg(script).arg(tracks).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    println!("{said}");
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+}

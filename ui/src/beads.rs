@@ -1,0 +1,275 @@
+//! The beads: their newest values, which one is selected, and the table of all.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use beadscope_engine::roi::Roi;
+use beadscope_engine::tracks::TrackRow;
+use eframe::egui::{self, Align, Layout, RichText, ScrollArea, Sense, TextStyle, vec2};
+
+use crate::scale::measured;
+use crate::theme;
+
+/// The table shows new numbers this often: faster ones cannot be read.
+const REFRESH: Duration = Duration::from_millis(250);
+/// Columns of the table: heading, width in points, what it means.
+const COLUMNS: [(&str, f32, &str); 5] = [
+    ("bead", 46.0, "Number of the bead; [ and ] or the arrow keys go through them"),
+    ("x (px)", 92.0, "Column of the bead's centre in the frame, px"),
+    ("y (px)", 92.0, "Row of the bead's centre in the frame, px"),
+    ("z (nm)", 92.0, "Height from the Z-LUT, nm"),
+    ("match", 64.0, "How well the radial profile fits the Z-LUT: correlation, up to 1"),
+];
+
+/// One bead.
+pub struct Bead {
+    /// Its ROI.
+    pub roi: Roi,
+    /// Its row in the newest frame.
+    pub newest: Option<TrackRow>,
+}
+
+impl Bead {
+    /// Why a value is missing or doubtful, in words; `None` if there is nothing to remark. That there is no Z-LUT at
+    /// all is said once for all beads, not here.
+    pub fn remark(&self) -> Option<String> {
+        let flags = self.newest.filter(|row| row.flags != 0)?.flags().to_string();
+        let words: Vec<&str> = flags.split('|').filter(|name| *name != "no_zlut").map(in_words).collect();
+        (!words.is_empty()).then(|| words.join("; "))
+    }
+}
+
+/// A flag's name in words; a name that is new here stands for itself.
+fn in_words(name: &str) -> &str {
+    match name {
+        "edge" => "over the edge of the frame or of its ROI",
+        "z_out_of_range" => "beyond the Z-LUT",
+        "low_contrast" => "no contrast: no bead to be seen",
+        "not_converged" => "position not converged",
+        "saturated" => "saturated pixels: z may be biased",
+        "poor_match" => "does not look like its Z-LUT",
+        other => other,
+    }
+}
+
+/// All beads.
+pub struct Beads {
+    /// In the order of their rows.
+    pub all: Vec<Bead>,
+    /// Place of the selected one in `all`.
+    pub selected: Option<usize>,
+    place_of: HashMap<u32, usize>,
+    shown: Vec<[String; COLUMNS.len()]>,
+    shown_at: Option<Instant>,
+    scroll_to_selected: bool,
+}
+
+impl Beads {
+    /// The beads of these ROIs, the first selected.
+    pub fn new(rois: &[Roi]) -> Self {
+        Self {
+            all: rois.iter().map(|roi| Bead { roi: *roi, newest: None }).collect(),
+            selected: (!rois.is_empty()).then_some(0),
+            place_of: rois.iter().enumerate().map(|(place, roi)| (roi.bead, place)).collect(),
+            shown: Vec::new(),
+            shown_at: None,
+            scroll_to_selected: false,
+        }
+    }
+
+    /// Takes a row over and says which bead it is; `expected` is where it most likely belongs.
+    pub fn take(&mut self, expected: usize, row: &TrackRow) -> Option<usize> {
+        let is_expected = self.all.get(expected).is_some_and(|bead| bead.roi.bead == row.bead);
+        let place = if is_expected { Some(expected) } else { self.place_of.get(&row.bead).copied() }?;
+        self.all.get_mut(place)?.newest = Some(*row);
+        Some(place)
+    }
+
+    /// The selected bead.
+    pub fn selected_bead(&self) -> Option<&Bead> {
+        self.all.get(self.selected?)
+    }
+
+    /// Selects a bead and shows it in the table.
+    pub fn select(&mut self, place: usize) {
+        if place < self.all.len() {
+            self.selected = Some(place);
+            self.scroll_to_selected = true;
+        }
+    }
+
+    /// Selects the next (`step` 1) or the one before (−1), around the ends.
+    pub fn step(&mut self, step: i64) {
+        let count = self.all.len() as i64;
+        if count > 0 {
+            let next = (self.selected.map_or(-step.min(0), |place| place as i64 + step)).rem_euclid(count);
+            self.select(usize::try_from(next).unwrap_or(0));
+        }
+    }
+
+    /// The bead whose ROI holds this place in the frame; of several the one with the nearest centre.
+    pub fn at(&self, x_px: f32, y_px: f32) -> Option<usize> {
+        let distance = |roi: &Roi| {
+            let half = roi.size_px as f32 / 2.0;
+            let away = |at: f32, corner: i32| at - (corner as f32 - 0.5 + half);
+            let (x, y) = (away(x_px, roi.left_px), away(y_px, roi.top_px));
+            (x.abs() <= half && y.abs() <= half).then_some(x * x + y * y)
+        };
+        let inside =
+            self.all.iter().enumerate().filter_map(|(place, bead)| Some((place, distance(&bead.roi)?)));
+        inside.min_by(|one, other| one.1.total_cmp(&other.1)).map(|(place, _)| place)
+    }
+
+    /// How many beads have a remark.
+    pub fn flagged(&self) -> usize {
+        self.all.iter().filter(|bead| bead.remark().is_some()).count()
+    }
+
+    /// Draws the table.
+    pub fn show(&mut self, ui: &mut egui::Ui) {
+        if self.all.is_empty() {
+            ui.weak("No beads: nothing is tracked. Mark them in a ROI file and name it in [tracking] rois of the rig.");
+            return;
+        }
+        self.refresh();
+        let row_height = ui.text_style_height(&TextStyle::Monospace) + 4.0;
+        cells(ui, row_height, |ui, column| {
+            let (heading, _, hint) = COLUMNS[column];
+            ui.label(RichText::new(heading).small().color(theme::colors(ui).label)).on_hover_text(hint);
+        });
+        ui.spacing_mut().item_spacing.y = 0.0;
+        let mut area = ScrollArea::vertical().auto_shrink(false);
+        if let Some(place) = self.selected.filter(|_| std::mem::take(&mut self.scroll_to_selected)) {
+            let middle = place as f32 * row_height - (ui.available_height() - row_height) / 2.0;
+            area = area.vertical_scroll_offset(middle.max(0.0));
+        }
+        area.show_rows(ui, row_height, self.all.len(), |ui, places| {
+            for place in places {
+                self.row(ui, place, row_height);
+            }
+        });
+    }
+
+    fn row(&mut self, ui: &mut egui::Ui, place: usize, height: f32) {
+        let (Some(bead), Some(texts)) = (self.all.get(place), self.shown.get(place)) else { return };
+        let colors = theme::colors(ui);
+        let remark = bead.remark();
+        let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), height), Sense::click());
+        let is_selected = self.selected == Some(place);
+        if is_selected {
+            ui.painter().rect_filled(rect, 3, ui.visuals().selection.bg_fill);
+        } else if response.hovered() {
+            ui.painter().rect_filled(rect, 3, ui.visuals().faint_bg_color);
+        }
+        let mut inside =
+            ui.new_child(egui::UiBuilder::new().max_rect(rect).layout(Layout::left_to_right(Align::Center)));
+        let color = if remark.is_some() { colors.warning } else { colors.value };
+        cells(&mut inside, height, |ui, column| {
+            ui.add(
+                egui::Label::new(RichText::new(&texts[column]).monospace().color(color)).selectable(false),
+            );
+        });
+        if let Some(remark) = &remark {
+            inside.add(
+                egui::Label::new(RichText::new(remark).color(colors.warning)).selectable(false).truncate(),
+            );
+        }
+        if response.clicked() {
+            self.selected = Some(place);
+        }
+    }
+
+    fn refresh(&mut self) {
+        if self.shown_at.is_some_and(|at| at.elapsed() < REFRESH) {
+            return;
+        }
+        self.shown_at = Some(Instant::now());
+        self.shown = self.all.iter().map(texts).collect();
+    }
+}
+
+/// Draws one line of right-aligned cells.
+fn cells(ui: &mut egui::Ui, height: f32, mut cell: impl FnMut(&mut egui::Ui, usize)) {
+    ui.horizontal(|ui| {
+        for (column, (_, width, _)) in COLUMNS.iter().enumerate() {
+            let layout = Layout::right_to_left(Align::Center);
+            ui.allocate_ui_with_layout(vec2(*width, height), layout, |ui| {
+                ui.set_min_size(vec2(*width, height));
+                cell(ui, column);
+            });
+        }
+        ui.add_space(8.0);
+    });
+}
+
+/// What a bead's line says.
+fn texts(bead: &Bead) -> [String; COLUMNS.len()] {
+    let number = bead.roi.bead.to_string();
+    match &bead.newest {
+        None => [number, "–".into(), "–".into(), "–".into(), "–".into()],
+        Some(row) => [
+            number,
+            measured(row.x_px, 3),
+            measured(row.y_px, 3),
+            measured(row.z_nm, 1),
+            measured(f64::from(row.quality), 4),
+        ],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn beads(count: u32) -> Beads {
+        let rois: Vec<_> =
+            (0..count).map(|bead| Roi { bead, left_px: 10 * bead as i32, top_px: 0, size_px: 12 }).collect();
+        Beads::new(&rois)
+    }
+
+    fn row(bead: u32, flags: u32) -> TrackRow {
+        TrackRow { x_px: 1.0, y_px: 2.0, z_nm: f64::NAN, quality: f32::NAN, flags, bead, reserved: 0 }
+    }
+
+    #[test]
+    fn stepping_goes_around_both_ends() {
+        let mut three = beads(3);
+        three.step(-1);
+        assert_eq!(three.selected, Some(2));
+        three.step(1);
+        assert_eq!(three.selected, Some(0));
+        let mut none = beads(0);
+        none.step(1);
+        none.select(0);
+        assert_eq!(none.selected, None);
+    }
+
+    #[test]
+    fn a_click_finds_the_nearest_of_overlapping_rois() {
+        let three = beads(3);
+        // ROI 0 covers −0.5 to 11.5, ROI 1 covers 9.5 to 21.5: centres at 5.5 and 15.5.
+        assert_eq!(three.at(10.0, 5.0), Some(0));
+        assert_eq!(three.at(11.0, 5.0), Some(1));
+        assert_eq!(three.at(-0.4, 5.0), Some(0));
+        assert_eq!(three.at(5.0, 11.6), None);
+    }
+
+    #[test]
+    fn rows_find_their_bead_even_out_of_order() {
+        let mut three = beads(3);
+        assert_eq!(three.take(1, &row(1, 0)), Some(1));
+        assert_eq!(three.take(0, &row(2, 0)), Some(2));
+        assert_eq!(three.take(0, &row(99, 0)), None);
+        assert!(three.all[0].newest.is_none() && three.all[2].newest.is_some());
+    }
+
+    #[test]
+    fn remarks_are_words_and_a_missing_zlut_is_none() {
+        let mut two = beads(2);
+        two.take(0, &row(0, 2));
+        two.take(1, &row(1, 2 | 4 | 32));
+        assert_eq!(two.all[0].remark(), None);
+        assert_eq!(two.all[1].remark().unwrap(), "beyond the Z-LUT; saturated pixels: z may be biased");
+        assert_eq!(two.flagged(), 1);
+    }
+}

@@ -1,0 +1,78 @@
+//! What the window takes from the session each time it draws: the newest frame, and the rows that have come.
+
+use std::time::{Duration, Instant};
+
+use beadscope_engine::frame::FrameView;
+use beadscope_engine::session::{Session, View};
+use beadscope_engine::tracks::rows_of;
+
+use crate::beads::Beads;
+use crate::history::History;
+use crate::picture::Picture;
+
+/// Rows are taken for this long at most: a window that falls behind misses rows, but goes on drawing.
+const BUDGET: Duration = Duration::from_millis(8);
+
+/// The session's data as the window has it.
+pub struct Feed {
+    view: View,
+    /// The frame on show.
+    pub picture: Picture,
+    /// The beads with their newest rows.
+    pub beads: Beads,
+    /// What the plots draw.
+    pub history: History,
+    /// Time of the newest frame tracked, s since the session's start.
+    pub newest_s: f64,
+    pixel_size_nm: f64,
+    last_frame: Option<u64>,
+}
+
+impl Feed {
+    /// A feed of this session.
+    pub fn new(session: &Session, view: View) -> Self {
+        let info = session.info();
+        Self {
+            view,
+            picture: Picture::default(),
+            beads: Beads::new(&info.rois),
+            history: History::new(info.rois.len()),
+            newest_s: 0.0,
+            pixel_size_nm: info.pixel_size_nm,
+            last_frame: None,
+        }
+    }
+
+    /// Takes the newest frame, if there is a newer one.
+    pub fn take_picture(&mut self, session: &Session) {
+        if let Some((header, bytes)) = self.view.frames.newest() {
+            self.picture.take(header.frame, &FrameView::new(session.config(), bytes));
+        }
+    }
+
+    /// Takes the rows that have come, as many as the budget allows.
+    pub fn take_rows(&mut self) {
+        let started = Instant::now();
+        while let Some((header, bytes)) = self.view.tracks.next() {
+            let frame = &header.frame;
+            let is_next = self.last_frame.is_none_or(|last| frame.frame == last + 1);
+            self.last_frame = Some(frame.frame);
+            self.newest_s = frame.arrival_ns as f64 * 1e-9;
+            self.history.begin(frame.arrival_ns, !is_next || frame.gap.total() > 0);
+            for (expected, row) in rows_of(header, bytes).iter().enumerate() {
+                if let Some(bead) = self.beads.take(expected, row) {
+                    let nm = self.pixel_size_nm;
+                    self.history.add(bead, [row.x_px * nm, row.y_px * nm, row.z_nm]);
+                }
+            }
+            if started.elapsed() > BUDGET {
+                break;
+            }
+        }
+    }
+
+    /// Frames whose rows the plots have missed; the recording has them all the same.
+    pub fn missed(&self) -> u64 {
+        self.view.tracks.skipped()
+    }
+}

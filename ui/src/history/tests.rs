@@ -1,0 +1,104 @@
+//! The history keeps every spike, every gap and the right mean, in bounded memory.
+
+use super::*;
+
+const MS: u64 = 1_000_000;
+
+/// `frames` frames of `step_ms`, with x = `value(frame)` for bead 1 of two.
+fn filled(frames: u64, step_ms: u64, value: impl Fn(u64) -> f64) -> History {
+    let mut history = History::new(2);
+    for frame in 0..frames {
+        history.begin(frame * step_ms * MS, false);
+        history.add(1, [value(frame), f64::NAN, 5.0]);
+    }
+    history
+}
+
+fn points(trace: &Trace) -> Vec<[f64; 2]> {
+    trace.runs.iter().flatten().copied().collect()
+}
+
+#[test]
+fn one_frame_a_bin_gives_its_own_value() {
+    let history = filled(100, 10, |frame| 1e6 + frame as f64);
+    let trace = history.trace(1, 0, 0);
+    let found = points(&trace);
+    assert_eq!((trace.runs.len(), found.len()), (1, 100));
+    for (frame, [time_s, value]) in (0_u32..).zip(&found) {
+        assert_eq!(*value, 1e6 + f64::from(frame));
+        assert!((time_s - f64::from(frame) * 0.01).abs() <= 0.005, "{time_s}");
+    }
+    assert_eq!(trace.mean, 1e6 + 49.5);
+    assert!((trace.deviation - (100.0 * 101.0_f64 / 12.0).sqrt()).abs() < 1e-3, "{}", trace.deviation);
+    assert!((history.end_s(0) - 0.995).abs() < 1e-9, "{}", history.end_s(0));
+}
+
+#[test]
+fn a_single_spike_survives_thinning() {
+    // 1 kHz for two minutes: 120 frames share a bin of the longest span.
+    let history = filled(120_000, 1, |frame| if frame == 60_123 { 900.0 } else { (frame % 7) as f64 });
+    let trace = history.trace(1, 0, 2);
+    assert!(points(&trace).len() <= 2 * MOST_BINS);
+    let spikes: Vec<_> = points(&trace).into_iter().filter(|[_, value]| *value == 900.0).collect();
+    assert_eq!(spikes.len(), 1);
+    assert!((spikes[0][0] - 60.123).abs() < 0.12, "{spikes:?}");
+    assert_eq!(trace.range, (0.0, 900.0));
+    let mean =
+        (0..120_000_u64).map(|frame| if frame == 60_123 { 900.0 } else { (frame % 7) as f64 }).sum::<f64>();
+    assert!((trace.mean - mean / 120_000.0).abs() < 1e-4, "{}", trace.mean);
+}
+
+#[test]
+fn nan_and_missing_frames_are_gaps_and_slow_cameras_are_not() {
+    let history = filled(40, 100, |frame| if (10..15).contains(&frame) { f64::NAN } else { 1.0 });
+    let runs: Vec<_> = history.trace(1, 0, 0).runs.iter().map(Vec::len).collect();
+    assert_eq!(runs, [10, 25]);
+
+    let mut history = filled(10, 100, |_| 1.0);
+    history.begin(1_000 * MS, true);
+    history.add(1, [1.0; 3]);
+    assert_eq!(history.trace(1, 0, 0).runs.len(), 2);
+
+    let nothing = history.trace(0, 0, 0);
+    assert!(nothing.runs.is_empty() && nothing.mean.is_nan() && nothing.range.0.is_nan());
+    assert!(points(&filled(10, 100, |_| 1.0).trace(1, 1, 0)).is_empty(), "y was NaN throughout");
+}
+
+#[test]
+fn old_values_leave_and_a_pause_empties_what_it_jumps_over() {
+    let mut history = filled(1_000, 10, |frame| frame as f64);
+    let trace = history.trace(1, 0, 0);
+    assert_eq!(points(&trace).len(), 500, "5 s at 100 Hz");
+    assert_eq!(trace.range, (500.0, 999.0));
+    assert_eq!(history.trace(1, 0, 1).range, (0.0, 999.0), "30 s hold all ten");
+
+    history.begin(1_000_000 * MS, false);
+    history.add(1, [7.0, 7.0, 7.0]);
+    let left = points(&history.trace(1, 0, 2));
+    assert_eq!(left.len(), 1, "nothing old comes back: {left:?}");
+    assert!((left[0][0] - 1_000.0).abs() <= 0.06 && left[0][1] == 7.0, "{left:?}");
+}
+
+#[test]
+fn beads_do_not_mix_and_unknown_ones_are_left_out() {
+    let mut history = History::new(2);
+    history.begin(0, false);
+    history.add(0, [1.0, 2.0, 3.0]);
+    history.add(1, [4.0, 5.0, 6.0]);
+    history.add(2, [7.0, 8.0, 9.0]);
+    for (bead, channel, value) in [(0, 0, 1.0), (0, 2, 3.0), (1, 0, 4.0), (1, 1, 5.0)] {
+        assert_eq!(history.trace(bead, channel, 0).mean, value);
+    }
+    assert!(history.trace(2, 0, 0).runs.is_empty());
+    let mut none = History::new(0);
+    none.begin(0, false);
+    none.add(0, [1.0; 3]);
+    assert!(none.trace(0, 0, 0).runs.is_empty());
+}
+
+#[test]
+fn memory_does_not_grow_with_the_number_of_beads_until_the_least_is_reached() {
+    let bytes = |beads: usize| History::new(beads).levels.iter().map(|level| level.bins.len()).sum::<usize>();
+    assert_eq!(bytes(10), 10 * CHANNELS * SPANS_S.len() * MOST_BINS);
+    assert!(bytes(1_500) * size_of::<Bin>() <= MEMORY);
+}

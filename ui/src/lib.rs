@@ -1,0 +1,106 @@
+//! The window of Beadscope: it draws what the engine publishes and calls [`Session`] methods, nothing else.
+//!
+//! Everything here runs on the `main` thread. Each drawn frame takes the newest picture and the rows that have come
+//! ([`feed`]), then draws one panel a file. A slow window misses rows and pictures; it never holds the session back.
+
+mod app;
+mod beads;
+mod contrast;
+mod feed;
+mod history;
+mod messages;
+mod overlay;
+mod picture;
+mod plots;
+mod recording;
+mod scale;
+mod status;
+mod theme;
+mod topbar;
+mod video;
+mod viewport;
+
+use std::path::PathBuf;
+
+use beadscope_engine::session::{Outcome, Session, View};
+use eframe::egui::ViewportBuilder;
+
+use crate::app::App;
+
+/// Smallest window in which nothing is cut off, points.
+const MIN_SIZE: [f32; 2] = [960.0, 600.0];
+/// The size it opens with, points: fits a laptop's screen.
+const START_SIZE: [f32; 2] = [1280.0, 800.0];
+
+/// What the window shows and does.
+pub struct Start {
+    /// The running session. The window ends it when it closes.
+    pub session: Session,
+    /// The session's frames and rows.
+    pub view: View,
+    /// Assumptions the experimenter should know, one sentence each.
+    pub notes: Vec<String>,
+    /// Each recording makes a folder of its own in this one.
+    pub recording_folder: PathBuf,
+    /// Goes into the name of a recording's folder.
+    pub recording_name: String,
+    /// The camera, as a person calls it.
+    pub title: String,
+}
+
+/// Why there is no window. The session is stopped and its recording finished.
+#[derive(Debug, thiserror::Error)]
+pub enum WindowError {
+    /// No desktop to open a window on.
+    #[error(
+        "no window can be opened: {0}; `beadscope run` works without one, or set DISPLAY to an X11 server"
+    )]
+    NoDisplay(String),
+    /// Nothing to draw with.
+    #[error(
+        "nothing to draw the window with: {0}; install a Vulkan driver (on Linux mesa-vulkan-drivers), \
+         or use `beadscope run`, which needs no window"
+    )]
+    NoAdapter(String),
+    /// The window failed while it was open.
+    #[error("the window failed: {0}; `beadscope run` works without one")]
+    Failed(String),
+}
+
+/// Opens the window and returns when it is closed, with the session's outcome: every frame that had arrived is tracked
+/// and recorded by then.
+///
+/// # Errors
+/// If there is no display or nothing to draw with. The session is stopped then.
+pub fn run(start: Start) -> Result<Outcome, WindowError> {
+    let title = format!("Beadscope: {}", start.title);
+    let options = eframe::NativeOptions {
+        viewport: ViewportBuilder::default()
+            .with_title(&title)
+            .with_app_id("beadscope")
+            .with_inner_size(START_SIZE)
+            .with_min_inner_size(MIN_SIZE),
+        renderer: eframe::Renderer::Wgpu,
+        ..eframe::NativeOptions::default()
+    };
+    let mut outcome = None;
+    let ended = eframe::run_native(
+        &title,
+        options,
+        Box::new(|context| Ok(Box::new(App::new(&context.egui_ctx, start, &mut outcome)))),
+    );
+    match (ended, outcome) {
+        (Ok(()), Some(outcome)) => Ok(outcome),
+        (Ok(()), None) => Err(WindowError::Failed("it closed before the session was stopped".to_owned())),
+        (Err(error), _) => Err(window_error(error)),
+    }
+}
+
+fn window_error(error: eframe::Error) -> WindowError {
+    match error {
+        eframe::Error::Winit(error) => WindowError::NoDisplay(error.to_string()),
+        eframe::Error::WinitEventLoop(error) => WindowError::NoDisplay(error.to_string()),
+        eframe::Error::Wgpu(error) => WindowError::NoAdapter(error.to_string()),
+        error => WindowError::Failed(error.to_string()),
+    }
+}

@@ -1,0 +1,95 @@
+//! What went wrong or was done: a line each, until it is dismissed.
+
+use eframe::egui::{self, Frame, Margin, RichText};
+
+use crate::theme::{self, Colors};
+
+/// More lines than this would push the picture off the screen; the oldest go.
+const MOST: usize = 4;
+
+/// How serious a message is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Something was done.
+    Done,
+    /// Something failed.
+    Failed,
+}
+
+/// The messages on show.
+#[derive(Default)]
+pub struct Messages {
+    shown: Vec<(Kind, String)>,
+}
+
+impl Messages {
+    /// Shows a message until it is dismissed.
+    pub fn add(&mut self, kind: Kind, text: impl Into<String>) {
+        let text = text.into();
+        // The same failure again is no news.
+        self.shown.retain(|(_, old)| *old != text);
+        self.shown.push((kind, text));
+        let surplus = self.shown.len().saturating_sub(MOST);
+        self.shown.drain(..surplus);
+    }
+
+    /// Draws the messages below each other.
+    pub fn show(&mut self, ui: &mut egui::Ui) {
+        let colors = theme::colors(ui);
+        let mut dismissed = None;
+        for (place, (kind, text)) in self.shown.iter().enumerate() {
+            let color = if *kind == Kind::Failed { colors.danger } else { colors.accent };
+            strip(ui, color, |ui| {
+                if ui.button("✖").on_hover_text("Dismiss this message").clicked() {
+                    dismissed = Some(place);
+                }
+                let mark = if *kind == Kind::Failed { "⚠" } else { "✔" };
+                ui.label(RichText::new(mark).color(color));
+                ui.add(egui::Label::new(text).wrap());
+            });
+        }
+        if let Some(place) = dismissed {
+            self.shown.remove(place);
+        }
+    }
+}
+
+/// A strip over the whole width with a coloured edge.
+pub fn strip(ui: &mut egui::Ui, color: egui::Color32, contents: impl FnOnce(&mut egui::Ui)) {
+    let frame = Frame::new()
+        .fill(color.gamma_multiply(0.14))
+        .stroke(egui::Stroke::new(1.0, color.gamma_multiply(0.6)))
+        .corner_radius(4)
+        .inner_margin(Margin::symmetric(8, 4));
+    frame.show(ui, |ui| {
+        ui.set_width(ui.available_width());
+        ui.horizontal(contents);
+    });
+}
+
+/// The banner of a session that has ended by itself: why, and what to do.
+pub fn ended(ui: &mut egui::Ui, colors: &Colors, why: &str, what_to_do: &str, failed: bool) {
+    let color = if failed { colors.danger } else { colors.accent };
+    strip(ui, color, |ui| {
+        ui.label(RichText::new(if failed { "⚠" } else { "■" }).color(color).size(18.0));
+        ui.vertical(|ui| {
+            ui.add(egui::Label::new(RichText::new(why).strong().size(15.0)).wrap());
+            ui.add(egui::Label::new(what_to_do).wrap());
+        });
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_messages_stay_and_repeats_do_not_pile_up() {
+        let mut messages = Messages::default();
+        for text in ["a", "b", "c", "d", "e", "d"] {
+            messages.add(Kind::Failed, text);
+        }
+        let texts: Vec<_> = messages.shown.iter().map(|(_, text)| text.as_str()).collect();
+        assert_eq!(texts, ["b", "c", "e", "d"]);
+    }
+}

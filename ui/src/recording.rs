@@ -1,0 +1,150 @@
+//! Starting and stopping recordings: each makes a run folder of its own.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use beadscope_engine::clock::unix_ns_now;
+use beadscope_engine::instrument::run_folder;
+use beadscope_engine::ledger::Ledger;
+use beadscope_engine::record::tracks_path;
+use beadscope_engine::session::Session;
+use beadscope_engine::status::Health;
+
+use crate::messages::{Kind, Messages};
+use crate::scale::grouped;
+
+/// Where recordings go, and the one that runs.
+pub struct Recording {
+    /// Each recording makes a folder in this one. As text, because it is edited as text.
+    pub folder: String,
+    /// Goes into the folder's name.
+    pub name: String,
+    running: Option<Running>,
+    failure_told: bool,
+}
+
+/// A recording in progress.
+pub struct Running {
+    /// Its file.
+    pub file: PathBuf,
+    /// When it was started.
+    pub since: Instant,
+}
+
+impl Recording {
+    /// Recordings into `folder`; none runs.
+    pub fn new(folder: &Path, name: String) -> Self {
+        Self { folder: folder.display().to_string(), name, running: None, failure_told: false }
+    }
+
+    /// The recording in progress.
+    pub fn running(&self) -> Option<&Running> {
+        self.running.as_ref()
+    }
+
+    /// Starts a recording, or ends the one in progress.
+    pub fn toggle(&mut self, session: &Session, messages: &mut Messages) {
+        if self.running.is_some() { self.stop(session, messages) } else { self.start(session, messages) }
+    }
+
+    fn start(&mut self, session: &Session, messages: &mut Messages) {
+        let parent = PathBuf::from(self.folder.trim());
+        let name = folder_name(&self.name);
+        let run = match run_folder(&parent, &name, unix_ns_now()) {
+            Ok(run) => run,
+            Err(error) => {
+                let place = parent.display();
+                messages.add(
+                    Kind::Failed,
+                    format!("not recording: {error}; choose a folder you may write to: {place}"),
+                );
+                return;
+            }
+        };
+        let file = tracks_path(&run);
+        match session.start_recording(&file) {
+            Ok(()) => self.running = Some(Running { file, since: Instant::now() }),
+            Err(error) => {
+                // Only an empty folder can be removed this way.
+                let _ = std::fs::remove_dir(&run);
+                messages.add(Kind::Failed, format!("not recording: {error}"));
+            }
+        }
+    }
+
+    fn stop(&mut self, session: &Session, messages: &mut Messages) {
+        let Some(Running { file, .. }) = self.running.take() else { return };
+        match session.stop_recording() {
+            Some(Ok(ledger)) => messages.add(kind_of(&ledger), saved_text(&ledger, &file)),
+            Some(Err(error)) => {
+                messages.add(Kind::Failed, format!("the recording could not be finished: {error}"))
+            }
+            None => {
+                messages.add(Kind::Failed, format!("the recording had stopped by itself: {}", file.display()))
+            }
+        }
+    }
+
+    /// Looks whether the recording has failed by itself, and says so once.
+    pub fn watch(&mut self, health: &Health, messages: &mut Messages) {
+        let Some(error) = health.record_error.as_ref().filter(|_| !self.failure_told) else { return };
+        self.failure_told = true;
+        self.running = None;
+        messages.add(Kind::Failed, format!("recording stopped, what was written before is kept: {error}"));
+    }
+
+    /// The session has ended: it has finished the file itself.
+    pub fn session_ended(&mut self, messages: &mut Messages) {
+        if let Some(Running { file, .. }) = self.running.take() {
+            messages
+                .add(Kind::Done, format!("the recording was finished with the session: {}", file.display()));
+        }
+    }
+}
+
+fn kind_of(ledger: &Ledger) -> Kind {
+    if ledger.total_lost() > 0 { Kind::Failed } else { Kind::Done }
+}
+
+fn saved_text(ledger: &Ledger, file: &Path) -> String {
+    let lost = match ledger.total_lost() {
+        0 => "none lost".to_owned(),
+        lost => format!("{} lost (the gaps are listed in the file)", grouped(lost)),
+    };
+    format!("recorded {} frames, {lost}: {}", grouped(ledger.recorded), file.display())
+}
+
+/// A name as part of a folder's name: separators and what some systems refuse become `-`.
+fn folder_name(name: &str) -> String {
+    let refused = |letter: char| letter.is_control() || "/\\:*?\"<>|".contains(letter);
+    let name: String = name.trim().chars().map(|letter| if refused(letter) { '-' } else { letter }).collect();
+    let name = name.trim_matches('.');
+    if name.is_empty() { "run".to_owned() } else { name.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_cannot_leave_the_folder() {
+        for (typed, name) in
+            [("../../etc", "-..-etc"), ("  ", "run"), ("..", "run"), ("5 pN: bead 3", "5 pN- bead 3")]
+        {
+            assert_eq!(folder_name(typed), name, "{typed:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_lost_is_said_and_marked() {
+        let mut ledger = Ledger { recorded: 1234, ..Ledger::default() };
+        assert_eq!(kind_of(&ledger), Kind::Done);
+        assert!(
+            saved_text(&ledger, Path::new("a/tracks.h5"))
+                .starts_with("recorded 1\u{2009}234 frames, none lost")
+        );
+        ledger.lost.ring_full = 5;
+        assert_eq!(kind_of(&ledger), Kind::Failed);
+        assert!(saved_text(&ledger, Path::new("x")).contains("5 lost"));
+    }
+}

@@ -1,0 +1,160 @@
+//! What is written reads back as the same table, in each format that can be written.
+#![allow(clippy::unwrap_used, reason = "clippy knows #[test] functions, not their helpers")]
+
+use std::{fs, path::Path};
+
+use beadscope_zlut::{FileError, Origin, ReadOptions, ZLut, file, hdf5};
+use rust_hdf5::H5File;
+
+/// A table with numbers that are hard to print, a ring that was not measured, and a full origin.
+fn table() -> ZLut {
+    let z_nm: Vec<f64> = (0..6).map(|plane| f64::from(plane) * 101.010_101_010_101_01 - 5000.0).collect();
+    let mut profiles: Vec<f32> = (0..30).map(|k| (k as f32 * 0.7).sin() * 100.0 / 3.0).collect();
+    profiles[0] = f32::NAN;
+    profiles[7] = 1e-30;
+    profiles[8] = -f32::MAX;
+    let origin = Origin {
+        roi_px: Some(64),
+        ring_step_px: Some(32.0 / 5.0),
+        first_ring_px: 0.25,
+        pixel_size_nm: Some(119.97),
+        bead: Some("bead 3 (µ)".into()),
+        created_utc: Some("2026-11-21T03:16:49Z".into()),
+        source: "focus sweep, 10 images per step".into(),
+        assumed: vec!["First sentence.".into(), "Second sentence.".into()],
+    };
+    ZLut::new(z_nm, 5, profiles, origin).unwrap()
+}
+
+fn through(name: &str, table: &ZLut, options: &ReadOptions) -> ZLut {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(name);
+    file::write(&path, table).unwrap();
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside {name}");
+    assert_eq!(file::bead_count(&path).unwrap(), 1);
+    file::read(&path, options).unwrap()
+}
+
+fn bits(table: &ZLut) -> Vec<u32> {
+    table.profiles().iter().map(|grey| grey.to_bits()).collect()
+}
+
+#[test]
+fn our_format_keeps_everything() {
+    let back = through("bead.zlut.h5", &table(), &ReadOptions::default());
+    assert_eq!(bits(&back), bits(&table()));
+    assert_eq!(back.z_nm(), table().z_nm());
+    assert_eq!(back.origin, table().origin);
+    assert_eq!(back.hash(), table().hash());
+}
+
+#[test]
+fn what_is_not_known_stays_unknown_until_the_roi_is_given() {
+    let source = table();
+    let bare = ZLut::new(source.z_nm().to_vec(), 5, source.profiles().to_vec(), Origin::default()).unwrap();
+    for name in ["bead.h5", "bead.txt"] {
+        let back = through(name, &bare, &ReadOptions::default());
+        assert_eq!(back.origin, Origin::default(), "{name}");
+        assert_eq!(back.hash(), bare.hash(), "{name}");
+        let back = through(name, &bare, &ReadOptions { roi_px: Some(20), ..ReadOptions::default() });
+        assert_eq!(back.origin.ring_step_px, Some(2.0), "{name}");
+        assert_eq!(back.origin.assumed.len(), 1, "{name}");
+    }
+}
+
+#[test]
+fn magscope_text_keeps_everything() {
+    let back = through("bead.txt", &table(), &ReadOptions::default());
+    assert_eq!(bits(&back), bits(&table()));
+    assert_eq!(back.z_nm(), table().z_nm());
+    assert_eq!(back.origin, table().origin);
+}
+
+#[test]
+fn qtrk_keeps_the_profiles_and_not_kept_says_the_rest() {
+    let options = ReadOptions { z_step_nm: Some(table().z_step_nm()), roi_px: Some(64), bead: None };
+    let back = through("bead.radialzlut", &table(), &options);
+    assert_eq!(bits(&back), bits(&table()));
+    assert!((back.z_step_nm() - table().z_step_nm()).abs() < 1e-9);
+    assert_eq!(back.z_range_nm().0, 0.0);
+    assert_eq!(back.origin.ring_step_px, Some(32.0 / 5.0));
+    assert_eq!(back.origin.assumed.len(), 2);
+
+    let lost = file::not_kept(Path::new("bead.radialzlut"), &table()).join(" ");
+    assert!(lost.contains("plane 0 is at -5000 nm and planes are 101.01"), "{lost}");
+    assert!(lost.contains("ring 0 is at 0.25 px and rings are 6.4 px apart"), "{lost}");
+    assert!(file::not_kept(Path::new("bead.txt"), &table()).is_empty());
+}
+
+#[test]
+fn qtrk_is_refused_where_it_would_move_planes() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("bead.radialzlut");
+    let mut z_nm = table().z_nm().to_vec();
+    z_nm[2] += 1.0;
+    let uneven = ZLut::new(z_nm, 5, table().profiles().to_vec(), Origin::default()).unwrap();
+    let error = file::write(&path, &uneven).unwrap_err();
+    assert!(matches!(error, FileError::CannotHold { .. }), "{error}");
+    assert!(error.to_string().contains("up to 1.000 nm off even spacing; write .h5 instead"), "{error}");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn the_three_formats_agree_on_which_way_round_a_table_is() {
+    // Bytes put together by hand, not by our writers, so that both sides cannot be wrong together.
+    let folder = tempfile::tempdir().unwrap();
+    let text = folder.path().join("bead.txt");
+    fs::write(&text, "0 50 100 150\n1 2 3 4\n5 6 7 8\n9 10 11 12\n13 14 15 16\n17 18 19 20\n").unwrap();
+    let qtrk = folder.path().join("bead.radialzlut");
+    let mut bytes: Vec<u8> = [1_i32, 4, 5].iter().flat_map(|n| n.to_le_bytes()).collect();
+    for plane in 1..=4_u8 {
+        bytes.extend((0..5_u8).flat_map(|ring| f32::from(plane + 4 * ring).to_le_bytes()));
+    }
+    fs::write(&qtrk, bytes).unwrap();
+    let picture = folder.path().join("bead.png");
+    image::GrayImage::from_fn(5, 4, |ring, plane| image::Luma([(1 + plane + 4 * ring) as u8]))
+        .save(&picture)
+        .unwrap();
+
+    for path in [text, qtrk, picture] {
+        let table = file::read(&path, &ReadOptions::default()).unwrap();
+        assert_eq!((table.n_planes(), table.n_rings()), (4, 5), "{}", path.display());
+        assert_eq!(table.z_nm(), [0.0, 50.0, 100.0, 150.0]);
+        assert_eq!(table.profile(1), [2.0, 6.0, 10.0, 14.0, 18.0], "{}", path.display());
+    }
+}
+
+#[test]
+fn a_table_can_live_in_a_group_of_a_recording() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tracks.h5");
+    let recording = H5File::create(&path).unwrap();
+    let zluts = recording.create_group("zlut").unwrap();
+    for (name, bead) in [("a", "1"), ("b", "2")] {
+        let mut table = table();
+        table.origin.bead = Some(bead.into());
+        hdf5::write_group(&zluts.create_group(name).unwrap(), &table).unwrap();
+    }
+    recording.close().unwrap();
+
+    let recording = H5File::open(&path).unwrap();
+    let group = recording.root_group().group("zlut").unwrap().group("b").unwrap();
+    let back = hdf5::read_group(&recording, &group).unwrap();
+    assert_eq!(back.origin.bead.as_deref(), Some("2"));
+    assert_eq!(bits(&back), bits(&table()));
+    assert!(hdf5::read_group(&recording, &recording.root_group()).is_err());
+}
+
+#[test]
+fn writing_replaces_the_old_file_and_needs_the_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("bead.zlut.h5");
+    fs::write(&path, "old").unwrap();
+    file::write(&path, &table()).unwrap();
+    assert_eq!(file::read(&path, &ReadOptions::default()).unwrap().hash(), table().hash());
+
+    for name in ["missing/bead.h5", "missing/bead.txt", "missing/bead.radialzlut"] {
+        let error = file::write(&folder.path().join(name), &table()).unwrap_err().to_string();
+        assert!(error.contains("cannot write") && error.ends_with(name), "{error}");
+    }
+}
