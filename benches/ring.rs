@@ -1,4 +1,9 @@
 //! What a frame costs in the ring, beside the copying of its pixels: `cargo bench --bench ring`.
+#![allow(
+    clippy::expect_used,
+    missing_docs,
+    reason = "a benchmark that cannot be set up has nothing to report"
+)]
 
 use beadscope_engine::ring::{Ends, ring};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};

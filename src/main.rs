@@ -16,7 +16,8 @@ use crate::arguments::{Arguments, BenchCommand, Command, ZLutCommand};
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,beadscope=info"));
+    let filter = EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| EnvFilter::new("warn,beadscope=info,winit=error"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
     let done = match arguments.command {
         None => commands::window::run(&arguments.window),

@@ -1,5 +1,7 @@
 //! What breaks ends the run, says why, and leaves what was recorded whole.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests, outside #[test], where this is how a test fails")]
+
 mod common;
 
 use beadscope_engine::session::Session;

@@ -1,5 +1,7 @@
 //! Whatever is wrong with an input: exit 1, one line that names it and says what to do, and no file left behind.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests, outside #[test], where this is how a test fails")]
+
 mod common;
 
 use std::fs;

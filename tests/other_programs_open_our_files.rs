@@ -1,5 +1,11 @@
 //! h5py and MagScope itself open what we write. Their virtual environment is made by `scripts/test`.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "helpers of tests, outside #[test], where these are how a test fails"
+)]
+
 mod common;
 
 use std::path::{Path, PathBuf};

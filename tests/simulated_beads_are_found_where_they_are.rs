@@ -1,5 +1,7 @@
 //! From simulated pixels to a file, through the program: what comes out is what was put in.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests, outside #[test], where this is how a test fails")]
+
 mod common;
 
 use std::collections::HashMap;

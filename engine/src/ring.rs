@@ -10,7 +10,7 @@
 //!   each such reader; what was overwritten before it came is skipped and counted.
 //!
 //! # Protocol
-//! A slot's `state` is a count of pins, or [`WRITING`]. Only the writer sets `WRITING`, by exchanging 0 for it, so no
+//! A slot's `state` is a count of pins, or `WRITING`. Only the writer sets `WRITING`, by exchanging 0 for it, so no
 //! pin exists while it writes; a reader pins only by exchanging a value that is not `WRITING`. A lossless reader needs
 //! no pin: the writer takes back only slots whose sequence number lies before every lossless cursor.
 //!
@@ -362,7 +362,7 @@ impl<H> SkippingReader<H> {
     }
 
     /// The next slot in order; those that were overwritten meanwhile are skipped and counted.
-    pub fn next(&mut self) -> Option<(&H, &[u8])> {
+    pub fn take_next(&mut self) -> Option<(&H, &[u8])> {
         self.unpin();
         loop {
             let head = self.shared.head.load(Ordering::Acquire);

@@ -20,7 +20,7 @@ pub fn run(arguments: &WindowArguments) -> Result<()> {
         notes,
         recording_folder: rig.recording.folder.clone(),
         recording_name: rig.recording.name.clone(),
-        title: format!("Beadscope: {}", rig.camera.driver),
+        title: format!("{} camera", rig.camera.driver),
     };
     let outcome = beadscope_ui::run(start)?;
     if outcome.reason.is_failure() {

@@ -1,5 +1,11 @@
 //! What several of the product's promises are tested with: a camera that does what a script says.
 #![allow(dead_code, reason = "each test file uses its own part of this module")]
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "helpers of tests, where these are how a test fails"
+)]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

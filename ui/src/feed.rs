@@ -53,7 +53,7 @@ impl Feed {
     /// Takes the rows that have come, as many as the budget allows.
     pub fn take_rows(&mut self) {
         let started = Instant::now();
-        while let Some((header, bytes)) = self.view.tracks.next() {
+        while let Some((header, bytes)) = self.view.tracks.take_next() {
             let frame = &header.frame;
             let is_next = self.last_frame.is_none_or(|last| frame.frame == last + 1);
             self.last_frame = Some(frame.frame);

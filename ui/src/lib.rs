@@ -1,7 +1,7 @@
 //! The window of Beadscope: it draws what the engine publishes and calls [`Session`] methods, nothing else.
 //!
 //! Everything here runs on the `main` thread. Each drawn frame takes the newest picture and the rows that have come
-//! ([`feed`]), then draws one panel a file. A slow window misses rows and pictures; it never holds the session back.
+//! (`feed`), then draws one panel a file. A slow window misses rows and pictures; it never holds the session back.
 
 mod app;
 mod beads;

@@ -47,10 +47,12 @@ fn roi(painter: &Painter, viewport: &Viewport, bead: &Bead, is_selected: bool) {
     crosshair(painter, viewport, bead, color, is_selected);
     if square.width() >= LEAST_FOR_NUMBER {
         let size = if is_selected { 14.0 } else { 12.0 };
+        let is_below_edge = square.top() - 2.0 * size > painter.clip_rect().top();
         label(
             painter,
-            square.left_top() + vec2(1.0, 1.0),
-            Align2::LEFT_TOP,
+            // Outside the square: at a low zoom the number would hide the bead. At the top edge it goes inside.
+            square.left_top() + vec2(0.0, if is_below_edge { -2.0 } else { 1.0 }),
+            if is_below_edge { Align2::LEFT_BOTTOM } else { Align2::LEFT_TOP },
             &bead.roi.bead.to_string(),
             size,
             color,

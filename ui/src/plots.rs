@@ -163,7 +163,7 @@ impl View<'_> {
             for (number, run) in runs.into_iter().enumerate() {
                 let points: PlotPoints =
                     run.into_iter().map(|[time_s, value]| [time_s, value - zero]).collect();
-                plot.line(Line::new(self.name, points).id(("run", channel, number)).color(color).width(1.2));
+                plot.line(Line::new(self.name, points).id(("run", channel, number)).color(color).width(1.5));
             }
         });
     }

@@ -46,7 +46,7 @@ fn a_skipping_reader_in_order_counts_what_it_missed() {
         write(&mut writer, value).unwrap();
     }
     let mut seen = Vec::new();
-    while let Some((header, bytes)) = skipping[0].next() {
+    while let Some((header, bytes)) = skipping[0].take_next() {
         assert_eq!(u64::from(bytes[0]), *header);
         seen.push(*header);
     }
