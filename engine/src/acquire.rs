@@ -38,12 +38,13 @@ struct DeviceFrames {
 impl Acquisition<'_> {
     /// Reads frames until the session stops, the source ends or the camera fails.
     pub(crate) fn run(mut self) {
+        // Where a frame goes when the ring is full. Written to now (a page of zeros would be fetched at its first use,
+        // which is the worst moment) and before the camera starts.
+        let mut overflow = vec![u8::MAX; self.config.frame_bytes()];
         if let Err(error) = self.camera.start() {
             self.status.end(EndReason::Camera(error.to_string()));
             return;
         }
-        // Where a frame goes when the ring is full.
-        let mut overflow = vec![0; self.config.frame_bytes()];
         let reason = self.read_all(&mut overflow);
         self.status.end(reason);
         if let Err(error) = self.camera.stop() {

@@ -8,7 +8,7 @@
 //! | thread | owns | may block | may allocate | talks through |
 //! |---|---|---|---|---|
 //! | `beadscope-camera` (`acquire`) | camera, writer of the frame ring | for the camera only | no | frame ring |
-//! | `beadscope-track` ([`track`]) | tracker, writer of the track ring | for frames only | no | both rings |
+//! | `beadscope-track` ([`track`]) | tracker, writer of the track ring | for frames only | rayon's queue, a block now and then | both rings |
 //! | `beadscope-track-N` | scratch of one worker | for work only | no | rayon |
 //! | `beadscope-record` ([`record`]) | the open file | on the disk | yes | track ring, commands |
 //! | `main` | the window or the command line | yes | yes | [`session::Session`], [`session::View`] |
