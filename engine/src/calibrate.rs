@@ -1,10 +1,12 @@
 //! From a focus sweep to a Z-LUT, and from a Z-LUT to what tracking matches against.
 
 use beadscope_drivers::sweep::FocusSweep;
+use beadscope_shaders::image_model::{self, ImageModel};
 use beadscope_shaders::pipeline::{ParamError, Params, Tracker};
 use beadscope_shaders::radial_profile::{Rings, radial_profile};
+use beadscope_shaders::radial_spline::KNOT_STEP_PX;
 use beadscope_shaders::zlut_match::{MatchError, MatchTable};
-use beadscope_zlut::{Origin, TableError, ZLut};
+use beadscope_zlut::{ImageTable, Origin, TableError, ZLut};
 
 use crate::clock;
 
@@ -65,6 +67,7 @@ pub fn zlut_from_sweep(
     let mut scratch = tracker.scratch();
     let rings = Rings::for_roi(side);
     let mut profiles = vec![0.0; images * rings.n_rings];
+    let mut centers_px = Vec::with_capacity(images);
     let per_image = sweep.images.chunks_exact(side * side).zip(profiles.chunks_exact_mut(rings.n_rings));
     for (image, (levels, profile)) in per_image.enumerate() {
         let center_px = match sweep.center_px {
@@ -78,7 +81,9 @@ pub fn zlut_from_sweep(
             }
         };
         radial_profile(levels, side, center_px, &rings, profile);
+        centers_px.push(center_px);
     }
+    let image = image_table(&sweep.images, side, &centers_px);
     let origin = Origin {
         roi_px: Some(sweep.roi_px),
         ring_step_px: Some(rings.ring_step_px),
@@ -89,7 +94,30 @@ pub fn zlut_from_sweep(
         source,
         assumed: Vec::new(),
     };
-    Ok(beadscope_zlut::build(&sweep.z_nm, rings.n_rings, profiles, origin)?)
+    Ok(beadscope_zlut::build(&sweep.z_nm, rings.n_rings, profiles, Some(image), origin)?)
+}
+
+/// Images that the smoothing of the image model is chosen by.
+const SMOOTHING_IMAGES: usize = 8;
+
+/// The model of the image for `fit`, measured from the pixels of each image around its centre.
+fn image_table(images: &[f32], side: usize, centers_px: &[(f64, f64)]) -> ImageTable {
+    let all = images.chunks_exact(side * side).zip(centers_px.iter().copied());
+    let every = centers_px.len().div_ceil(SMOOTHING_IMAGES).max(1);
+    let smoothing = image_model::best_smoothing(side, all.clone().step_by(every));
+    tracing::debug!("the image model is smoothed by {smoothing:e}");
+    let knots = image_model::knots_for_roi(side);
+    let mut values = Vec::with_capacity(centers_px.len() * knots);
+    let mut misfit = vec![0.0; knots];
+    for (image, center_px) in all {
+        let plane = image_model::plane(image, side, center_px, smoothing);
+        values.extend(plane.values);
+        for (sum, variance) in misfit.iter_mut().zip(plane.misfit_variance) {
+            *sum += variance / centers_px.len() as f32;
+        }
+    }
+    misfit.iter_mut().for_each(|variance| *variance = variance.sqrt());
+    ImageTable { knot_step_px: KNOT_STEP_PX, values, misfit }
 }
 
 /// Why a Z-LUT cannot be used for these ROIs.
@@ -127,5 +155,9 @@ pub fn match_table(zlut: &ZLut, roi_px: u32) -> Result<(MatchTable, Option<Strin
     });
     let table =
         MatchTable::new(zlut.profiles(), zlut.z_nm(), zlut.n_rings(), origin.first_ring_px, ring_step_px)?;
-    Ok((table, note))
+    let Some(image) = zlut.image().filter(|image| image.knot_step_px == KNOT_STEP_PX) else {
+        return Ok((table, note));
+    };
+    let model = ImageModel::new(&image.values, zlut.z_nm(), &image.misfit)?;
+    Ok((table.with_image_model(model), note))
 }

@@ -25,8 +25,8 @@ pub struct TrackRow {
     pub flags: u32,
     /// The bead's number.
     pub bead: u32,
-    /// Makes the padding explicit; always 0.
-    pub reserved: u32,
+    /// Standard errors of x and y in px and of z in nm; NaN unless the method gives them.
+    pub sigma: [f32; 3],
 }
 
 impl TrackRow {
@@ -40,15 +40,13 @@ impl TrackRow {
             quality: found.quality,
             flags: found.flags.0,
             bead: roi.bead,
-            reserved: 0,
+            sigma: found.sigma,
         }
     }
 
     /// The row of a bead that could not be looked at.
     pub fn missing(roi: &Roi, flags: Flags) -> Self {
-        let nowhere =
-            Localization { x_px: f64::NAN, y_px: f64::NAN, z_nm: f64::NAN, quality: f32::NAN, flags };
-        Self::new(roi, &nowhere)
+        Self::new(roi, &Localization::nothing(flags))
     }
 
     /// The row's flags.

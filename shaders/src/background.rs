@@ -44,7 +44,7 @@ fn median(values: &mut [f32]) -> f32 {
 /// Immerkaer (1996), Comput. Vis. Image Underst. 64:300: the mean magnitude of a second difference in y of a second
 /// difference in x, to which smooth structure adds little. For Gaussian noise of standard deviation 1 it is 6 (the
 /// norm of the mask) times sqrt(2/pi).
-fn noise(image: &[f32], roi_px: usize) -> f32 {
+pub(crate) fn noise(image: &[f32], roi_px: usize) -> f32 {
     let mut sum = 0.0f64;
     for three in image.windows(3 * roi_px).step_by(roi_px) {
         let (above, rest) = three.split_at(roi_px);

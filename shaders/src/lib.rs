@@ -19,12 +19,15 @@
 pub mod auto_convolution;
 pub mod background;
 pub mod center_of_mass;
+pub mod fit;
 pub mod flags;
+pub mod image_model;
 pub mod match_table;
 pub mod params;
 pub mod pipeline;
 pub mod quadrant_interpolation;
 pub mod radial_profile;
+pub mod radial_spline;
 pub mod rings;
 pub mod sampling;
 pub mod z_spline;

@@ -1,5 +1,6 @@
 //! A Z-LUT checked and prepared for matching.
 
+use crate::image_model::ImageModel;
 use crate::rings::{ARC_STEP_PX, PolarGrid, Rings};
 use crate::z_spline::{MIN_PLANES, ZSpline};
 
@@ -52,6 +53,7 @@ pub struct MatchTable {
     /// False for rings that are NaN in some plane.
     pub(crate) usable: Vec<bool>,
     grid: PolarGrid,
+    image_model: Option<ImageModel>,
 }
 
 impl MatchTable {
@@ -87,10 +89,25 @@ impl MatchTable {
         if kept.len() < MIN_PLANES || rings < MIN_RINGS {
             return Err(MatchError::TooFew { planes: kept.len(), rings });
         }
-        let heights = kept.iter().map(|(z, _)| *z).collect();
+        let heights: Vec<f64> = kept.iter().map(|(z, _)| *z).collect();
+        // The model has no gaps: it ends where the first ring is missing.
+        let whole = usable.iter().take_while(|usable| **usable).count();
+        let rows: Vec<f32> = kept.iter().flat_map(|(_, row)| &row[..whole]).copied().collect();
+        let image_model =
+            ImageModel::from_profiles(&rows, &heights, whole, (first_ring_px, ring_step_px)).ok();
         let values = kept.iter().flat_map(|(_, row)| centered(row, &usable)).collect();
         let grid = PolarGrid::new(Rings { first_ring_px, ring_step_px, n_rings }, ARC_STEP_PX);
-        Ok(Self { spline: ZSpline::new(heights, values, n_rings), usable, grid })
+        Ok(Self { spline: ZSpline::new(heights, values, n_rings), usable, grid, image_model })
+    }
+
+    /// The same with a model of the image that was fitted to pixels, in place of the one through the profiles.
+    pub fn with_image_model(self, model: ImageModel) -> Self {
+        Self { image_model: Some(model), ..self }
+    }
+
+    /// The bead's image as a function of radius and height. `None` if the innermost rings are missing.
+    pub fn image_model(&self) -> Option<&ImageModel> {
+        self.image_model.as_ref()
     }
 
     /// Where its rings are sampled.
@@ -105,7 +122,7 @@ impl MatchTable {
     }
 }
 
-fn check_heights(z_nm: &[f64]) -> Result<(), MatchError> {
+pub(crate) fn check_heights(z_nm: &[f64]) -> Result<(), MatchError> {
     for (plane, z) in z_nm.iter().enumerate() {
         if !z.is_finite() || (plane > 0 && *z <= z_nm[plane - 1]) {
             return Err(MatchError::NotIncreasing { plane, z_nm: *z });

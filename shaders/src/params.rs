@@ -9,14 +9,17 @@ pub enum Method {
     AutoConvolution,
     /// Then quadrant interpolation, to convergence.
     QuadrantInterpolation,
+    /// Then x, y, z, gain and offset together against the Z-LUT as a model of the image.
+    Fit,
 }
 
 impl Method {
     /// Every method with the name that files and the command line use.
-    pub const NAMES: [(Self, &'static str); 3] = [
+    pub const NAMES: [(Self, &'static str); 4] = [
         (Self::CenterOfMass, "com"),
         (Self::AutoConvolution, "autoconv"),
         (Self::QuadrantInterpolation, "qi"),
+        (Self::Fit, "fit"),
     ];
 }
 
@@ -39,7 +42,7 @@ impl std::fmt::Display for Method {
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum ParamError {
     /// No such method.
-    #[error("no tracking method is called {name:?}; there are com, autoconv and qi")]
+    #[error("no tracking method is called {name:?}; there are com, autoconv, qi and fit")]
     Method {
         /// The name asked for.
         name: String,
@@ -136,7 +139,7 @@ mod tests {
             assert_eq!(method.to_string(), name);
         }
         let error = "QI".parse::<Method>().unwrap_err().to_string();
-        assert_eq!(error, "no tracking method is called \"QI\"; there are com, autoconv and qi");
+        assert_eq!(error, "no tracking method is called \"QI\"; there are com, autoconv, qi and fit");
     }
 
     #[test]

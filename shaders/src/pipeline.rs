@@ -3,7 +3,9 @@
 use crate::auto_convolution::{Lines, Reach, auto_convolution};
 use crate::background::{self, Background};
 use crate::center_of_mass::{Window, center_of_mass};
+use crate::fit::{FitScratch, Start, Unfit, fit};
 use crate::flags::Flags;
+use crate::image_model::knots_for_roi;
 use crate::params::{MAX_ROI_PX, MIN_ROI_PX};
 use crate::quadrant_interpolation::{Iteration, Lost, Quadrants, quadrant_interpolation, smallest_radius_px};
 use crate::radial_profile::{PolarProfile, ring_share, ring_weights};
@@ -24,13 +26,23 @@ pub struct Localization {
     pub z_nm: f64,
     /// Weighted correlation of the profile with the Z-LUT at `z_nm`: 1 is a perfect match. NaN without a Z-LUT.
     pub quality: f32,
+    /// Standard errors of x and y in px and of z in nm, from `fit`; NaN from other methods.
+    pub sigma: [f32; 3],
     /// Why something is NaN or doubtful.
     pub flags: Flags,
 }
 
 impl Localization {
-    fn nothing(flags: Flags) -> Self {
-        Self { x_px: f64::NAN, y_px: f64::NAN, z_nm: f64::NAN, quality: f32::NAN, flags }
+    /// Nothing was measured; `flags` says why.
+    pub fn nothing(flags: Flags) -> Self {
+        Self {
+            x_px: f64::NAN,
+            y_px: f64::NAN,
+            z_nm: f64::NAN,
+            quality: f32::NAN,
+            sigma: [f32::NAN; 3],
+            flags,
+        }
     }
 }
 
@@ -56,6 +68,7 @@ pub struct Scratch {
     profile: PolarProfile,
     weights: Vec<f32>,
     matching: MatchScratch,
+    fitting: FitScratch,
 }
 
 /// Grey levels below this many times the noise do not count for the centre of mass.
@@ -96,6 +109,7 @@ impl Tracker {
             profile: PolarProfile::new(n),
             weights: vec![0.0; n],
             matching: MatchScratch::default(),
+            fitting: FitScratch::new(n, knots_for_roi(n)),
         }
     }
 
@@ -140,6 +154,9 @@ impl Tracker {
                 (found.x_px, found.y_px) = center;
                 if let Some(lut) = lut {
                     self.find_height(center, background.level, lut, scratch, &mut found);
+                    if self.params.method == Method::Fit && found.z_nm.is_finite() {
+                        self.refine(&background, lut, scratch, &mut found);
+                    }
                 }
                 found
             }
@@ -161,7 +178,7 @@ impl Tracker {
         if self.params.method != Method::CenterOfMass {
             center = self.mirror_center(center, scratch)?;
         }
-        if self.params.method == Method::QuadrantInterpolation {
+        if self.uses_quadrants() {
             center = self.quadrant_center(center, background.level, scratch)?;
         }
         if usable_radius_px(self.roi_px, center) < smallest_radius_px(self.roi_px) {
@@ -215,6 +232,39 @@ impl Tracker {
         Ok(center)
     }
 
+    fn uses_quadrants(&self) -> bool {
+        matches!(self.params.method, Method::QuadrantInterpolation | Method::Fit)
+    }
+
+    /// Fits the image from where the other methods ended.
+    fn refine(
+        &self,
+        background: &Background,
+        lut: &MatchTable,
+        scratch: &mut Scratch,
+        found: &mut Localization,
+    ) {
+        let Some(model) = lut.image_model() else { return };
+        let start = Start {
+            center_px: (found.x_px, found.y_px),
+            z_nm: found.z_nm,
+            level: background.level,
+            noise: background.noise,
+        };
+        match fit(&scratch.pixels, self.roi_px, model, start, &mut scratch.fitting) {
+            Ok(fit) => {
+                (found.x_px, found.y_px) = fit.center_px;
+                found.z_nm = fit.z_nm;
+                found.sigma = fit.sigma.map(|sigma| sigma as f32);
+            }
+            Err(Unfit::OutOfRange) => {
+                found.z_nm = f64::NAN;
+                found.flags |= Flags::Z_OUT_OF_RANGE;
+            }
+            Err(Unfit::NotConverged) => *found = Localization::nothing(found.flags | Flags::NOT_CONVERGED),
+        }
+    }
+
     fn find_height(
         &self,
         center_px: (f64, f64),
@@ -226,7 +276,7 @@ impl Tracker {
         let rings = lut.grid().rings();
         scratch.weights.resize(rings.n_rings, 0.0);
         // The last step of quadrant interpolation has already measured these rings, less than a tolerance away.
-        let measured = self.params.method == Method::QuadrantInterpolation && rings == self.fine.rings();
+        let measured = self.uses_quadrants() && rings == self.fine.rings();
         let profile = if measured {
             &scratch.quadrants.fine
         } else {

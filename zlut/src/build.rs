@@ -2,10 +2,13 @@
 //!
 //! The caller measured the profiles; this crate knows no kernel.
 
+use crate::image_table::ImageTable;
 use crate::table::{Origin, TableError, ZLut, check_shape};
 
 /// A Z-LUT from the profiles of a focus sweep, one row of `n_rings` grey levels per image, `z_nm` one height
 /// per image, in any order.
+///
+/// `image`: the model of the image measured from each of them, its values in the same order.
 ///
 /// Rows with exactly equal height are averaged ring by ring over the values that are finite; a ring without
 /// any is NaN. Give the commanded heights, not measured ones: those never repeat, and nothing would be
@@ -13,7 +16,13 @@ use crate::table::{Origin, TableError, ZLut, check_shape};
 ///
 /// # Errors
 /// As [`ZLut::new`]; the plane in [`TableError::Heights`] is then the image.
-pub fn build(z_nm: &[f64], n_rings: usize, profiles: Vec<f32>, origin: Origin) -> Result<ZLut, TableError> {
+pub fn build(
+    z_nm: &[f64],
+    n_rings: usize,
+    profiles: Vec<f32>,
+    image: Option<ImageTable>,
+    origin: Origin,
+) -> Result<ZLut, TableError> {
     check_shape(z_nm.len(), n_rings, profiles.len())?;
     if let Some(plane) = z_nm.iter().position(|z| !z.is_finite()) {
         return Err(TableError::Heights { plane, z_nm: z_nm[plane] });
@@ -21,16 +30,19 @@ pub fn build(z_nm: &[f64], n_rings: usize, profiles: Vec<f32>, origin: Origin) -
     let mut order: Vec<usize> = (0..z_nm.len()).collect();
     order.sort_by(|&a, &b| z_nm[a].total_cmp(&z_nm[b]));
 
-    let mut planes_nm = Vec::new();
-    let mut means = Vec::new();
-    for same_height in order.chunk_by(|&a, &b| z_nm[a] == z_nm[b]) {
-        planes_nm.push(z_nm[same_height[0]]);
-        means
-            .extend((0..n_rings).map(|ring| {
-                mean_of_finite(same_height.iter().map(|image| profiles[image * n_rings + ring]))
-            }));
-    }
-    ZLut::new(planes_nm, n_rings, means, origin)
+    let planes: Vec<&[usize]> = order.chunk_by(|&a, &b| z_nm[a] == z_nm[b]).collect();
+    let planes_nm = planes.iter().map(|same_height| z_nm[same_height[0]]).collect();
+    let table = ZLut::new(planes_nm, n_rings, means(&planes, n_rings, &profiles), origin)?;
+    let Some(image) = image else { return Ok(table) };
+    image.check(z_nm.len())?;
+    let values = means(&planes, image.misfit.len(), &image.values);
+    table.with_image(ImageTable { values, ..image })
+}
+
+/// The mean row of each plane; `planes` holds the numbers of its rows of `length` values.
+fn means(planes: &[&[usize]], length: usize, values: &[f32]) -> Vec<f32> {
+    let mean = |rows: &[usize], k: usize| mean_of_finite(rows.iter().map(|row| values[row * length + k]));
+    planes.iter().flat_map(|rows| (0..length).map(move |k| mean(rows, k))).collect()
 }
 
 /// The mean of the finite values; NaN without any. The sum is f64, so that thousands of images lose no
@@ -58,18 +70,22 @@ mod tests {
             5.0, nan, nan, 1.0,   7.0, 9.0, f32::INFINITY, 1.0,
             0.0, 0.0, 0.0, 0.0,   8.0, 0.0, 0.0, 0.0,
         ];
-        let table = build(&z_nm, 4, profiles, Origin::default()).unwrap();
+        let values = (0..8).map(|k| k as f32).collect();
+        let image = ImageTable { knot_step_px: 0.5, values, misfit: vec![0.1] };
+        let table = build(&z_nm, 4, profiles, Some(image), Origin::default()).unwrap();
         assert_eq!(table.z_nm(), [0.0, 100.0, 200.0, 300.0]);
         assert_eq!(table.profile(3), [2.0, 3.0, 4.0, 5.0]);
         assert_eq!(table.profile(0), [4.0, 0.0, 0.0, 0.0]);
         assert_eq!(table.profile(1)[..2], [6.0, 9.0]);
         assert!(table.profile(1)[2].is_nan());
+        // The model of the image is averaged alike, and in the order of the planes.
+        assert_eq!(table.image().unwrap().values, [6.5, 4.5, 2.5, 0.5]);
     }
 
     #[test]
     fn a_sweep_that_is_no_sweep_is_refused() {
         let profiles = || (0..16).map(|k| k as f32).collect::<Vec<f32>>();
-        let built = |z_nm: &[f64]| build(z_nm, 4, profiles(), Origin::default()).unwrap_err();
+        let built = |z_nm: &[f64]| build(z_nm, 4, profiles(), None, Origin::default()).unwrap_err();
         assert_eq!(built(&[5.0; 4]), TableError::TooSmall { what: "planes", need: 4, have: 1 });
         assert_eq!(built(&[0.0; 3]), TableError::Shape { values: 16, planes: 3, rings: 4 });
         assert!(matches!(built(&[0.0, 1.0, f64::NAN, 3.0]), TableError::Heights { plane: 2, .. }));

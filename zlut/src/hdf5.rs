@@ -5,6 +5,8 @@
 //!   profiles         f32 (planes, rings), grey levels; its attributes hold all that is known of the origin
 //!   z_nm             f64 (planes)
 //!   radius_px        f64 (rings), NaN where the distance between rings is not known
+//!   image            f32 (planes, knots), grey levels: the image as a function of radius; may be absent
+//!   image_misfit     f32 (knots), grey levels; comes with `image`, and has its attribute knot_step_px
 //! ```
 //! The numbers are attributes of `profiles`, not of the group: the library reads only strings back from a
 //! group. An attribute that is absent means "not known". Nothing is compressed; a table takes some 100 kB.
@@ -13,6 +15,7 @@ use std::path::Path;
 
 use rust_hdf5::{H5Dataset, H5File, H5Group, H5Type, Hdf5Error, types::VarLenUnicode};
 
+use crate::image_table::ImageTable;
 use crate::table::{Origin, TableError, ZLut};
 
 /// Value of the group attribute `format`.
@@ -101,7 +104,32 @@ fn write_parts(group: &H5Group, table: &ZLut) -> Result<(), Hdf5Error> {
 
     let radius_px = table.origin.radius_px(rings).unwrap_or_else(|| vec![f64::NAN; rings]);
     let radius_px = put(group, "radius_px", &[rings], &radius_px)?;
-    describe(&radius_px, "px", "radius of each ring; NaN: not known")
+    describe(&radius_px, "px", "radius of each ring; NaN: not known")?;
+    table.image().map_or(Ok(()), |image| write_image(group, image))
+}
+
+fn write_image(group: &H5Group, image: &ImageTable) -> Result<(), Hdf5Error> {
+    let knots = image.misfit.len();
+    let values = put(group, "image", &[image.values.len() / knots.max(1), knots], &image.values)?;
+    describe(&values, "grey level", "grey level of a pixel at radius k * knot_step_px, planes x knots")?;
+    let misfit = put(group, "image_misfit", &[knots], &image.misfit)?;
+    describe(&misfit, "grey level", "standard deviation of pixels about `image` that is not noise")?;
+    set_number(&misfit, "knot_step_px", image.knot_step_px)
+}
+
+fn read_image(file: &H5File, group: &H5Group) -> Result<Option<ImageTable>, GroupError> {
+    if !has_dataset(group, "image")? {
+        return Ok(None);
+    }
+    let (values, misfit) = (dataset(file, group, "image")?, dataset(file, group, "image_misfit")?);
+    let shape = values.shape();
+    let &[_, knots] = shape.as_slice() else { return Err(damaged("image is not a matrix")) };
+    let knot_step_px = number(&misfit, "knot_step_px")?;
+    Ok(Some(ImageTable {
+        knot_step_px: knot_step_px.ok_or_else(|| damaged("image_misfit has no knot_step_px"))?,
+        values: read_values(&values, "image", &shape)?,
+        misfit: read_values(&misfit, "image_misfit", &[knots])?,
+    }))
 }
 
 fn write_origin(profiles: &H5Dataset, origin: &Origin) -> Result<(), Hdf5Error> {
@@ -151,7 +179,11 @@ pub fn read_group(file: &H5File, group: &H5Group) -> Result<ZLut, GroupError> {
     if !radii_agree(&origin, &radius_px) {
         return Err(damaged("radius_px contradicts first_ring_px and ring_step_px"));
     }
-    Ok(ZLut::new(z_nm, rings, values, origin)?)
+    let table = ZLut::new(z_nm, rings, values, origin)?;
+    Ok(match read_image(file, group)? {
+        Some(image) => table.with_image(image)?,
+        None => table,
+    })
 }
 
 fn read_origin(profiles: &H5Dataset) -> Result<Origin, GroupError> {
@@ -205,8 +237,12 @@ fn set_number<T: H5Type>(dataset: &H5Dataset, name: &str, value: T) -> Result<()
     dataset.new_attr::<T>().shape(()).create(name)?.write_numeric(&value)
 }
 
+fn has_dataset(group: &H5Group, name: &str) -> Result<bool, GroupError> {
+    Ok(group.dataset_names().map_err(reading)?.iter().any(|have| have == name))
+}
+
 fn dataset(file: &H5File, group: &H5Group, name: &str) -> Result<H5Dataset, GroupError> {
-    if !group.dataset_names().map_err(reading)?.iter().any(|have| have == name) {
+    if !has_dataset(group, name)? {
         return Err(damaged(&format!("{name} is missing")));
     }
     // The library opens data sets from the file only, by their path from the root.

@@ -7,6 +7,7 @@
 //! | module | what |
 //! |---|---|
 //! | [`mod@table`] | the table and where it came from |
+//! | [`ImageTable`] | the bead's image at known heights, which a table may hold as well |
 //! | [`mod@build`] | focus sweep → table |
 //! | [`mod@quality`] | figures that tell whether heights can be told apart |
 //! | [`mod@file`] | reading and writing, by content and extension |
@@ -21,6 +22,7 @@ pub mod file;
 mod font;
 pub mod hdf5;
 pub mod image;
+mod image_table;
 pub mod magscope;
 pub mod plot;
 pub mod qtrk;
@@ -30,4 +32,5 @@ pub mod table;
 pub use build::build;
 pub use error::FileError;
 pub use file::ReadOptions;
+pub use image_table::ImageTable;
 pub use table::{Origin, TableError, ZLut};

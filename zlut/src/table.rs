@@ -1,5 +1,7 @@
 //! The Z-LUT: radial profiles of one bead at known heights.
 
+use crate::image_table::ImageTable;
+
 /// What is known of where a Z-LUT came from. `None` means that the source did not say.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Origin {
@@ -27,6 +29,7 @@ pub struct ZLut {
     profiles: Vec<f32>,
     z_nm: Vec<f64>,
     n_rings: usize,
+    image: Option<ImageTable>,
     /// Where it came from.
     pub origin: Origin,
 }
@@ -65,6 +68,9 @@ pub enum TableError {
     /// No plane has a finite profile with any contrast.
     #[error("the profiles hold no contrast: every plane is flat or not a number")]
     NoContrast,
+    /// The model of the image is not made of numbers.
+    #[error("the model of the image holds values that are not finite")]
+    NotFinite,
 }
 
 /// The fewest planes that a cubic spline in z can be drawn through.
@@ -109,7 +115,21 @@ impl ZLut {
             return Err(TableError::NoContrast);
         }
         let z_nm = order.iter().map(|&plane| z_nm[plane]).collect();
-        Ok(Self { profiles: sorted, z_nm, n_rings, origin })
+        Ok(Self { profiles: sorted, z_nm, n_rings, image: None, origin })
+    }
+
+    /// The same with a model of the image, its planes in the order of [`ZLut::z_nm`].
+    ///
+    /// # Errors
+    /// Values that do not fill planes x knots, or are not finite.
+    pub fn with_image(self, image: ImageTable) -> Result<Self, TableError> {
+        image.check(self.n_planes())?;
+        Ok(Self { image: Some(image), ..self })
+    }
+
+    /// The bead's image as a function of radius and height; `None` where only profiles are known.
+    pub fn image(&self) -> Option<&ImageTable> {
+        self.image.as_ref()
     }
 
     /// Height of each plane in nm, strictly increasing.
@@ -162,6 +182,9 @@ impl ZLut {
         }
         for grey in &self.profiles {
             hash.add(&grey.to_le_bytes()); // `new` wrote all NaN with the same bits
+        }
+        for value in self.image.iter().flat_map(|image| image.values.iter().chain(&image.misfit)) {
+            hash.add(&value.to_le_bytes());
         }
         format!("{:016x}", hash.0)
     }

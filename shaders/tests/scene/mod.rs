@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+use beadscope_shaders::image_model::{self, ImageModel};
 use beadscope_shaders::radial_profile::{Rings, radial_profile};
 use beadscope_shaders::zlut_match::MatchTable;
 
@@ -103,6 +104,49 @@ pub fn profiles(roi_px: usize, profile: impl Fn(&[f32], (f64, f64), &mut [f32]))
         profile(&exact(&render(roi_px, &[bead])), (middle, middle), row);
     }
     rows
+}
+
+/// Cramer-Rao bound of x, y and z in nm for one image: Poisson, read and rounding noise, gain and offset known.
+pub fn bound_nm(roi_px: usize, bead: Bead) -> [f64; 3] {
+    let image = render(roi_px, &[bead]);
+    let moved = |dx: f64, dy: f64, dz: f64| {
+        render(roi_px, &[Bead { x_px: bead.x_px + dx, y_px: bead.y_px + dy, z_nm: bead.z_nm + dz }])
+    };
+    // Central differences, per nm.
+    let (step_px, step_nm) = (1e-3, 0.1);
+    let slopes = [
+        (step_px, 0.0, 0.0, NM_PER_PX * step_px),
+        (0.0, step_px, 0.0, NM_PER_PX * step_px),
+        (0.0, 0.0, step_nm, step_nm),
+    ]
+    .map(|(dx, dy, dz, nm)| {
+        let (up, down) = (moved(dx, dy, dz), moved(-dx, -dy, -dz));
+        up.iter().zip(down).map(|(u, d)| (u - d) / (2.0 * nm)).collect::<Vec<f64>>()
+    });
+    let rounding_e = WHITE_E / f64::from(MAX_LEVEL);
+    let variance = |v: f64| v * WHITE_E + READ_E * READ_E + rounding_e * rounding_e / 12.0;
+    let information = |k: usize| -> f64 {
+        image.iter().zip(&slopes[k]).map(|(v, slope)| (WHITE_E * slope).powi(2) / variance(*v)).sum()
+    };
+    // x, y and z hardly depend on each other in a round image.
+    [0, 1, 2].map(|k| 1.0 / information(k).sqrt())
+}
+
+/// The image model as the program makes it, but measured around a point `shift_px` beside the bead.
+pub fn image_model(roi_px: usize, shift_px: f64) -> ImageModel {
+    let middle = (roi_px / 2) as f64;
+    let (mut values, mut misfit) = (Vec::new(), Vec::new());
+    for z_nm in plane_heights() {
+        let image = exact(&render(roi_px, &[Bead { x_px: middle, y_px: middle, z_nm }]));
+        let plane = image_model::plane(&image, roi_px, (middle + shift_px, middle), 1.0);
+        values.extend(plane.values);
+        misfit.resize(plane.misfit_variance.len(), 0.0f32);
+        for (sum, variance) in misfit.iter_mut().zip(plane.misfit_variance) {
+            *sum += variance / N_PLANES as f32;
+        }
+    }
+    misfit.iter_mut().for_each(|variance| *variance = variance.sqrt());
+    ImageModel::new(&values, &plane_heights(), &misfit).unwrap()
 }
 
 /// Z-LUT as the program makes it.

@@ -42,7 +42,7 @@ fn frame(number: u64, beads: &[u32]) -> ((TracksHeader, u64), Vec<TrackRow>) {
         quality: 0.75,
         flags: if k == 0 { 2 } else { 0 },
         bead: *bead,
-        reserved: 0,
+        sigma: [f32::NAN; 3],
     };
     ((header, STARTED_NS + number), beads.iter().enumerate().map(row).collect())
 }
