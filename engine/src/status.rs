@@ -1,7 +1,8 @@
-//! What every thread of a session counts and every reader may look at: atomics only.
+//! What every thread of a session counts and every reader may look at: atomics, and texts that are written once in a
+//! while by threads that may wait.
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use crate::latency::{Latencies, Percentiles};
 use crate::ledger::{Ledger, Lost};
@@ -27,7 +28,10 @@ impl Counter {
 pub(crate) struct Status {
     pub(crate) stop: AtomicBool,
     pub(crate) end: OnceLock<EndReason>,
-    pub(crate) record_error: OnceLock<String>,
+    /// True from the moment a recording is asked for until it has ended, whichever way.
+    pub(crate) is_recording: AtomicBool,
+    /// Why the last recording failed. Never touched by the camera and tracking threads.
+    record_error: Mutex<Option<String>>,
 
     pub(crate) camera: Counter,
     pub(crate) received: Counter,
@@ -95,7 +99,7 @@ pub struct Health {
     pub latency_ms: Percentiles,
     /// Ring slots that lossless readers hold, and how many there are.
     pub ring: (u64, u64),
-    /// Why recording stopped, if it failed.
+    /// Why the last recording stopped, if it failed.
     pub record_error: Option<String>,
 }
 
@@ -110,17 +114,27 @@ impl Status {
         self.stop.load(Ordering::Acquire)
     }
 
+    /// Why the last recording failed; `None` once another has begun.
+    pub(crate) fn record_error(&self) -> Option<String> {
+        self.record_error.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn set_record_error(&self, error: Option<String>) {
+        *self.record_error.lock().unwrap_or_else(PoisonError::into_inner) = error;
+    }
+
     pub(crate) fn health(&self) -> Health {
         let received = self.received.get();
         let span_ns = self.last_arrival_ns.get().saturating_sub(self.first_arrival_ns.get());
-        let rate_hz = if span_ns > 0 { (received - 1) as f64 * 1e9 / span_ns as f64 } else { 0.0 };
+        let rate_hz =
+            if span_ns > 0 { received.saturating_sub(1) as f64 * 1e9 / span_ns as f64 } else { 0.0 };
         Health {
             ledger: self.ledger(),
             rows: self.rows.get(),
             rate_hz,
             latency_ms: self.latencies.percentiles(),
             ring: (self.ring_held.get(), self.ring_capacity.get()),
-            record_error: self.record_error.get().cloned(),
+            record_error: self.record_error(),
         }
     }
 
@@ -139,5 +153,18 @@ impl Status {
                 record_failed: self.lost_record_failed.get(),
             },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rate_is_asked_for_while_the_first_frame_is_being_counted() {
+        let status = Status::default();
+        // The camera thread has stamped a frame and not yet counted it.
+        status.last_arrival_ns.set(5);
+        assert_eq!(status.health().rate_hz, 0.0);
     }
 }

@@ -14,6 +14,12 @@ pub enum RecordError {
         /// The file in the way, finished or partial.
         path: PathBuf,
     },
+    /// A session makes one recording at a time.
+    #[error("a recording runs already; stop it before another is begun: {}", .path.display())]
+    Running {
+        /// The recording that was not begun.
+        path: PathBuf,
+    },
     /// Every bead needs a number that MagScope's `bead_ids` (u16) can hold.
     #[error("bead number {bead} is above 65535; renumber the beads: {}", .path.display())]
     BeadNumber {

@@ -35,6 +35,7 @@ mod unlock;
 
 use columns::Columns;
 pub use columns::Gap;
+pub(super) use reserve::MAX_GAPS;
 use reserve::Reserve;
 pub use unlock::unlock;
 
