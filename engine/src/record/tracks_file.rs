@@ -259,6 +259,9 @@ impl TracksFile {
     /// Fills what only the end of a run knows. The attributes keep their size.
     fn close_columns(&mut self, ledger_json: &str, gaps: &[Gap]) -> Result<(), Hdf5Error> {
         let file = &mut self.file;
+        if self.stopped {
+            self.columns.set_back(file)?;
+        }
         self.columns.close(file, ledger_json, gaps)?;
         let (tracking, ours) = (format!("/{TRACKING}"), format!("/{OURS}"));
         file.set_group_attr_numeric(&tracking, "min_frame_timestamp_ns", &self.flushed.first_unix_ns)?;

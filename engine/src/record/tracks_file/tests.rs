@@ -344,3 +344,45 @@ fn text_is_cut_between_characters() {
     assert_eq!(padded("a", 3), [b'a', 0, 0]);
     assert_eq!(Element::Text(64).bytes(), 64);
 }
+
+#[test]
+fn a_flush_that_fails_at_its_end_leaves_what_was_flushed_before() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("tracks.h5");
+    let beads: Vec<u32> = (0..1_000).collect();
+    let mut file = TracksFile::create(&path, &run(&beads)).unwrap();
+    append(&mut file, 0..3, &beads);
+    file.flush().unwrap();
+    append(&mut file, 3..90, &beads); // across the chunks of the rows
+    // As if the disk had refused the flush behind the lengths.
+    file.columns.write_through(&mut file.file).unwrap();
+    file.stop("flush the recording", Hdf5Error::InvalidState("no space left".into()));
+    assert_eq!(file.flushed().frames, 3);
+    file.finish("{}", &[]).unwrap();
+    let file = H5File::open(&path).unwrap();
+    for (columns, length) in [(&ROW_COLUMNS[..], 3_000), (&FRAME_COLUMNS, 3), (&BATCH_COLUMNS, 1)] {
+        for column in columns {
+            let extra = usize::from(column.path.ends_with("frame_offsets"));
+            let found = file.dataset(column.path).unwrap().shape()[0];
+            assert_eq!(found, length + extra, "{}", column.path);
+        }
+    }
+    let ids = read::<u16>(&file, "tracking/bead_ids");
+    assert!(ids.iter().enumerate().all(|(k, bead)| usize::from(*bead) == k % 1_000), "unharmed");
+}
+
+#[test]
+fn the_reserve_holds_all_that_closing_writes() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("tracks.h5");
+    let mut file = TracksFile::create(&path, &run(&[1, 2])).unwrap();
+    append(&mut file, 0..3, &[1, 2]);
+    file.flush().unwrap();
+    let bytes = |path: &Path| fs::metadata(path).unwrap().len();
+    let before = bytes(file.partial_path());
+    let reason = "camera=1000000 ring_full=1000000 recorder_late=1000000".to_owned();
+    let gap = Gap { first_device_frame: 1, last_device_frame: 2, after_frame: 3, reason };
+    file.finish(&" ".repeat(LEDGER_PIECE_BYTES), &vec![gap; MAX_GAPS]).unwrap();
+    let grown = bytes(&path) - before;
+    assert!(grown <= reserve::RESERVE_BYTES as u64, "{grown} bytes");
+}
