@@ -11,7 +11,7 @@ mod common;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use common::beadscope_ok;
+use common::{beadscope_ok, crash_and_recover};
 
 /// The interpreter with the peers' packages, if `scripts/test` could install them.
 fn python(test: &str) -> Option<PathBuf> {
@@ -37,8 +37,20 @@ fn magscope_accepts_a_run_and_appends_to_a_copy() {
     let json = beadscope_ok(&["run", "--frames", "50", "--beads", "10", "--json", "--out", out]);
     let summary: serde_json::Value = serde_json::from_str(&json).unwrap();
     let tracks = Path::new(summary["run"].as_str().unwrap()).join("tracks.h5");
+    check(&python, &tracks, None);
+}
+
+#[test]
+fn magscope_accepts_what_was_recovered_after_a_crash() {
+    let Some(python) = python("magscope_accepts_what_was_recovered_after_a_crash") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let tracks = crash_and_recover(folder.path());
+    check(&python, &tracks, Some("--recovered"));
+}
+
+fn check(python: &Path, tracks: &Path, option: Option<&str>) {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/check_tracks.py");
-    let output = Command::new(python).arg(script).arg(tracks).output().unwrap();
+    let output = Command::new(python).arg(script).arg(tracks).args(option).output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
     println!("{said}");
     assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));

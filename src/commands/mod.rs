@@ -3,6 +3,7 @@
 pub mod bench;
 pub mod doctor;
 pub mod find;
+pub mod recover;
 pub mod rig;
 pub mod run;
 pub mod simulate;
