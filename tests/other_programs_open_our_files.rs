@@ -11,7 +11,8 @@ mod common;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use common::{beadscope_ok, crash_and_recover};
+use beadscope_engine::session::Session;
+use common::{Step, beadscope_ok, crash_and_recover, setup};
 
 /// The interpreter with the peers' packages, if `scripts/test` could install them.
 fn python(test: &str) -> Option<PathBuf> {
@@ -46,6 +47,22 @@ fn magscope_accepts_what_was_recovered_after_a_crash() {
     let folder = tempfile::tempdir().unwrap();
     let tracks = crash_and_recover(folder.path());
     check(&python, &tracks, Some("--recovered"));
+}
+
+#[test]
+fn h5py_finds_every_loss_in_gaps_frames_and_ledger() {
+    let Some(python) = python("h5py_finds_every_loss_in_gaps_frames_and_ledger") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let tracks = folder.path().join("tracks.h5");
+    let steps = [5, 6, 9, 10, 40, 41].map(Step::Frame).to_vec();
+    let mut setup = setup(steps, 2, Some(tracks.clone()));
+    "# none".clone_into(&mut setup.info.settings_toml);
+    let (session, _view) = Session::start(setup).unwrap();
+    while session.is_running() {
+        std::thread::yield_now();
+    }
+    assert_eq!(session.stop().health.ledger.lost.camera, 31);
+    check(&python, &tracks, None);
 }
 
 fn check(python: &Path, tracks: &Path, option: Option<&str>) {

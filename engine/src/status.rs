@@ -23,15 +23,21 @@ impl Counter {
     }
 }
 
+/// Whether a recording runs. One lock for both, so that a begin never meets the end of the one before halfway.
+#[derive(Default)]
+struct RecordingState {
+    is_running: bool,
+    /// Why the last one failed.
+    error: Option<String>,
+}
+
 /// The counters of a session.
 #[derive(Default)]
 pub(crate) struct Status {
     pub(crate) stop: AtomicBool,
     pub(crate) end: OnceLock<EndReason>,
-    /// True from the moment a recording is asked for until it has ended, whichever way.
-    pub(crate) is_recording: AtomicBool,
-    /// Why the last recording failed. Never touched by the camera and tracking threads.
-    record_error: Mutex<Option<String>>,
+    /// Never touched by the camera and tracking threads.
+    recording: Mutex<RecordingState>,
 
     pub(crate) camera: Counter,
     pub(crate) received: Counter,
@@ -114,13 +120,25 @@ impl Status {
         self.stop.load(Ordering::Acquire)
     }
 
-    /// Why the last recording failed; `None` once another has begun.
-    pub(crate) fn record_error(&self) -> Option<String> {
-        self.record_error.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// Claims the session's one recording; false if one runs. The last one's error is forgotten with it.
+    pub(crate) fn begin_recording(&self) -> bool {
+        let mut recording = self.recording.lock().unwrap_or_else(PoisonError::into_inner);
+        let free = !recording.is_running;
+        if free {
+            *recording = RecordingState { is_running: true, error: None };
+        }
+        free
     }
 
-    pub(crate) fn set_record_error(&self, error: Option<String>) {
-        *self.record_error.lock().unwrap_or_else(PoisonError::into_inner) = error;
+    /// The recording has ended, well or with an error.
+    pub(crate) fn end_recording(&self, error: Option<String>) {
+        let mut recording = self.recording.lock().unwrap_or_else(PoisonError::into_inner);
+        *recording = RecordingState { is_running: false, error };
+    }
+
+    /// Why the last recording failed; `None` once another has begun.
+    pub(crate) fn record_error(&self) -> Option<String> {
+        self.recording.lock().unwrap_or_else(PoisonError::into_inner).error.clone()
     }
 
     pub(crate) fn health(&self) -> Health {

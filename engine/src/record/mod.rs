@@ -15,7 +15,6 @@ pub mod tracks_file;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 
@@ -34,8 +33,10 @@ const WAIT: Duration = Duration::from_millis(50);
 
 enum Command {
     Begin(Box<TracksFile>),
-    End(SyncSender<Result<Ledger, RecordError>>),
+    End(Answer),
 }
+
+type Answer = SyncSender<Result<Ledger, RecordError>>;
 
 /// Begins and ends recordings in a running session.
 pub(crate) struct RecorderHandle {
@@ -56,12 +57,10 @@ impl RecorderHandle {
         path: &Path,
         create: impl FnOnce() -> Result<TracksFile, RecordError>,
     ) -> Result<(), RecordError> {
-        if self.status.is_recording.swap(true, Ordering::AcqRel) {
+        if !self.status.begin_recording() {
             return Err(RecordError::Running { path: path.to_path_buf() });
         }
-        let file = create().inspect_err(|_| self.status.is_recording.store(false, Ordering::Release))?;
-        // Here and not on the recorder's thread: whoever asks after this call must not be told the old error.
-        self.status.set_record_error(None);
+        let file = create().inspect_err(|_| self.status.end_recording(None))?;
         let _ = self.commands.send(Command::Begin(Box::new(file)));
         Ok(())
     }
@@ -99,31 +98,42 @@ impl Recorder {
     ) -> (Self, RecorderHandle) {
         let (sender, commands) = sync_channel(4);
         let handle = RecorderHandle { commands: sender, status: status.clone() };
-        status.is_recording.store(file.is_some(), Ordering::Release);
         let open = file.map(Open::new);
+        if open.is_some() {
+            status.begin_recording();
+        }
         (Self { tracks, commands, status, clock, open, failed: false, seen: Seen::default() }, handle)
     }
 
     /// Records until the tracking thread is gone and the track ring is empty.
     pub(crate) fn run(mut self) {
         loop {
-            match self.tracks.wait(WAIT) {
+            let found = self.tracks.wait(WAIT);
+            // A recording has the frames that come after its begin and before its end: so the one is obeyed before what
+            // was found is taken, and the other after.
+            let end = match self.commands.try_recv() {
+                Ok(Command::Begin(file)) => {
+                    self.begin(*file);
+                    None
+                }
+                Ok(Command::End(answer)) => Some(answer),
+                Err(_) => None,
+            };
+            match found {
                 Available::Closed => break,
                 Available::Nothing => {}
                 Available::Slots(slots) => self.take(slots),
             }
             self.write();
-            while let Ok(command) = self.commands.try_recv() {
-                self.obey(command);
+            if let Some(answer) = end {
+                self.end(&answer);
             }
         }
         if let Some(mut open) = self.open.take() {
             open.take_rest(&self.seen.rest(&self.status), self.seen.highest());
-            if let Err(error) = open.finish(&self.status) {
-                self.tell(&error);
-            }
+            let finished = open.finish(&self.status);
+            self.tell(finished.as_ref().err());
         }
-        self.status.is_recording.store(false, Ordering::Release);
     }
 
     /// Copies what is in the ring and frees its slots at once, before any disk is waited for.
@@ -146,37 +156,38 @@ impl Recorder {
     fn write(&mut self) {
         let Some(open) = &mut self.open else { return };
         if let Err(error) = open.write(&self.status) {
-            self.tell(&error);
             self.failed = true;
             if let Some(open) = self.open.take() {
                 // The file closes itself around what was flushed; if even that fails, the partial file stays.
                 let _ = open.finish(&self.status);
             }
-            self.status.is_recording.store(false, Ordering::Release);
+            self.tell(Some(&error));
         }
     }
 
-    fn obey(&mut self, command: Command) {
-        match command {
-            Command::Begin(file) => {
-                self.failed = false;
-                self.open = Some(Open::new(*file));
-            }
-            Command::End(answer) => {
-                self.failed = false;
-                if let Some(open) = self.open.take() {
-                    let finished = open.finish(&self.status);
-                    self.status.is_recording.store(false, Ordering::Release);
-                    // The asker may have gone; the file is finished all the same.
-                    let _ = answer.send(finished);
-                }
-            }
+    fn begin(&mut self, file: TracksFile) {
+        self.failed = false;
+        self.open = Some(Open::new(file));
+    }
+
+    fn end(&mut self, answer: &Answer) {
+        if let Available::Slots(slots) = self.tracks.available() {
+            self.take(slots);
+        }
+        self.failed = false;
+        if let Some(open) = self.open.take() {
+            let finished = open.finish(&self.status);
+            self.tell(finished.as_ref().err());
+            // The asker may have gone; the file is finished all the same.
+            let _ = answer.send(finished);
         }
     }
 
-    fn tell(&self, error: &RecordError) {
-        tracing::error!("recording stopped: {error}");
-        self.status.set_record_error(Some(error.to_string()));
+    fn tell(&self, failed: Option<&RecordError>) {
+        if let Some(error) = failed {
+            tracing::error!("recording stopped: {error}");
+        }
+        self.status.end_recording(failed.map(ToString::to_string));
     }
 }
 

@@ -52,13 +52,13 @@ impl Bench {
     fn begin(&mut self, name: &str) {
         let path = self.path(name);
         self.handle.begin(&path, || info().create_file(&path)).unwrap();
-        let command = self.recorder.commands.try_recv().unwrap();
-        self.recorder.obey(command);
+        let Command::Begin(file) = self.recorder.commands.try_recv().unwrap() else { panic!("not begun") };
+        self.recorder.begin(*file);
     }
 
     fn end(&mut self) -> Result<Ledger, RecordError> {
         let (answer, answers) = sync_channel(1);
-        self.recorder.obey(Command::End(answer));
+        self.recorder.end(&answer);
         answers.recv().unwrap()
     }
 
@@ -117,6 +117,23 @@ fn a_recording_after_a_failed_one_is_whole_and_its_own_failure_is_told() {
     bench.refused(7);
     assert!(bench.status.record_error().is_some_and(|error| error.contains("3.h5")), "its own failure");
     assert_eq!((bench.status.not_asked.get(), bench.status.lost_record_failed.get()), (1, 4));
+}
+
+#[test]
+fn a_recording_that_cannot_be_finished_has_failed() {
+    let mut bench = Bench::new(8);
+    bench.begin("1.h5");
+    bench.frames(0..2);
+    std::fs::write(bench.path("1.h5"), "in the way").unwrap();
+    let error = bench.end().unwrap_err();
+    assert!(matches!(error, RecordError::Exists { .. }), "{error}");
+    assert_eq!(bench.status.record_error(), Some(error.to_string()));
+    bench.frames(2..3);
+    assert_eq!(
+        (bench.status.recorded.get(), bench.status.not_asked.get()),
+        (2, 1),
+        "the partial file has them"
+    );
 }
 
 #[test]
