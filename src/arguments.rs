@@ -38,6 +38,8 @@ pub enum Command {
     },
     /// Says what works here, what does not, and what to do about it.
     Doctor(DoctorArguments),
+    /// Makes a whole file of a recording that a crash or a power cut left behind.
+    Recover(RecoverArguments),
     /// Prints a complete, commented rig.toml, or checks one.
     Rig(RigArguments),
 }
@@ -296,6 +298,12 @@ pub struct DoctorArguments {
     /// Prints one JSON object.
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Args)]
+pub struct RecoverArguments {
+    /// The folder of a run, or its tracks.h5.partial.
+    pub run: PathBuf,
 }
 
 #[derive(Args)]

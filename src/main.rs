@@ -35,6 +35,7 @@ fn main() -> ExitCode {
             commands::bench::track(&arguments)
         }
         Some(Command::Doctor(arguments)) => commands::doctor::run(&arguments),
+        Some(Command::Recover(arguments)) => commands::recover::run(&arguments),
         Some(Command::Rig(arguments)) => commands::rig::run(&arguments),
     };
     match done {

@@ -11,7 +11,8 @@ mod common;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use common::beadscope_ok;
+use beadscope_engine::session::Session;
+use common::{Step, beadscope_ok, crash_and_recover, setup};
 
 /// The interpreter with the peers' packages, if `scripts/test` could install them.
 fn python(test: &str) -> Option<PathBuf> {
@@ -37,8 +38,36 @@ fn magscope_accepts_a_run_and_appends_to_a_copy() {
     let json = beadscope_ok(&["run", "--frames", "50", "--beads", "10", "--json", "--out", out]);
     let summary: serde_json::Value = serde_json::from_str(&json).unwrap();
     let tracks = Path::new(summary["run"].as_str().unwrap()).join("tracks.h5");
+    check(&python, &tracks, None);
+}
+
+#[test]
+fn magscope_accepts_what_was_recovered_after_a_crash() {
+    let Some(python) = python("magscope_accepts_what_was_recovered_after_a_crash") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let tracks = crash_and_recover(folder.path());
+    check(&python, &tracks, Some("--recovered"));
+}
+
+#[test]
+fn h5py_finds_every_loss_in_gaps_frames_and_ledger() {
+    let Some(python) = python("h5py_finds_every_loss_in_gaps_frames_and_ledger") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let tracks = folder.path().join("tracks.h5");
+    let steps = [5, 6, 9, 10, 40, 41].map(Step::Frame).to_vec();
+    let mut setup = setup(steps, 2, Some(tracks.clone()));
+    "# none".clone_into(&mut setup.info.settings_toml);
+    let (session, _view) = Session::start(setup).unwrap();
+    while session.is_running() {
+        std::thread::yield_now();
+    }
+    assert_eq!(session.stop().health.ledger.lost.camera, 31);
+    check(&python, &tracks, None);
+}
+
+fn check(python: &Path, tracks: &Path, option: Option<&str>) {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/check_tracks.py");
-    let output = Command::new(python).arg(script).arg(tracks).output().unwrap();
+    let output = Command::new(python).arg(script).arg(tracks).args(option).output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
     println!("{said}");
     assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));

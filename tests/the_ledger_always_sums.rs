@@ -1,10 +1,20 @@
 //! Every frame of the camera is in the file, or counted as lost by whoever lost it.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests, outside #[test], where this is how a test fails")]
+
 mod common;
 
+use std::path::Path;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::time::{Duration, Instant};
+
+use beadscope_drivers::camera::{Camera, CameraConfig, CameraError, CameraRequest, FrameInfo};
+use beadscope_engine::ledger::Ledger;
+use beadscope_engine::record::tracks_file::partial_path;
 use beadscope_engine::session::Session;
 use beadscope_engine::status::EndReason;
-use common::{Step, setup};
+use common::{ScriptedCamera, Step, setup};
+use rust_hdf5::H5File;
 
 /// A small linear congruential generator (Knuth, MMIX), so that a failing seed can be run again.
 struct Seeded(u64);
@@ -32,6 +42,58 @@ fn script(seed: u64, frames: u64) -> (Vec<Step>, u64) {
     (steps, lost)
 }
 
+/// What a recording says of itself.
+struct InFile {
+    device_frames: Vec<u64>,
+    /// Lost by the camera, ring full, recorder late: before each frame.
+    lost_before: Vec<[u64; 3]>,
+    /// The same, of each gap.
+    gaps: Vec<[u64; 3]>,
+    ledger: serde_json::Value,
+}
+
+const LOSSES: [&str; 3] = ["camera", "ring_full", "recorder_late"];
+
+fn read(path: &Path) -> InFile {
+    let file = H5File::open(path).unwrap();
+    let text = |path: &str| file.dataset(path).unwrap().read_strings().unwrap();
+    let lost: Vec<u32> = file.dataset("beadscope/frames/lost_before").unwrap().read_raw().unwrap();
+    let count = |reason: &String| {
+        LOSSES.map(|name| {
+            let named = reason.split(' ').find_map(|part| part.strip_prefix(name)?.strip_prefix('='));
+            named.map_or(0, |count| count.parse().unwrap())
+        })
+    };
+    InFile {
+        device_frames: file.dataset("beadscope/frames/device_frame").unwrap().read_raw().unwrap(),
+        lost_before: lost.chunks_exact(3).map(|lost| [lost[0], lost[1], lost[2]].map(u64::from)).collect(),
+        gaps: text("beadscope/gaps/reason").iter().map(count).collect(),
+        ledger: serde_json::from_str(&text("beadscope/ledger_json").concat()).unwrap(),
+    }
+}
+
+fn sum(losses: &[[u64; 3]]) -> [u64; 3] {
+    losses.iter().fold([0; 3], |sum, lost| [0, 1, 2].map(|reason| sum[reason] + lost[reason]))
+}
+
+/// Frames, gaps and ledger of a file tell the same, and the ledger sums.
+fn check(file: &InFile, expected: &Ledger) {
+    assert_eq!(expected.check(), Ok(()), "{expected:?}");
+    assert_eq!(file.ledger, serde_json::to_value(expected).unwrap());
+    let lost = &expected.lost;
+    assert_eq!(sum(&file.gaps), [lost.camera, lost.ring_full, lost.recorder_late], "gaps: {:?}", file.gaps);
+    assert_eq!(file.device_frames.len() as u64, expected.recorded);
+    assert_eq!(
+        file.lost_before.first().copied().unwrap_or_default(),
+        [0; 3],
+        "what came before is not its loss"
+    );
+    for (numbers, lost) in file.device_frames.windows(2).zip(&file.lost_before[1..]) {
+        let repeated = numbers[1] <= numbers[0] || expected.out_of_order > 0;
+        assert!(repeated || numbers[1] - numbers[0] - 1 == lost.iter().sum::<u64>(), "{numbers:?}: {lost:?}");
+    }
+}
+
 #[test]
 fn injected_camera_losses_are_found_exactly() {
     let folder = tempfile::tempdir().unwrap();
@@ -49,7 +111,9 @@ fn injected_camera_losses_are_found_exactly() {
         assert_eq!(ledger.check(), Ok(()), "seed {seed}: {ledger:?}");
         assert_eq!((ledger.received, ledger.lost.camera), (200, lost), "seed {seed}");
         assert_eq!(ledger.recorded, 200, "seed {seed}: {ledger:?}");
-        assert!(path.is_file());
+        let file = read(&path);
+        check(&file, &ledger);
+        assert_eq!(sum(&file.lost_before), [lost, 0, 0], "seed {seed}");
     }
 }
 
@@ -69,12 +133,162 @@ fn a_tracker_that_cannot_keep_up_loses_frames_by_name_and_still_sums() {
 
 #[test]
 fn repeated_device_numbers_are_counted_and_lose_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tracks.h5");
     let steps = [5, 6, 6, 7, 3, 8].map(Step::Frame).to_vec();
-    let (session, _view) = Session::start(setup(steps, 1, None)).unwrap();
+    let (session, _view) = Session::start(setup(steps, 1, Some(path.clone()))).unwrap();
     while session.is_running() {
         std::thread::yield_now();
     }
     let ledger = session.stop().health.ledger;
     assert_eq!((ledger.received, ledger.out_of_order, ledger.camera), (6, 2, 4));
-    assert_eq!(ledger.check(), Ok(()));
+    check(&read(&path), &ledger);
+}
+
+/// A camera that delivers when it is told to: frames with these device numbers.
+struct ToldCamera {
+    numbers: std::sync::mpsc::Receiver<u64>,
+}
+
+impl Camera for ToldCamera {
+    fn configure(&mut self, _request: &CameraRequest) -> Result<CameraConfig, CameraError> {
+        Ok(ScriptedCamera::config())
+    }
+
+    fn start(&mut self) -> Result<(), CameraError> {
+        Ok(())
+    }
+
+    fn read_into(&mut self, slot: &mut [u8], timeout: Duration) -> Result<FrameInfo, CameraError> {
+        let device_frame = self.numbers.recv_timeout(timeout).map_err(|_| CameraError::Timeout(timeout))?;
+        slot.fill(0);
+        Ok(FrameInfo { device_frame, device_time_ns: None, arrival: Instant::now() })
+    }
+
+    fn stop(&mut self) -> Result<(), CameraError> {
+        Ok(())
+    }
+}
+
+/// Delivers frames and waits until each has gone where it goes: into a recording, or not.
+fn deliver(camera: &SyncSender<u64>, session: &Session, numbers: impl IntoIterator<Item = u64>) {
+    let mut received = session.health().ledger.received;
+    for number in numbers {
+        camera.send(number).unwrap();
+        received += 1;
+    }
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        let ledger = session.health().ledger;
+        if ledger.received == received && ledger.check().is_ok() {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{ledger:?}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn recordings_that_begin_and_end_amid_a_session_have_ledgers_of_their_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let (first, second) = (folder.path().join("1.h5"), folder.path().join("2.h5"));
+    let (camera, numbers) = sync_channel(64);
+    let mut setup = setup(Vec::new(), 1, None);
+    setup.camera = Box::new(ToldCamera { numbers });
+    let (session, _view) = Session::start(setup).unwrap();
+    deliver(&camera, &session, [10, 11, 15]);
+    session.start_recording(&first).unwrap();
+    deliver(&camera, &session, [20, 21, 24, 25]);
+    let refused = session.start_recording(&second).unwrap_err();
+    assert!(refused.to_string().contains("runs already"), "{refused}");
+    deliver(&camera, &session, [27]);
+    let ledger = session.stop_recording().unwrap().unwrap();
+    assert_eq!((ledger.camera, ledger.recorded, ledger.lost.camera), (8, 5, 3));
+    check(&read(&first), &ledger);
+
+    deliver(&camera, &session, [30, 40]);
+    session.start_recording(&second).unwrap();
+    deliver(&camera, &session, [50, 52]);
+    let ledger = session.stop_recording().unwrap().unwrap();
+    assert_eq!((ledger.camera, ledger.recorded, ledger.lost.camera), (3, 2, 1));
+    check(&read(&second), &ledger);
+    assert!(session.stop_recording().is_none(), "none runs");
+
+    let ledger = session.stop().health.ledger;
+    assert_eq!((ledger.received, ledger.recorded, ledger.not_asked), (12, 7, 5));
+    assert_eq!(ledger.check(), Ok(()), "{ledger:?}");
+}
+
+/// Waits until a recording has failed and all its frames are counted.
+#[cfg(unix)]
+fn failure(session: &Session) -> (String, Ledger) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        let health = session.health();
+        match health.record_error {
+            Some(error) if health.ledger.check().is_ok() => return (error, health.ledger),
+            _ => assert!(Instant::now() < deadline, "no failure: {:?}", health.ledger),
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Set in the process that a test starts to have a disk of its own.
+#[cfg(unix)]
+const FULL_DISK: &str = "BEADSCOPE_TEST_FULL_DISK";
+
+/// Runs the named test of this file again, in a process whose files cannot grow beyond 4 MB.
+#[cfg(unix)]
+fn again_on_a_full_disk(test: &str) {
+    use std::process::Command;
+    // 512-byte blocks; a write beyond fails then, as on a full disk, instead of ending the process.
+    let script = "trap '' XFSZ; ulimit -f 8192; exec \"$0\" --exact --nocapture \"$1\"";
+    let program = std::env::current_exe().unwrap();
+    let output =
+        Command::new("sh").args(["-c", script]).arg(program).arg(test).env(FULL_DISK, "1").output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(said.contains("1 passed"), "{said}");
+}
+
+#[cfg(unix)]
+#[test]
+fn frames_that_a_full_disk_refuses_are_counted_and_the_next_recording_is_whole() {
+    if std::env::var_os(FULL_DISK).is_none() {
+        again_on_a_full_disk("frames_that_a_full_disk_refuses_are_counted_and_the_next_recording_is_whole");
+        return;
+    }
+    /// As many ROIs on one frame fill the disk with few frames: a chunk of rows, which fits once, holds 16 frames.
+    const BEADS: u32 = 4096;
+    let folder = tempfile::tempdir().unwrap();
+    let (camera, numbers) = sync_channel(64);
+    let mut setup = setup(Vec::new(), BEADS, Some(folder.path().join("1.h5")));
+    setup.camera = Box::new(ToldCamera { numbers });
+    let (session, _view) = Session::start(setup).unwrap();
+    deliver(&camera, &session, 0..5);
+    std::thread::sleep(Duration::from_millis(1500)); // until they are flushed
+    deliver(&camera, &session, (5..15).chain(20..30));
+    let (error, ledger) = failure(&session);
+    assert!(error.contains("1.h5"), "{error}");
+    assert!(ledger.recorded >= 5 && ledger.lost.record_failed > 0, "{ledger:?}");
+    // Against this limit, unlike a full disk, no reserve helps: the file is not closed.
+    let file = H5File::open(partial_path(&folder.path().join("1.h5"))).unwrap();
+    let frames: Vec<u64> = file.dataset("beadscope/frames/device_frame").unwrap().read_raw().unwrap();
+    assert_eq!(frames, (0..ledger.recorded).collect::<Vec<_>>());
+
+    let before = ledger;
+    session.start_recording(&folder.path().join("2.h5")).unwrap();
+    assert_eq!(session.health().record_error, None);
+    deliver(&camera, &session, 30..32);
+    let ledger = session.stop_recording().unwrap().unwrap();
+    assert_eq!((ledger.recorded, ledger.lost.record_failed), (2, 0));
+    check(&read(&folder.path().join("2.h5")), &ledger);
+
+    session.start_recording(&folder.path().join("3.h5")).unwrap();
+    deliver(&camera, &session, 32..52);
+    let (error, _) = failure(&session);
+    assert!(error.contains("3.h5"), "{error}");
+    let ledger = session.stop().health.ledger;
+    assert!(ledger.lost.record_failed > before.lost.record_failed, "{ledger:?}");
+    assert_eq!(ledger.check(), Ok(()), "{ledger:?}");
 }

@@ -140,11 +140,10 @@ impl Session {
     /// Records from now on into `path`, which must not exist.
     ///
     /// # Errors
-    /// If the file cannot be created.
+    /// If a recording runs already or the file cannot be created.
     pub fn start_recording(&self, path: &Path) -> Result<(), RecordError> {
         // If the session has just ended, the empty file stays behind under its partial name.
-        self.recorder.begin(self.info.create_file(path)?);
-        Ok(())
+        self.recorder.begin(path, || self.info.create_file(path))
     }
 
     /// Finishes the recording. `None` if none runs.

@@ -1,7 +1,8 @@
-//! What every thread of a session counts and every reader may look at: atomics only.
+//! What every thread of a session counts and every reader may look at: atomics, and texts that are written once in a
+//! while by threads that may wait.
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use crate::latency::{Latencies, Percentiles};
 use crate::ledger::{Ledger, Lost};
@@ -22,12 +23,21 @@ impl Counter {
     }
 }
 
+/// Whether a recording runs. One lock for both, so that a begin never meets the end of the one before halfway.
+#[derive(Default)]
+struct RecordingState {
+    is_running: bool,
+    /// Why the last one failed.
+    error: Option<String>,
+}
+
 /// The counters of a session.
 #[derive(Default)]
 pub(crate) struct Status {
     pub(crate) stop: AtomicBool,
     pub(crate) end: OnceLock<EndReason>,
-    pub(crate) record_error: OnceLock<String>,
+    /// Never touched by the camera and tracking threads.
+    recording: Mutex<RecordingState>,
 
     pub(crate) camera: Counter,
     pub(crate) received: Counter,
@@ -95,7 +105,7 @@ pub struct Health {
     pub latency_ms: Percentiles,
     /// Ring slots that lossless readers hold, and how many there are.
     pub ring: (u64, u64),
-    /// Why recording stopped, if it failed.
+    /// Why the last recording stopped, if it failed.
     pub record_error: Option<String>,
 }
 
@@ -110,17 +120,39 @@ impl Status {
         self.stop.load(Ordering::Acquire)
     }
 
+    /// Claims the session's one recording; false if one runs. The last one's error is forgotten with it.
+    pub(crate) fn begin_recording(&self) -> bool {
+        let mut recording = self.recording.lock().unwrap_or_else(PoisonError::into_inner);
+        let free = !recording.is_running;
+        if free {
+            *recording = RecordingState { is_running: true, error: None };
+        }
+        free
+    }
+
+    /// The recording has ended, well or with an error.
+    pub(crate) fn end_recording(&self, error: Option<String>) {
+        let mut recording = self.recording.lock().unwrap_or_else(PoisonError::into_inner);
+        *recording = RecordingState { is_running: false, error };
+    }
+
+    /// Why the last recording failed; `None` once another has begun.
+    pub(crate) fn record_error(&self) -> Option<String> {
+        self.recording.lock().unwrap_or_else(PoisonError::into_inner).error.clone()
+    }
+
     pub(crate) fn health(&self) -> Health {
         let received = self.received.get();
         let span_ns = self.last_arrival_ns.get().saturating_sub(self.first_arrival_ns.get());
-        let rate_hz = if span_ns > 0 { (received - 1) as f64 * 1e9 / span_ns as f64 } else { 0.0 };
+        let rate_hz =
+            if span_ns > 0 { received.saturating_sub(1) as f64 * 1e9 / span_ns as f64 } else { 0.0 };
         Health {
             ledger: self.ledger(),
             rows: self.rows.get(),
             rate_hz,
             latency_ms: self.latencies.percentiles(),
             ring: (self.ring_held.get(), self.ring_capacity.get()),
-            record_error: self.record_error.get().cloned(),
+            record_error: self.record_error(),
         }
     }
 
@@ -139,5 +171,18 @@ impl Status {
                 record_failed: self.lost_record_failed.get(),
             },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rate_is_asked_for_while_the_first_frame_is_being_counted() {
+        let status = Status::default();
+        // The camera thread has stamped a frame and not yet counted it.
+        status.last_arrival_ns.set(5);
+        assert_eq!(status.health().rate_hz, 0.0);
     }
 }

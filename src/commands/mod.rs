@@ -3,6 +3,7 @@
 pub mod bench;
 pub mod doctor;
 pub mod find;
+pub mod recover;
 pub mod rig;
 pub mod run;
 pub mod simulate;
@@ -12,12 +13,12 @@ pub mod zlut;
 
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Result, anyhow, bail};
 use beadscope_drivers::CAMERAS;
 use beadscope_engine::instrument::Instrument;
 use beadscope_engine::record::info::RunInfo;
 use beadscope_engine::rig::Rig;
-use beadscope_engine::session::Setup;
+use beadscope_engine::session::{Outcome, Setup};
 
 /// The rig at `path`, or the simulated microscope.
 fn read_rig(path: Option<&Path>) -> Result<Rig> {
@@ -35,4 +36,53 @@ fn open(rig: &Rig) -> Result<(Setup, Vec<String>)> {
         zlut,
     };
     Ok((Setup { camera, config, tracker, frame_limit: None, info, record: None }, notes))
+}
+
+/// Whether a session went as it should, with or without a window.
+///
+/// # Errors
+/// If its last recording failed, it ended for a reason nobody wanted, or its ledger does not sum.
+fn check(outcome: &Outcome) -> Result<()> {
+    if let Some(error) = &outcome.health.record_error {
+        bail!("recording stopped: {error}");
+    }
+    if outcome.reason.is_failure() {
+        bail!("{}", outcome.reason);
+    }
+    let sums = outcome.health.ledger.check();
+    sums.map_err(|equation| anyhow!("the ledger does not sum ({equation}); please report this"))
+}
+
+#[cfg(test)]
+mod tests {
+    use beadscope_engine::latency::Percentiles;
+    use beadscope_engine::ledger::Ledger;
+    use beadscope_engine::status::{EndReason, Health};
+
+    use super::*;
+
+    fn outcome() -> Outcome {
+        let health = Health {
+            ledger: Ledger { camera: 3, received: 3, tracked: 3, recorded: 3, ..Ledger::default() },
+            rows: 3,
+            rate_hz: 1.0,
+            latency_ms: Percentiles::default(),
+            ring: (0, 1),
+            record_error: None,
+        };
+        Outcome { reason: EndReason::Asked, health }
+    }
+
+    #[test]
+    fn a_session_fails_by_its_recording_its_end_or_its_ledger() {
+        assert!(check(&outcome()).is_ok());
+        let mut failed = outcome();
+        failed.health.record_error = Some("the disk is full".to_owned());
+        assert!(check(&failed).unwrap_err().to_string().contains("the disk is full"));
+        let failed = Outcome { reason: EndReason::Camera("no cable".to_owned()), ..outcome() };
+        assert!(check(&failed).unwrap_err().to_string().contains("no cable"));
+        let mut failed = outcome();
+        failed.health.ledger.recorded = 2;
+        assert!(check(&failed).unwrap_err().to_string().contains("3 is not 2"));
+    }
 }

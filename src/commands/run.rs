@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow};
 use beadscope_engine::clock::unix_ns_now;
 use beadscope_engine::instrument::run_folder;
 use beadscope_engine::latency::Percentiles;
@@ -129,7 +129,6 @@ fn report(
     folder: &Path,
 ) -> Result<()> {
     let health = &outcome.health;
-    let sums = health.ledger.check();
     let summary = Summary {
         frames: (&health.ledger).into(),
         beads,
@@ -139,7 +138,7 @@ fn report(
         backend: "cpu",
         adapter: format!("{threads} threads"),
         ended: outcome.reason.to_string(),
-        ledger_sums: sums.is_ok(),
+        ledger_sums: health.ledger.check().is_ok(),
         run: folder,
     };
     if arguments.json {
@@ -147,13 +146,7 @@ fn report(
     } else {
         output::print(&describe(&summary))?;
     }
-    if let Some(error) = &health.record_error {
-        bail!("recording stopped: {error}");
-    }
-    if outcome.reason.is_failure() {
-        bail!("{}; what was recorded is in {}", outcome.reason, folder.display());
-    }
-    sums.map_err(|equation| anyhow::anyhow!("the ledger does not sum ({equation}); please report this"))
+    super::check(outcome).map_err(|error| anyhow!("{error}; what was recorded is in {}", folder.display()))
 }
 
 fn describe(summary: &Summary<'_>) -> String {

@@ -23,10 +23,7 @@ pub fn run(arguments: &WindowArguments) -> Result<()> {
         title: format!("{} camera", rig.camera.driver),
     };
     let outcome = beadscope_ui::run(start)?;
-    if outcome.reason.is_failure() {
-        anyhow::bail!("{}", outcome.reason);
-    }
-    Ok(())
+    super::check(&outcome)
 }
 
 #[cfg(not(feature = "gui"))]

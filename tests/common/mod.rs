@@ -8,8 +8,8 @@
 )]
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
-use std::time::{Duration, Instant};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant, SystemTime};
 
 use beadscope_drivers::camera::{
     Camera, CameraConfig, CameraError, CameraRequest, FrameInfo, PixelFormat, SensorWindow,
@@ -111,6 +111,47 @@ pub fn beadscope_ok(arguments: &[&str]) -> String {
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "beadscope {arguments:?}: {stderr}");
     String::from_utf8(output.stdout).unwrap()
+}
+
+/// Kills the program amid a recording, in a run's folder inside `folder`; the partial file it leaves.
+pub fn crash(folder: &Path) -> PathBuf {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_beadscope"))
+        .args(["run", "--duration", "1min", "--beads", "5", "--out"])
+        .arg(folder)
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    // The first flush makes it grow from some 100 kB by whole chunks, 2.9 MB.
+    let partial = loop {
+        assert!(Instant::now() < deadline, "no recording grows in {}", folder.display());
+        std::thread::sleep(Duration::from_millis(50));
+        let runs = std::fs::read_dir(folder).unwrap().flatten();
+        let mut partials = runs.map(|run| run.path().join("tracks.h5.partial"));
+        let grown = |path: &PathBuf| path.metadata().is_ok_and(|metadata| metadata.len() > 2_500_000);
+        if let Some(partial) = partials.find(grown) {
+            break partial;
+        }
+    };
+    // Until the flush is over, and amid the next second.
+    std::thread::sleep(Duration::from_millis(500));
+    program.kill().unwrap();
+    program.wait().unwrap();
+    partial
+}
+
+/// Lets `path` look as if nothing had written to it for a minute.
+pub fn age(path: &Path) {
+    let before = SystemTime::now() - Duration::from_secs(60);
+    std::fs::OpenOptions::new().write(true).open(path).unwrap().set_modified(before).unwrap();
+}
+
+/// Kills the program amid a recording and recovers what is left; the recovered file.
+pub fn crash_and_recover(folder: &Path) -> PathBuf {
+    let partial = crash(folder);
+    age(&partial);
+    beadscope_ok(&["recover", partial.parent().unwrap().to_str().unwrap()]);
+    partial.with_extension("")
 }
 
 /// The real images and Z-LUTs beside the repository, if they are there.

@@ -1,8 +1,9 @@
-"""Checks a `tracks.h5` with h5py and with MagScope: `check_tracks.py FILE [--partial]`.
+"""Checks a `tracks.h5` with h5py and with MagScope: `check_tracks.py FILE [--partial | --recovered]`.
 
 Prints one line per check and exits 1 if one fails. With `--partial` the file is one that was never finished
 (`tracks.h5.partial` after a crash): it is opened as a SWMR reader does, each dataset counts as far as all of its
-kind reach, and MagScope is left out.
+kind reach, and MagScope is left out. With `--recovered` it is what `beadscope recover` made of such a file: whole, but
+without ledger and gaps.
 
 Needs: pip install h5py numpy; pip install --no-deps magscope
 """
@@ -73,6 +74,8 @@ OUR_ATTRIBUTES = (
     "coordinates",
 )
 ROI_COLUMNS = ("bead", "left_px", "top_px", "size_px")
+LOSSES = ("camera", "ring_full", "recorder_late")
+MAX_GAPS = 4096
 GAP_COLUMNS = ("first_device_frame", "last_device_frame", "after_frame", "reason")
 
 failures = 0
@@ -187,28 +190,43 @@ def check_values(ours, data):
     check("the legend names every flag", bool(np.all((flags & ~U32(bits)) == 0)), legend)
 
 
-def check_closing(file, data, n_frames):
-    tracking, ours = file["tracking"], file["beadscope"]
-    check("complete = 1", ours.attrs["complete"] == 1)
+def check_times(tracking, data, n_frames):
     stamps = data["frame_timestamps_ns"]
     if n_frames:
         ends = [tracking.attrs["min_frame_timestamp_ns"], tracking.attrs["max_frame_timestamp_ns"]]
         check("the attributes give the first and last time", ends == [stamps.min(), stamps.max()], ends)
+
+
+def check_closing(ours, data, n_frames):
+    check("complete = 1", ours.attrs["complete"] == 1)
     gaps = [ours["gaps"][name][:] for name in GAP_COLUMNS]
     check("gap columns have one length", len({len(column) for column in gaps}) == 1, len(gaps[0]))
-    device = data["frames/device_frame"]
-    empty = all(first <= last and not np.any((device >= first) & (device <= last)) for first, last, *_ in zip(*gaps))
-    check("no recorded frame lies in a gap", empty)
     check("every gap has a reason", all(reason for reason in gaps[3]))
     text = b"".join(ours["ledger_json"][:]).decode()
     ledger = json.loads(text)
     ledger = ledger.get("frames", ledger)
     lost = ledger["lost"]
     check_ledger(ledger, lost, n_frames)
-    if ledger.get("out_of_order", 0) == 0 and ledger.get("not_asked", 0) == 0 and n_frames:
-        jumps = np.diff(device.astype(np.int64)) - 1
-        named = data["frames/lost_before"][1:].astype(np.int64).sum(axis=1)
-        check("every jump of the camera's frame number is explained", np.array_equal(jumps, named), int(jumps.sum()))
+    device, lost_before = data["frames/device_frame"].astype(np.int64), data["frames/lost_before"].astype(np.int64)
+    check("what was lost before the first frame is not counted", not n_frames or not lost_before[0].any())
+    if len(gaps[0]) < MAX_GAPS and not lost["record_failed"]:
+        in_gaps = [sum(counts.get(name, 0) for counts in map(read_reason, gaps[3])) for name in LOSSES]
+        check("gaps and ledger name the same losses", in_gaps == [lost[name] for name in LOSSES], in_gaps)
+        after = np.sum([list(read_reason(reason).values()) for frame, reason in zip(gaps[2], gaps[3])
+                        if n_frames and frame == data["frames/frame"][-1]] or [0])
+        check("gaps and frames name the same losses", lost_before.sum() + after == sum(in_gaps), int(after))
+    # A number that comes twice has no place in a range of missing ones.
+    if ledger["out_of_order"] == 0:
+        empty = all(first <= last and not np.any((device >= first) & (device <= last)) for first, last, *_ in zip(*gaps))
+        check("no recorded frame lies in a gap", empty)
+        jumps = np.diff(device) - 1
+        explained = np.array_equal(jumps, lost_before[1:].sum(axis=1))
+        check("every jump of the camera's frame number is explained", explained, int(jumps.sum()))
+
+
+def read_reason(reason):
+    """`camera=3 ring_full=1` as a dictionary."""
+    return {name: int(count) for name, count in (part.split("=") for part in reason.decode().split())}
 
 
 def check_ledger(ledger, lost, n_frames):
@@ -266,7 +284,9 @@ def check_appended(group, data, rows, n_rows, n_frames, n_batches):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("file", type=Path)
-    parser.add_argument("--partial", action="store_true", help="the recording was never finished")
+    kind = parser.add_mutually_exclusive_group()
+    kind.add_argument("--partial", action="store_true", help="the recording was never finished")
+    kind.add_argument("--recovered", action="store_true", help="the recording was never finished, but recovered")
     options = parser.parse_args()
     with h5py.File(options.file, "r", swmr=options.partial) as file:
         check("h5py opens the file", True)
@@ -275,10 +295,12 @@ def main():
         print(f"     {counts[0]} rows, {counts[1]} frames, {counts[2]} batches")
         check_tables(data, *counts)
         check_values(file["beadscope"], data)
-        if options.partial:
+        if not options.partial:
+            check_times(file["tracking"], data, counts[1])
+        if options.partial or options.recovered:
             check("complete = 0", file["beadscope"].attrs["complete"] == 0)
         else:
-            check_closing(file, data, counts[1])
+            check_closing(file["beadscope"], data, counts[1])
     if not options.partial:
         check_magscope(options.file, data, *counts)
     print(f"{failures} checks failed" if failures else "all checks passed")

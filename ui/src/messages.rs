@@ -33,6 +33,11 @@ impl Messages {
         self.shown.drain(..surplus);
     }
 
+    #[cfg(test)]
+    pub fn texts(&self) -> impl Iterator<Item = &str> {
+        self.shown.iter().map(|(_, text)| text.as_str())
+    }
+
     /// Draws the messages below each other.
     pub fn show(&mut self, ui: &mut egui::Ui) {
         let colors = theme::colors(ui);

@@ -20,7 +20,6 @@ pub struct Recording {
     /// Goes into the folder's name.
     pub name: String,
     running: Option<Running>,
-    failure_told: bool,
 }
 
 /// A recording in progress.
@@ -34,7 +33,7 @@ pub struct Running {
 impl Recording {
     /// Recordings into `folder`; none runs.
     pub fn new(folder: &Path, name: String) -> Self {
-        Self { folder: folder.display().to_string(), name, running: None, failure_told: false }
+        Self { folder: folder.display().to_string(), name, running: None }
     }
 
     /// The recording in progress.
@@ -80,16 +79,19 @@ impl Recording {
                 messages.add(Kind::Failed, format!("the recording could not be finished: {error}"))
             }
             None => {
-                messages.add(Kind::Failed, format!("the recording had stopped by itself: {}", file.display()))
+                let why = session.health().record_error;
+                let why = why.unwrap_or_else(|| format!("the session has ended: {}", file.display()));
+                messages.add(Kind::Failed, format!("the recording had stopped by itself: {why}"));
             }
         }
     }
 
     /// Looks whether the recording has failed by itself, and says so once.
     pub fn watch(&mut self, health: &Health, messages: &mut Messages) {
-        let Some(error) = health.record_error.as_ref().filter(|_| !self.failure_told) else { return };
-        self.failure_told = true;
-        self.running = None;
+        let Some(error) = &health.record_error else { return };
+        if self.running.take().is_none() {
+            return;
+        }
         messages.add(Kind::Failed, format!("recording stopped, what was written before is kept: {error}"));
     }
 
@@ -124,6 +126,8 @@ fn folder_name(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use beadscope_engine::latency::Percentiles;
+
     use super::*;
 
     #[test]
@@ -132,6 +136,31 @@ mod tests {
             [("../../etc", "-..-etc"), ("  ", "run"), ("..", "run"), ("5 pN: bead 3", "5 pN- bead 3")]
         {
             assert_eq!(folder_name(typed), name, "{typed:?}");
+        }
+    }
+
+    #[test]
+    fn each_recording_tells_its_own_failure_once() {
+        let health = |error: Option<&str>| Health {
+            ledger: Ledger::default(),
+            rows: 0,
+            rate_hz: 0.0,
+            latency_ms: Percentiles::default(),
+            ring: (0, 1),
+            record_error: error.map(str::to_owned),
+        };
+        let mut recording = Recording::new(Path::new("."), "run".to_owned());
+        for error in ["the disk is full", "the cable is out"] {
+            recording.running = Some(Running { file: PathBuf::new(), since: Instant::now() });
+            recording.watch(&health(None), &mut Messages::default());
+            assert!(recording.running().is_some(), "nothing has failed");
+            let mut messages = Messages::default();
+            recording.watch(&health(Some(error)), &mut messages);
+            assert!(recording.running().is_none(), "shown as stopped: {error}");
+            assert!(messages.texts().any(|text| text.contains(error)));
+            let mut messages = Messages::default();
+            recording.watch(&health(Some(error)), &mut messages);
+            assert_eq!(messages.texts().count(), 0, "told once");
         }
     }
 

@@ -20,6 +20,8 @@ pub struct Column {
     chunks: u64,
     /// Bytes of `chunk` that are in the file already.
     saved: usize,
+    /// Rows at the last flush.
+    flushed: u64,
 }
 
 impl Column {
@@ -29,7 +31,8 @@ impl Column {
         let row_bytes = spec.element.bytes() * spec.width;
         let chunk_bytes = row_bytes * usize::try_from(spec.chunk_rows).unwrap_or(usize::MAX);
         let width = spec.width as u64;
-        Ok(Self { dataset, width, row_bytes, chunk: vec![0; chunk_bytes], filled: 0, chunks: 0, saved: 0 })
+        let chunk = vec![0; chunk_bytes];
+        Ok(Self { dataset, width, row_bytes, chunk, filled: 0, chunks: 0, saved: 0, flushed: 0 })
     }
 
     /// Adds whole rows. A chunk that fills is written at once; readers see it after [`Self::extend`] and a flush.
@@ -67,7 +70,21 @@ impl Column {
 
     /// Sets the dataset's length to what was pushed.
     pub fn extend(&self, file: &mut SwmrFileWriter) -> Result<(), Hdf5Error> {
-        let dims = if self.width > 1 { vec![self.rows(), self.width] } else { vec![self.rows()] };
+        self.set_length(file, self.rows())
+    }
+
+    /// All that was pushed is in the file, length and all.
+    pub fn mark_flushed(&mut self) {
+        self.flushed = self.rows();
+    }
+
+    /// Sets the dataset's length back to what the last flush made it.
+    pub fn set_back(&self, file: &mut SwmrFileWriter) -> Result<(), Hdf5Error> {
+        self.set_length(file, self.flushed)
+    }
+
+    fn set_length(&self, file: &mut SwmrFileWriter, rows: u64) -> Result<(), Hdf5Error> {
+        let dims = if self.width > 1 { vec![rows, self.width] } else { vec![rows] };
         file.set_extent(self.dataset, &dims)
     }
 

@@ -14,6 +14,24 @@ pub enum RecordError {
         /// The file in the way, finished or partial.
         path: PathBuf,
     },
+    /// A session makes one recording at a time.
+    #[error("a recording runs already; stop it before another is begun: {}", .path.display())]
+    Running {
+        /// The recording that was not begun.
+        path: PathBuf,
+    },
+    /// Only what a crash left behind can be recovered.
+    #[error("not a partial recording; give a file whose name ends in .partial: {}", .path.display())]
+    NotPartial {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Two writers would destroy a recording.
+    #[error("the recording was written to just now; stop it, or wait 5 s and try again: {}", .path.display())]
+    InUse {
+        /// The partial file.
+        path: PathBuf,
+    },
     /// Every bead needs a number that MagScope's `bead_ids` (u16) can hold.
     #[error("bead number {bead} is above 65535; renumber the beads: {}", .path.display())]
     BeadNumber {

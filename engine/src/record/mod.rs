@@ -8,47 +8,61 @@ mod column;
 pub mod description;
 pub mod error;
 pub mod info;
+mod numbers;
+mod open;
 mod schema;
 pub mod tracks_file;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
-
-use crossbeam::channel::{Receiver, Sender, bounded};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::Duration;
 
 use crate::clock::Clock;
-use crate::frame::Gap;
-use crate::ledger::{Ledger, Lost};
+use crate::ledger::Ledger;
 use crate::record::error::RecordError;
+use crate::record::numbers::Seen;
+use crate::record::open::Open;
 use crate::record::tracks_file::TracksFile;
 use crate::ring::{Available, LosslessReader};
 use crate::status::Status;
-use crate::tracks::{TrackRow, TracksHeader, rows_of};
+use crate::tracks::{TracksHeader, rows_of};
 
 /// How often the thread looks up from an empty ring.
 const WAIT: Duration = Duration::from_millis(50);
-/// What a power cut may cost at most is this much and one batch.
-const FLUSH_EVERY: Duration = Duration::from_secs(1);
-/// Rows are gathered this long before they go to the file: one batch per frame would be mostly overhead.
-const GATHER: Duration = Duration::from_millis(200);
-/// Gaps listed in a file one by one; a run with more is broken, and the ledger still counts them all.
-const MAX_GAPS: usize = 100_000;
 
 enum Command {
     Begin(Box<TracksFile>),
-    End(Sender<Result<Ledger, RecordError>>),
+    End(Answer),
 }
+
+type Answer = SyncSender<Result<Ledger, RecordError>>;
 
 /// Begins and ends recordings in a running session.
 pub(crate) struct RecorderHandle {
-    commands: Sender<Command>,
+    /// Of the standard library: when the recorder goes, it drops what is still under way, and with it an answer's
+    /// sender, so that nobody waits for that answer (crossbeam keeps both).
+    commands: SyncSender<Command>,
+    status: Arc<Status>,
 }
 
 impl RecorderHandle {
-    /// Records from the next frame on. A session that has ended drops the file, which stays a partial one.
-    pub(crate) fn begin(&self, file: TracksFile) {
+    /// Records from the next frame on into the file that `create` makes. A session that has ended drops the file, which
+    /// stays a partial one.
+    ///
+    /// # Errors
+    /// [`RecordError::Running`] if a recording runs, and those of `create`.
+    pub(crate) fn begin(
+        &self,
+        path: &Path,
+        create: impl FnOnce() -> Result<TracksFile, RecordError>,
+    ) -> Result<(), RecordError> {
+        if !self.status.begin_recording() {
+            return Err(RecordError::Running { path: path.to_path_buf() });
+        }
+        let file = create().inspect_err(|_| self.status.end_recording(None))?;
         let _ = self.commands.send(Command::Begin(Box::new(file)));
+        Ok(())
     }
 
     /// Finishes the file. `None` if no recording runs or the session has ended (its file is finished then).
@@ -56,7 +70,7 @@ impl RecorderHandle {
     /// # Errors
     /// If the disk refused at last.
     pub(crate) fn end(&self) -> Option<Result<Ledger, RecordError>> {
-        let (answer, answers) = bounded(1);
+        let (answer, answers) = sync_channel(1);
         self.commands.send(Command::End(answer)).ok()?;
         answers.recv().ok()
     }
@@ -69,22 +83,9 @@ pub(crate) struct Recorder {
     status: Arc<Status>,
     clock: Clock,
     open: Option<Open>,
-    /// Losses that stood in the headers so far. What the counters have beyond them came after the last frame.
-    seen: Gap,
-}
-
-/// A recording in progress.
-struct Open {
-    file: TracksFile,
-    headers: Vec<(TracksHeader, u64)>,
-    rows: Vec<TrackRow>,
-    gaps: Vec<tracks_file::Gap>,
-    lost: Gap,
-    frames: u64,
-    /// First and last device frame recorded, and the session number of the last.
-    span: Option<(u64, u64, u64)>,
-    gathered_since: Instant,
-    flushed: Instant,
+    /// The recording that was asked for has failed, so the frames since count as lost.
+    failed: bool,
+    seen: Seen,
 }
 
 impl Recorder {
@@ -95,35 +96,43 @@ impl Recorder {
         clock: Clock,
         file: Option<TracksFile>,
     ) -> (Self, RecorderHandle) {
-        let (commands, receiver) = bounded(4);
+        let (sender, commands) = sync_channel(4);
+        let handle = RecorderHandle { commands: sender, status: status.clone() };
         let open = file.map(Open::new);
-        let recorder = Self { tracks, commands: receiver, status, clock, open, seen: Gap::default() };
-        (recorder, RecorderHandle { commands })
+        if open.is_some() {
+            status.begin_recording();
+        }
+        (Self { tracks, commands, status, clock, open, failed: false, seen: Seen::default() }, handle)
     }
 
     /// Records until the tracking thread is gone and the track ring is empty.
     pub(crate) fn run(mut self) {
         loop {
-            match self.tracks.wait(WAIT) {
+            let found = self.tracks.wait(WAIT);
+            // A recording has the frames that come after its begin and before its end: so the one is obeyed before what
+            // was found is taken, and the other after.
+            let end = match self.commands.try_recv() {
+                Ok(Command::Begin(file)) => {
+                    self.begin(*file);
+                    None
+                }
+                Ok(Command::End(answer)) => Some(answer),
+                Err(_) => None,
+            };
+            match found {
                 Available::Closed => break,
                 Available::Nothing => {}
                 Available::Slots(slots) => self.take(slots),
             }
             self.write();
-            while let Ok(command) = self.commands.try_recv() {
-                self.obey(command);
+            if let Some(answer) = end {
+                self.end(&answer);
             }
         }
-        let after_last = Gap {
-            camera: self.status.lost_camera.get() - self.seen.camera,
-            ring_full: self.status.lost_ring_full.get() - self.seen.ring_full,
-            recorder_late: self.status.lost_recorder_late.get() - self.seen.recorder_late,
-        };
         if let Some(mut open) = self.open.take() {
-            open.lost += after_last;
-            if let Err(error) = open.finish(&self.status) {
-                fail(&self.status, &error);
-            }
+            open.take_rest(&self.seen.rest(&self.status), self.seen.highest());
+            let finished = open.finish(&self.status);
+            self.tell(finished.as_ref().err());
         }
     }
 
@@ -131,12 +140,13 @@ impl Recorder {
     fn take(&mut self, slots: usize) {
         for place in 0..slots {
             let Some((header, bytes)) = self.tracks.peek(place) else { continue };
-            self.seen += header.frame.gap;
+            let step = self.seen.count(&header.frame);
             match &mut self.open {
                 Some(open) => {
-                    open.take(*header, rows_of(header, bytes), self.clock.unix_ns(header.frame.arrival_ns));
+                    let unix_ns = self.clock.unix_ns(header.frame.arrival_ns);
+                    open.take(*header, &step, rows_of(header, bytes), unix_ns);
                 }
-                None if self.status.record_error.get().is_some() => self.status.lost_record_failed.add(1),
+                None if self.failed => self.status.lost_record_failed.add(1),
                 None => self.status.not_asked.add(1),
             }
         }
@@ -146,139 +156,45 @@ impl Recorder {
     fn write(&mut self) {
         let Some(open) = &mut self.open else { return };
         if let Err(error) = open.write(&self.status) {
-            fail(&self.status, &error);
+            self.failed = true;
             if let Some(open) = self.open.take() {
                 // The file closes itself around what was flushed; if even that fails, the partial file stays.
                 let _ = open.finish(&self.status);
             }
+            self.tell(Some(&error));
         }
     }
 
-    fn obey(&mut self, command: Command) {
-        match command {
-            Command::Begin(file) => self.open = Some(Open::new(*file)),
-            Command::End(answer) => {
-                if let Some(open) = self.open.take() {
-                    // The asker may have gone; the file is finished all the same.
-                    let _ = answer.send(open.finish(&self.status));
-                }
-            }
-        }
+    fn begin(&mut self, file: TracksFile) {
+        self.failed = false;
+        self.open = Some(Open::new(file));
     }
-}
 
-fn fail(status: &Status, error: &RecordError) {
-    tracing::error!("recording stopped: {error}");
-    let _ = status.record_error.set(error.to_string());
-}
-
-impl Open {
-    fn new(file: TracksFile) -> Self {
-        let now = Instant::now();
-        Self {
-            file,
-            headers: Vec::new(),
-            rows: Vec::new(),
-            gaps: Vec::new(),
-            lost: Gap::default(),
-            frames: 0,
-            span: None,
-            gathered_since: now,
-            flushed: now,
+    fn end(&mut self, answer: &Answer) {
+        if let Available::Slots(slots) = self.tracks.available() {
+            self.take(slots);
+        }
+        self.failed = false;
+        if let Some(open) = self.open.take() {
+            let finished = open.finish(&self.status);
+            self.tell(finished.as_ref().err());
+            // The asker may have gone; the file is finished all the same.
+            let _ = answer.send(finished);
         }
     }
 
-    fn take(&mut self, header: TracksHeader, rows: &[TrackRow], unix_ns: u64) {
-        let frame = &header.frame;
-        // What was lost before the recording's first frame is not the recording's loss.
-        if let Some((_, last_device, last_frame)) = self.span {
-            self.lost += frame.gap;
-            self.note_gap(&frame.gap, last_device, frame.device_frame, last_frame);
+    fn tell(&self, failed: Option<&RecordError>) {
+        if let Some(error) = failed {
+            tracing::error!("recording stopped: {error}");
         }
-        let first = self.span.map_or(frame.device_frame, |(first, ..)| first);
-        self.span = Some((first, frame.device_frame, frame.frame));
-        if self.headers.is_empty() {
-            self.gathered_since = Instant::now();
-        }
-        self.headers.push((header, unix_ns));
-        self.rows.extend_from_slice(rows);
-    }
-
-    fn note_gap(&mut self, gap: &Gap, last_device: u64, next_device: u64, after_frame: u64) {
-        if gap.total() == 0 || self.gaps.len() >= MAX_GAPS {
-            return;
-        }
-        let reasons =
-            [("camera", gap.camera), ("ring_full", gap.ring_full), ("recorder_late", gap.recorder_late)];
-        let named: Vec<String> = reasons
-            .iter()
-            .filter(|(_, count)| *count > 0)
-            .map(|(name, count)| format!("{name}={count}"))
-            .collect();
-        self.gaps.push(tracks_file::Gap {
-            first_device_frame: last_device + 1,
-            last_device_frame: next_device.saturating_sub(1),
-            after_frame,
-            reason: named.join(" "),
-        });
-    }
-
-    /// Writes what was gathered once it is worth it, and flushes once a second.
-    fn write(&mut self, status: &Status) -> Result<(), RecordError> {
-        if self.gathered_since.elapsed() >= GATHER {
-            self.append(status)?;
-        }
-        if self.flushed.elapsed() >= FLUSH_EVERY {
-            self.file.flush()?;
-            self.flushed = Instant::now();
-        }
-        Ok(())
-    }
-
-    fn append(&mut self, status: &Status) -> Result<(), RecordError> {
-        self.file.append(&self.headers, &self.rows)?;
-        self.frames += self.headers.len() as u64;
-        status.recorded.add(self.headers.len() as u64);
-        self.headers.clear();
-        self.rows.clear();
-        Ok(())
-    }
-
-    fn finish(mut self, status: &Status) -> Result<Ledger, RecordError> {
-        let mut written = Ok(());
-        let mut recorded = self.file.flushed().frames;
-        let taken = self.frames + self.headers.len() as u64;
-        if status.record_error.get().is_none() {
-            written = self.append(status).and_then(|()| self.file.flush());
-            recorded = if written.is_ok() { taken } else { self.file.flushed().frames };
-        }
-        // What was appended but not flushed when the disk failed is not in the file.
-        let failed = taken - recorded;
-        status.recorded.set(status.recorded.get() + recorded - self.frames);
-        status.lost_record_failed.add(failed);
-        let ledger = self.ledger(recorded, failed);
-        let json = serde_json::to_string(&ledger).unwrap_or_default();
-        self.file.finish(&json, &self.gaps)?;
-        written.map(|()| ledger)
-    }
-
-    fn ledger(&self, recorded: u64, failed: u64) -> Ledger {
-        let Gap { camera, ring_full, recorder_late } = self.lost;
-        let tracked = recorded + failed + recorder_late;
-        let received = tracked + ring_full;
-        Ledger {
-            camera: received + camera,
-            received,
-            tracked,
-            recorded,
-            not_asked: 0,
-            out_of_order: 0,
-            lost: Lost { camera, ring_full, recorder_late, record_failed: failed },
-        }
+        self.status.end_recording(failed.map(ToString::to_string));
     }
 }
 
 /// Where a run's rows are.
-pub fn tracks_path(run: &std::path::Path) -> PathBuf {
+pub fn tracks_path(run: &Path) -> PathBuf {
     run.join("tracks.h5")
 }
+
+#[cfg(test)]
+mod tests;

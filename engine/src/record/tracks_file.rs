@@ -6,11 +6,11 @@
 //! **Crash safety.** The file grows under the name `tracks.h5.partial` in HDF5's SWMR mode, and gets its own name in
 //! [`TracksFile::finish`] only. A flush writes data, then chunk indices, then lengths, with an fsync after each, all
 //! in place, so after a crash the file holds every row up to the last flush. h5py opens such a file with
-//! `h5py.File(path, "r", swmr=True)`, or as any other after [`unlock`]; the lengths of its datasets may differ by what
+//! `h5py.File(path, "r", swmr=True)`, or as any other after [`recover`]; the lengths of its datasets may differ by what
 //! the last second brought, so the shortest counts (`tests/peers/check_tracks.py --partial` shows how). What is left
 //! to chance: a crash between the two halves of a header that straddles two disk blocks costs the dataset of that
-//! header (a SWMR reader then waits for it without end, after [`unlock`] it is an error); and after a crash within the
-//! last milliseconds of `finish` the attributes of `/tracking` need [`unlock`].
+//! header (a SWMR reader then waits for it without end, [`recover`] calls it an error); and after a crash within the
+//! last milliseconds of `finish` the attributes of `/tracking` need [`recover`].
 //!
 //! Limits: rust-hdf5 indexes 131 060 chunks a dataset, which is 8.6e9 rows, 5.4e8 frames and 1.3e8 batches; beyond,
 //! `append` fails with an error and the file can be finished.
@@ -28,6 +28,7 @@ use crate::roi::Roi;
 use crate::tracks::{TrackRow, TracksHeader};
 
 mod columns;
+mod recover;
 mod reserve;
 #[cfg(test)]
 mod tests;
@@ -35,8 +36,9 @@ mod unlock;
 
 use columns::Columns;
 pub use columns::Gap;
+pub use recover::{Recovered, recover};
+pub(super) use reserve::MAX_GAPS;
 use reserve::Reserve;
-pub use unlock::unlock;
 
 /// A recording in progress. Dropped without [`TracksFile::finish`] it stays a `.partial` file.
 pub struct TracksFile {
@@ -85,7 +87,7 @@ impl TracksFile {
     /// # Errors
     /// If `path` or its partial file exists, a bead number is above 65 535, or the folder cannot be written to.
     pub fn create(path: &Path, run: &RunDescription) -> Result<Self, RecordError> {
-        let partial = sibling(path, ".partial");
+        let partial = partial_path(path);
         let corners = corners(&run.rois, path)?;
         if path.exists() {
             return Err(RecordError::Exists { path: path.to_path_buf() });
@@ -258,6 +260,9 @@ impl TracksFile {
     /// Fills what only the end of a run knows. The attributes keep their size.
     fn close_columns(&mut self, ledger_json: &str, gaps: &[Gap]) -> Result<(), Hdf5Error> {
         let file = &mut self.file;
+        if self.stopped {
+            self.columns.set_back(file)?;
+        }
         self.columns.close(file, ledger_json, gaps)?;
         let (tracking, ours) = (format!("/{TRACKING}"), format!("/{OURS}"));
         file.set_group_attr_numeric(&tracking, "min_frame_timestamp_ns", &self.flushed.first_unix_ns)?;
@@ -276,6 +281,11 @@ fn start(partial: &Path) -> Result<(SwmrFileWriter, Columns), RecordError> {
         Ok((file, columns))
     };
     open().map_err(|error| RecordError::hdf5("create the recording", partial, error))
+}
+
+/// Name of the recording `path` while it grows.
+pub fn partial_path(path: &Path) -> PathBuf {
+    sibling(path, ".partial")
 }
 
 fn sibling(path: &Path, suffix: &str) -> PathBuf {

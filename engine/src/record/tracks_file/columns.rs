@@ -47,6 +47,7 @@ impl Columns {
         frame_offsets.push(file, &0_u64.to_le_bytes())?;
         frame_offsets.save(file)?;
         frame_offsets.extend(file)?;
+        frame_offsets.mark_flushed();
         // What `close` writes has its place from the start: the disk may be full by then.
         columns.closing.iter_mut().try_for_each(|column| column.reserve(file))?;
         Ok(columns)
@@ -54,10 +55,22 @@ impl Columns {
 
     /// Makes all that was pushed readable.
     pub fn flush(&mut self, file: &mut SwmrFileWriter) -> Result<(), Hdf5Error> {
+        self.write_through(file)?;
+        self.growing().for_each(Column::mark_flushed);
+        Ok(())
+    }
+
+    /// Bytes, then lengths, then the disk. It may fail on the way, with some lengths grown.
+    pub(super) fn write_through(&mut self, file: &mut SwmrFileWriter) -> Result<(), Hdf5Error> {
         // Every byte before any length: a full disk then leaves the lengths of the last flush.
         self.growing().try_for_each(|column| column.save(file))?;
         self.growing().try_for_each(|column| column.extend(file))?;
         file.flush()
+    }
+
+    /// After a flush that failed: lengths that had grown by then are those of the last good flush again.
+    pub fn set_back(&mut self, file: &mut SwmrFileWriter) -> Result<(), Hdf5Error> {
+        self.growing().try_for_each(|column| column.set_back(file))
     }
 
     /// Writes the gaps and the ledger.

@@ -4,8 +4,13 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-/// Closing rewrites headers and attributes, some 20 kB of new space; the rest is for file systems with large blocks.
-const RESERVE_BYTES: usize = 512 * 1024;
+/// Closing rewrites headers and attributes, some 20 kB of new space, and writes 88 B for each of [`MAX_GAPS`] gaps; the
+/// rest is for file systems with large blocks.
+pub(super) const RESERVE_BYTES: usize = 512 * 1024;
+
+/// Gaps listed in a file one by one: as many as can be written when the disk is full. A run with more is broken; the
+/// ledger and the frames' `lost_before` still count what the list leaves out.
+pub const MAX_GAPS: usize = 4096;
 
 /// The space is free again when this is dropped.
 pub struct Reserve {

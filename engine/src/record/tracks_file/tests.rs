@@ -2,6 +2,7 @@ use rust_hdf5::{H5File, H5Type};
 use tempfile::TempDir;
 
 use super::columns::{padded, prefix};
+use super::unlock::unlock;
 use super::*;
 use crate::frame::FrameHeader;
 use crate::record::description::{ZLutSource, ZLutWriter};
@@ -343,4 +344,116 @@ fn text_is_cut_between_characters() {
     assert_eq!(prefix("aµb", 9), "aµb");
     assert_eq!(padded("a", 3), [b'a', 0, 0]);
     assert_eq!(Element::Text(64).bytes(), 64);
+}
+
+#[test]
+fn a_flush_that_fails_at_its_end_leaves_what_was_flushed_before() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("tracks.h5");
+    let beads: Vec<u32> = (0..1_000).collect();
+    let mut file = TracksFile::create(&path, &run(&beads)).unwrap();
+    append(&mut file, 0..3, &beads);
+    file.flush().unwrap();
+    append(&mut file, 3..90, &beads); // across the chunks of the rows
+    // As if the disk had refused the flush behind the lengths.
+    file.columns.write_through(&mut file.file).unwrap();
+    file.stop("flush the recording", Hdf5Error::InvalidState("no space left".into()));
+    assert_eq!(file.flushed().frames, 3);
+    file.finish("{}", &[]).unwrap();
+    let file = H5File::open(&path).unwrap();
+    for (columns, length) in [(&ROW_COLUMNS[..], 3_000), (&FRAME_COLUMNS, 3), (&BATCH_COLUMNS, 1)] {
+        for column in columns {
+            let extra = usize::from(column.path.ends_with("frame_offsets"));
+            let found = file.dataset(column.path).unwrap().shape()[0];
+            assert_eq!(found, length + extra, "{}", column.path);
+        }
+    }
+    let ids = read::<u16>(&file, "tracking/bead_ids");
+    assert!(ids.iter().enumerate().all(|(k, bead)| usize::from(*bead) == k % 1_000), "unharmed");
+}
+
+#[test]
+fn the_reserve_holds_all_that_closing_writes() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("tracks.h5");
+    let mut file = TracksFile::create(&path, &run(&[1, 2])).unwrap();
+    append(&mut file, 0..3, &[1, 2]);
+    file.flush().unwrap();
+    let bytes = |path: &Path| fs::metadata(path).unwrap().len();
+    let before = bytes(file.partial_path());
+    let reason = "camera=1000000 ring_full=1000000 recorder_late=1000000".to_owned();
+    let gap = Gap { first_device_frame: 1, last_device_frame: 2, after_frame: 3, reason };
+    file.finish(&" ".repeat(LEDGER_PIECE_BYTES), &vec![gap; MAX_GAPS]).unwrap();
+    let grown = bytes(&path) - before;
+    assert!(grown <= reserve::RESERVE_BYTES as u64, "{grown} bytes");
+}
+
+/// What a crash would leave of `file`, last written to a while ago, under the name that `path` will have.
+fn crash(file: &TracksFile, path: &Path) -> PathBuf {
+    let crashed = partial_path(path);
+    fs::copy(file.partial_path(), &crashed).unwrap();
+    let before = std::time::SystemTime::now() - std::time::Duration::from_secs(60);
+    OpenOptions::new().write(true).open(&crashed).unwrap().set_modified(before).unwrap();
+    crashed
+}
+
+#[test]
+fn what_a_crash_leaves_becomes_a_whole_file() {
+    let folder = TempDir::new().unwrap();
+    let mut file = TracksFile::create(&folder.path().join("tracks.h5"), &run(&[1, 2])).unwrap();
+    append(&mut file, 0..3, &[1, 2]);
+    file.flush().unwrap();
+    append(&mut file, 3..5, &[1, 2]);
+    // A flush that a crash cut off between the lengths: those of the rows and one of the frames have grown.
+    let TracksFile { file: hdf5, columns: Columns { rows, frames, .. }, .. } = &mut file;
+    for column in rows.iter_mut().chain(&mut frames[..1]) {
+        column.save(hdf5).unwrap();
+        column.extend(hdf5).unwrap();
+    }
+    hdf5.flush().unwrap();
+    let path = folder.path().join("crashed.h5");
+    let crashed = crash(&file, &path);
+    assert_eq!(read::<u16>(&H5File::open(&crashed).unwrap(), "tracking/bead_ids").len(), 10, "rows ahead");
+    let recovered = recover(&crashed).unwrap();
+    assert_eq!(
+        recovered,
+        Recovered { path: path.clone(), counts: Counts { batches: 1, frames: 3, rows: 6 } }
+    );
+    assert!(!crashed.exists());
+    assert_eq!(fs::read(&path).unwrap()[11], 0, "unlocked");
+    let whole = H5File::open(&path).unwrap();
+    for (columns, length) in [(&ROW_COLUMNS[..], 6), (&FRAME_COLUMNS, 3), (&BATCH_COLUMNS, 1)] {
+        for column in columns {
+            let extra = usize::from(column.path.ends_with("frame_offsets"));
+            assert_eq!(whole.dataset(column.path).unwrap().shape()[0], length + extra, "{}", column.path);
+        }
+    }
+    assert_eq!(read::<u64>(&whole, "tracking/frame_offsets"), [0, 2, 4, 6]);
+    assert_eq!(read::<u16>(&whole, "tracking/bead_ids"), [1, 2, 1, 2, 1, 2]);
+}
+
+#[test]
+fn what_cannot_be_recovered_is_left_alone() {
+    let folder = TempDir::new().unwrap();
+    let mut file = TracksFile::create(&folder.path().join("tracks.h5"), &run(&[1, 2])).unwrap();
+    append(&mut file, 0..3, &[1, 2]);
+    file.flush().unwrap();
+    let error = recover(file.partial_path()).unwrap_err();
+    assert!(matches!(error, RecordError::InUse { .. }), "a running recording: {error}");
+    append(&mut file, 3..5, &[1, 2]);
+    file.flush().unwrap();
+
+    let path = folder.path().join("crashed.h5");
+    let crashed = crash(&file, &path);
+    let before = fs::read(&crashed).unwrap();
+    fs::write(&path, "precious").unwrap();
+    let error = recover(&crashed).unwrap_err();
+    assert!(matches!(error, RecordError::Exists { .. }), "{error}");
+    assert_eq!(fs::read(&path).unwrap(), b"precious");
+    assert!(fs::read(&crashed).unwrap() == before, "not even unlocked");
+
+    let error = recover(&path).unwrap_err();
+    assert!(matches!(error, RecordError::NotPartial { .. }), "{error}");
+    let error = recover(&folder.path().join("none.h5.partial")).unwrap_err();
+    assert!(error.to_string().contains("none.h5.partial"), "{error}");
 }

@@ -1,4 +1,4 @@
-//! Makes a recording that a crash left behind open like any other file.
+//! Clears the mark "being written", without which no program but ours opens a recording that a crash left behind.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
@@ -12,13 +12,13 @@ use crate::record::error::RecordError;
 const SUPERBLOCK_BYTES: usize = 48;
 
 /// Clears the mark "being written" of a partial file and sets its end to the end of the file, in one write of 48
-/// bytes. After that plain `h5py.File(path)` opens it; `complete` stays 0 and the name stays `.partial`.
+/// bytes. After that plain `h5py.File(path)` opens it.
 ///
 /// No program may be writing to the file.
 ///
 /// # Errors
 /// If it cannot be written, or its first 48 bytes are damaged or of another kind of file.
-pub fn unlock(partial: &Path) -> Result<(), RecordError> {
+pub(super) fn unlock(partial: &Path) -> Result<(), RecordError> {
     let failed = |error| RecordError::io("unlock the recording", partial, error);
     let mut file = OpenOptions::new().read(true).write(true).open(partial).map_err(failed)?;
     let mut bytes = [0; SUPERBLOCK_BYTES];

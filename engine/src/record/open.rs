@@ -1,0 +1,171 @@
+//! A recording in progress: gathers frames, hands them to its file, and keeps a ledger of its own.
+//!
+//! The ledger and the gaps of a recording begin with its first frame: what was lost before it is not its loss.
+
+use std::time::{Duration, Instant};
+
+use super::error::RecordError;
+use super::numbers::{Rest, Step};
+use super::tracks_file::{self, MAX_GAPS, TracksFile};
+use crate::frame::Gap;
+use crate::ledger::{Ledger, Lost};
+use crate::status::Status;
+use crate::tracks::{TrackRow, TracksHeader};
+
+/// What a power cut may cost at most is this much and one batch.
+const FLUSH_EVERY: Duration = Duration::from_secs(1);
+/// Rows are gathered this long before they go to the file: one batch per frame would be mostly overhead.
+const GATHER: Duration = Duration::from_millis(200);
+
+pub(super) struct Open {
+    file: TracksFile,
+    headers: Vec<(TracksHeader, u64)>,
+    rows: Vec<TrackRow>,
+    gaps: Vec<tracks_file::Gap>,
+    lost: Gap,
+    /// Frames that the file has accepted.
+    frames: u64,
+    /// Exposures by the device's numbers, from the first frame to the last.
+    exposed: u64,
+    repeats: u64,
+    /// Session number of the last frame taken.
+    last_frame: Option<u64>,
+    gathered_since: Instant,
+    flushed: Instant,
+    /// The file has refused once: it gets nothing more.
+    failed: bool,
+}
+
+impl Open {
+    pub(super) fn new(file: TracksFile) -> Self {
+        let now = Instant::now();
+        Self {
+            file,
+            headers: Vec::new(),
+            rows: Vec::new(),
+            gaps: Vec::new(),
+            lost: Gap::default(),
+            frames: 0,
+            exposed: 0,
+            repeats: 0,
+            last_frame: None,
+            gathered_since: now,
+            flushed: now,
+            failed: false,
+        }
+    }
+
+    pub(super) fn take(&mut self, mut header: TracksHeader, step: &Step, rows: &[TrackRow], unix_ns: u64) {
+        let frame = &mut header.frame;
+        let first;
+        let step = match self.last_frame {
+            Some(last_frame) => {
+                self.lost += frame.gap;
+                self.note_gap(&frame.gap, step.after, frame.device_frame.saturating_sub(1), last_frame);
+                step
+            }
+            None => {
+                frame.gap = Gap::default();
+                first = step.first();
+                &first
+            }
+        };
+        self.exposed += step.exposed;
+        self.repeats += step.repeats;
+        self.last_frame = Some(frame.frame);
+        if self.headers.is_empty() {
+            self.gathered_since = Instant::now();
+        }
+        self.headers.push((header, unix_ns));
+        self.rows.extend_from_slice(rows);
+    }
+
+    /// Enters what was lost between the last frame and the end of the session; `highest` as before it.
+    pub(super) fn take_rest(&mut self, rest: &Rest, highest: u64) {
+        let Some(last_frame) = self.last_frame else { return };
+        let exposed = rest.gap.total() - rest.repeats;
+        self.lost += rest.gap;
+        self.exposed += exposed;
+        self.repeats += rest.repeats;
+        self.note_gap(&rest.gap, highest, highest + exposed, last_frame);
+    }
+
+    fn note_gap(&mut self, gap: &Gap, after_device: u64, last_device_frame: u64, after_frame: u64) {
+        if gap.total() == 0 || self.gaps.len() >= MAX_GAPS {
+            return;
+        }
+        let reasons =
+            [("camera", gap.camera), ("ring_full", gap.ring_full), ("recorder_late", gap.recorder_late)];
+        let named: Vec<String> = reasons
+            .iter()
+            .filter(|(_, count)| *count > 0)
+            .map(|(name, count)| format!("{name}={count}"))
+            .collect();
+        self.gaps.push(tracks_file::Gap {
+            first_device_frame: after_device + 1,
+            last_device_frame,
+            after_frame,
+            reason: named.join(" "),
+        });
+    }
+
+    /// Writes what was gathered once it is worth it, and flushes once a second.
+    pub(super) fn write(&mut self, status: &Status) -> Result<(), RecordError> {
+        let written = self.write_if_due(status);
+        self.failed = written.is_err();
+        written
+    }
+
+    fn write_if_due(&mut self, status: &Status) -> Result<(), RecordError> {
+        if self.gathered_since.elapsed() >= GATHER {
+            self.append(status)?;
+        }
+        if self.flushed.elapsed() >= FLUSH_EVERY {
+            self.file.flush()?;
+            self.flushed = Instant::now();
+        }
+        Ok(())
+    }
+
+    fn append(&mut self, status: &Status) -> Result<(), RecordError> {
+        self.file.append(&self.headers, &self.rows)?;
+        self.frames += self.headers.len() as u64;
+        status.recorded.add(self.headers.len() as u64);
+        self.headers.clear();
+        self.rows.clear();
+        Ok(())
+    }
+
+    /// Closes the file around what the disk has taken; the rest is counted as lost.
+    pub(super) fn finish(mut self, status: &Status) -> Result<Ledger, RecordError> {
+        let written = if self.failed { Ok(()) } else { self.append(status) };
+        let written = match self.file.flush() {
+            // A file that has failed refuses; the caller knows of the failure.
+            Err(error) if !self.failed => written.and(Err(error)),
+            _ => written,
+        };
+        let recorded = self.file.flushed().frames;
+        // What was appended but not flushed when the disk failed is not in the file.
+        let failed = self.frames + self.headers.len() as u64 - recorded;
+        status.recorded.set(status.recorded.get() + recorded - self.frames);
+        status.lost_record_failed.add(failed);
+        let ledger = self.ledger(recorded, failed);
+        let json = serde_json::to_string(&ledger).unwrap_or_default();
+        self.file.finish(&json, &self.gaps)?;
+        written.map(|()| ledger)
+    }
+
+    fn ledger(&self, recorded: u64, failed: u64) -> Ledger {
+        let Gap { camera, ring_full, recorder_late } = self.lost;
+        let tracked = recorded + failed + recorder_late;
+        Ledger {
+            camera: self.exposed,
+            received: tracked + ring_full,
+            tracked,
+            recorded,
+            not_asked: 0,
+            out_of_order: self.repeats,
+            lost: Lost { camera, ring_full, recorder_late, record_failed: failed },
+        }
+    }
+}

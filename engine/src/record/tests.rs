@@ -1,0 +1,250 @@
+use std::sync::mpsc::RecvTimeoutError;
+
+use rust_hdf5::H5File;
+use tempfile::TempDir;
+
+use beadscope_drivers::camera::{CameraConfig, PixelFormat, SensorWindow};
+use beadscope_shaders::pipeline::Params;
+
+use super::info::RunInfo;
+use super::*;
+use crate::frame::{FrameHeader, Gap};
+use crate::ring::{Ends, Writer, ring};
+use crate::roi::Roi;
+use crate::track::Tracking;
+use crate::track::cpu::CpuTracker;
+use crate::tracks::TrackRow;
+
+const SIDE_PX: u32 = 16;
+
+fn info() -> RunInfo {
+    RunInfo {
+        pixel_size_nm: 100.0,
+        settings_toml: String::new(),
+        camera: "none".to_owned(),
+        rois: vec![Roi { bead: 0, left_px: 0, top_px: 0, size_px: SIDE_PX }],
+        zlut: None,
+    }
+}
+
+/// A recorder whose thread is the test's own, and the ring before it.
+struct Bench {
+    folder: TempDir,
+    status: Arc<Status>,
+    rows: Option<Writer<TracksHeader>>,
+    recorder: Recorder,
+    handle: RecorderHandle,
+}
+
+impl Bench {
+    fn new(capacity: usize) -> Self {
+        let Ends { writer, lossless: [tracks], skipping: [] } =
+            ring::<TracksHeader, 1, 0>(capacity, size_of::<TrackRow>(), ["recorder"]);
+        let status = Arc::new(Status::default());
+        let (recorder, handle) = Recorder::new(tracks, status.clone(), Clock::start(), None);
+        Self { folder: TempDir::new().unwrap(), status, rows: Some(writer), recorder, handle }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn begin(&mut self, name: &str) {
+        let path = self.path(name);
+        self.handle.begin(&path, || info().create_file(&path)).unwrap();
+        let Command::Begin(file) = self.recorder.commands.try_recv().unwrap() else { panic!("not begun") };
+        self.recorder.begin(*file);
+    }
+
+    fn end(&mut self) -> Result<Ledger, RecordError> {
+        let (answer, answers) = sync_channel(1);
+        self.recorder.end(&answer);
+        answers.recv().unwrap()
+    }
+
+    /// A frame of one row reaches the recorder, as if camera and tracking had counted it.
+    fn frame(&mut self, device_frame: u64, gap: Gap, bead: u32) {
+        let header = FrameHeader { frame: device_frame, device_frame, gap, ..FrameHeader::default() };
+        let row = TrackRow { bead, ..bytemuck::Zeroable::zeroed() };
+        let mut slot = self.rows.as_mut().unwrap().claim().ok().unwrap();
+        slot.bytes()[..size_of::<TrackRow>()].copy_from_slice(bytemuck::bytes_of(&row));
+        slot.publish(TracksHeader { frame: header, tracked_ns: 1, rows: 1 });
+        self.status.tracked.add(1);
+        self.recorder.take(1);
+        self.recorder.write();
+    }
+
+    fn frames(&mut self, numbers: std::ops::Range<u64>) {
+        numbers.for_each(|number| self.frame(number, Gap::default(), 0));
+    }
+
+    /// A frame that the file refuses, since its bead has no ROI; then time to write it.
+    fn refused(&mut self, number: u64) {
+        self.frame(number, Gap::default(), 7);
+        std::thread::sleep(Duration::from_millis(250));
+        self.recorder.write();
+    }
+}
+
+fn in_file(path: &Path) -> (Vec<u64>, serde_json::Value) {
+    let file = H5File::open(path).unwrap();
+    let frames = file.dataset("beadscope/frames/device_frame").unwrap().read_raw().unwrap();
+    let ledger = file.dataset("beadscope/ledger_json").unwrap().read_strings().unwrap().concat();
+    (frames, serde_json::from_str(&ledger).unwrap())
+}
+
+#[test]
+fn a_recording_after_a_failed_one_is_whole_and_its_own_failure_is_told() {
+    let mut bench = Bench::new(8);
+    bench.begin("1.h5");
+    bench.refused(0);
+    assert!(bench.status.record_error().is_some_and(|error| error.contains("bead 7")));
+    bench.frames(1..3);
+    assert_eq!(bench.status.lost_record_failed.get(), 3, "asked for, and not in a file");
+
+    bench.begin("2.h5");
+    assert_eq!(bench.status.record_error(), None, "that of the recording before");
+    bench.frames(3..6);
+    let ledger = bench.end().unwrap();
+    assert_eq!((ledger.recorded, ledger.lost.record_failed, ledger.check()), (3, 0, Ok(())));
+    assert_eq!((bench.status.recorded.get(), bench.status.lost_record_failed.get()), (3, 3));
+    let (frames, in_file) = in_file(&bench.path("2.h5"));
+    assert_eq!(frames, [3, 4, 5]);
+    assert_eq!(in_file, serde_json::to_value(ledger).unwrap());
+
+    bench.frames(6..7);
+    bench.begin("3.h5");
+    bench.refused(7);
+    assert!(bench.status.record_error().is_some_and(|error| error.contains("3.h5")), "its own failure");
+    assert_eq!((bench.status.not_asked.get(), bench.status.lost_record_failed.get()), (1, 4));
+}
+
+#[test]
+fn a_recording_that_cannot_be_finished_has_failed() {
+    let mut bench = Bench::new(8);
+    bench.begin("1.h5");
+    bench.frames(0..2);
+    std::fs::write(bench.path("1.h5"), "in the way").unwrap();
+    let error = bench.end().unwrap_err();
+    assert!(matches!(error, RecordError::Exists { .. }), "{error}");
+    assert_eq!(bench.status.record_error(), Some(error.to_string()));
+    bench.frames(2..3);
+    assert_eq!(
+        (bench.status.recorded.get(), bench.status.not_asked.get()),
+        (2, 1),
+        "the partial file has them"
+    );
+}
+
+#[test]
+fn what_was_appended_before_a_refused_batch_is_in_file_and_ledger() {
+    let mut bench = Bench::new(8);
+    bench.begin("1.h5");
+    bench.frames(0..2);
+    std::thread::sleep(Duration::from_millis(250));
+    bench.recorder.write();
+    bench.refused(2);
+    let (frames, ledger) = in_file(&bench.path("1.h5"));
+    assert_eq!(frames, [0, 1]);
+    assert_eq!((&ledger["recorded"], &ledger["lost"]["record_failed"]), (&2.into(), &1.into()));
+    assert_eq!((bench.status.recorded.get(), bench.status.lost_record_failed.get()), (2, 1));
+}
+
+#[test]
+fn a_second_recording_is_refused_and_the_first_goes_on() {
+    let mut bench = Bench::new(8);
+    bench.begin("1.h5");
+    bench.frames(0..2);
+    let path = bench.path("2.h5");
+    let error = bench.handle.begin(&path, || info().create_file(&path)).unwrap_err();
+    assert!(matches!(error, RecordError::Running { .. }), "{error}");
+    bench.frames(2..4);
+    assert_eq!(bench.end().unwrap().recorded, 4);
+    assert_eq!(std::fs::read_dir(bench.folder.path()).unwrap().count(), 1, "nothing was begun");
+
+    std::fs::write(&path, "in the way").unwrap();
+    let error = bench.handle.begin(&path, || info().create_file(&path)).unwrap_err();
+    assert!(matches!(error, RecordError::Exists { .. }), "{error}");
+    bench.begin("3.h5");
+    assert_eq!(bench.end().unwrap().recorded, 0, "a recording that could not begin is none");
+}
+
+#[test]
+fn a_stop_that_comes_as_the_session_ends_is_not_left_waiting() {
+    let mut bench = Bench::new(8);
+    drop(bench.rows.take());
+    // The recorder still looks at the first; the second comes when it looks no more.
+    let answers = [(); 2].map(|()| {
+        let (answer, answers) = sync_channel(1);
+        bench.handle.commands.send(Command::End(answer)).unwrap();
+        answers
+    });
+    bench.recorder.run();
+    for answers in answers {
+        let answer = answers.recv_timeout(Duration::from_secs(5));
+        assert_eq!(answer.err(), Some(RecvTimeoutError::Disconnected));
+    }
+    assert!(bench.handle.end().is_none());
+}
+
+#[test]
+fn a_recording_that_begins_and_ends_amid_losses_and_repeats_has_a_ledger_of_its_own() {
+    let mut bench = Bench::new(8);
+    let gap = |camera, ring_full| Gap { camera, ring_full, recorder_late: 0 };
+    bench.frame(7, gap(0, 0), 0);
+    bench.begin("1.h5");
+    bench.frame(20, gap(10, 2), 0); // what is lost before the first frame is not the recording's
+    bench.frame(20, gap(0, 0), 0); // repeated
+    bench.frame(26, gap(2, 3), 0);
+    let ledger = bench.end().unwrap();
+    assert_eq!((ledger.camera, ledger.out_of_order, ledger.received), (7, 1, 6));
+    assert_eq!((ledger.lost.camera, ledger.lost.ring_full, ledger.check()), (2, 3, Ok(())));
+    let file = H5File::open(bench.path("1.h5")).unwrap();
+    let lost_before: Vec<u32> = file.dataset("beadscope/frames/lost_before").unwrap().read_raw().unwrap();
+    assert_eq!(lost_before, [0, 0, 0, 0, 0, 0, 2, 3, 0]);
+
+    bench.begin("2.h5");
+    bench.frame(3, gap(0, 0), 0); // a repeat is the first frame
+    bench.frame(27, gap(0, 0), 0);
+    let ledger = bench.end().unwrap();
+    assert_eq!((ledger.camera, ledger.out_of_order, ledger.received), (1, 1, 2));
+    assert_eq!(ledger.check(), Ok(()));
+}
+
+#[test]
+fn rows_that_the_recorder_was_too_late_for_are_in_ledger_and_gaps() {
+    const FRAMES: u64 = 40;
+    const HELD: usize = 16;
+    let mut bench = Bench::new(HELD);
+    bench.begin("1.h5");
+    let window = SensorWindow { x_px: 0, y_px: 0, width_px: SIDE_PX, height_px: SIDE_PX };
+    let config = CameraConfig { window, format: PixelFormat::Mono8, rate_hz: 1.0, exposure_us: 1.0 };
+    let Ends { writer: mut camera, lossless: [frames], skipping: [] } =
+        ring::<FrameHeader, 1, 0>(FRAMES as usize, config.frame_bytes(), ["tracking"]);
+    for frame in 0..FRAMES {
+        let header = FrameHeader { frame, device_frame: 100 + frame, ..FrameHeader::default() };
+        camera.claim().ok().unwrap().publish(header);
+    }
+    drop(camera);
+    bench.status.camera.set(FRAMES);
+    bench.status.received.set(FRAMES);
+    let tracker = CpuTracker::new(SIDE_PX, info().rois, &Params::default(), None, None).unwrap();
+    let (tracks, status, clock) = (bench.rows.take().unwrap(), &bench.status, bench.recorder.clock);
+    // The recorder stands still until all is tracked.
+    Tracking { frames, config, tracker, tracks, status, clock }.run();
+    let path = bench.path("1.h5");
+    bench.recorder.run();
+    let ledger = bench.status.ledger();
+    assert_eq!((ledger.recorded, ledger.lost.recorder_late, ledger.check()), (16, 24, Ok(())));
+    let (frames, in_ledger) = in_file(&path);
+    assert_eq!(frames, (100..116).collect::<Vec<_>>());
+    assert_eq!(in_ledger, serde_json::to_value(ledger).unwrap(), "one recording was the whole session");
+    let file = H5File::open(&path).unwrap();
+    let column =
+        |name: &str| file.dataset(&format!("beadscope/gaps/{name}")).unwrap().read_raw::<u64>().unwrap();
+    assert_eq!(column("first_device_frame"), [116]);
+    assert_eq!(column("last_device_frame"), [139]);
+    assert_eq!(column("after_frame"), [15]);
+    let reasons = file.dataset("beadscope/gaps/reason").unwrap().read_strings().unwrap();
+    assert_eq!(reasons, ["recorder_late=24"]);
+}
