@@ -1,6 +1,8 @@
 //! What a user may choose about tracking.
 
-/// How x and y are found. Each method starts from the one before it.
+use crate::magtrack::{OptionError, Options};
+
+/// How a bead is located. Each method starts from the one before it, but for the last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
     /// Centre of mass of the background-corrected image. Fast, biased by neighbours: a first guess.
@@ -9,14 +11,17 @@ pub enum Method {
     AutoConvolution,
     /// Then quadrant interpolation, to convergence.
     QuadrantInterpolation,
+    /// The pipeline of MagTrack 1.0.0, alone: see [`crate::magtrack`].
+    MagTrack,
 }
 
 impl Method {
     /// Every method with the name that files and the command line use.
-    pub const NAMES: [(Self, &'static str); 3] = [
+    pub const NAMES: [(Self, &'static str); 4] = [
         (Self::CenterOfMass, "com"),
         (Self::AutoConvolution, "autoconv"),
         (Self::QuadrantInterpolation, "qi"),
+        (Self::MagTrack, "magtrack"),
     ];
 }
 
@@ -39,7 +44,7 @@ impl std::fmt::Display for Method {
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum ParamError {
     /// No such method.
-    #[error("no tracking method is called {name:?}; there are com, autoconv and qi")]
+    #[error("no tracking method is called {name:?}; there are com, autoconv, qi and magtrack")]
     Method {
         /// The name asked for.
         name: String,
@@ -60,6 +65,9 @@ pub enum ParamError {
         /// The values it may have.
         range: &'static str,
     },
+    /// An option of the method `magtrack` does not fit.
+    #[error(transparent)]
+    MagTrack(#[from] OptionError),
 }
 
 /// Smallest side of an ROI, px: below it not a single ring of 3 px fits.
@@ -89,6 +97,8 @@ pub struct Params {
     /// Correlation with the Z-LUT below which a match is called poor. Default 0.9: beads that belong to their Z-LUT
     /// reach 0.99 even at 1000 photo-electrons. Range -1 to 1.
     pub min_quality: f32,
+    /// The options of the method `magtrack`; no other looks at them.
+    pub magtrack: Options,
 }
 
 impl Default for Params {
@@ -100,6 +110,7 @@ impl Default for Params {
             max_steps: 12,
             min_ring_share: 0.4,
             min_quality: 0.9,
+            magtrack: Options::default(),
         }
     }
 }
@@ -136,7 +147,7 @@ mod tests {
             assert_eq!(method.to_string(), name);
         }
         let error = "QI".parse::<Method>().unwrap_err().to_string();
-        assert_eq!(error, "no tracking method is called \"QI\"; there are com, autoconv and qi");
+        assert_eq!(error, "no tracking method is called \"QI\"; there are com, autoconv, qi and magtrack");
     }
 
     #[test]

@@ -4,6 +4,7 @@ use crate::auto_convolution::{Lines, Reach, auto_convolution};
 use crate::background::{self, Background};
 use crate::center_of_mass::{Window, center_of_mass};
 use crate::flags::Flags;
+use crate::magtrack::{self, MagTrack, OptionError, Reference};
 use crate::params::{MAX_ROI_PX, MIN_ROI_PX};
 use crate::quadrant_interpolation::{Iteration, Lost, Quadrants, quadrant_interpolation, smallest_radius_px};
 use crate::radial_profile::{PolarProfile, ring_share, ring_weights};
@@ -29,7 +30,7 @@ pub struct Localization {
 }
 
 impl Localization {
-    fn nothing(flags: Flags) -> Self {
+    pub(crate) fn nothing(flags: Flags) -> Self {
         Self { x_px: f64::NAN, y_px: f64::NAN, z_nm: f64::NAN, quality: f32::NAN, flags }
     }
 }
@@ -41,6 +42,8 @@ pub struct Tracker {
     params: Params,
     coarse: PolarGrid,
     fine: PolarGrid,
+    /// Its own pipeline, where that is the method.
+    magtrack: Option<MagTrack>,
 }
 
 /// What one thread needs to track; see [`Tracker::scratch`].
@@ -56,6 +59,7 @@ pub struct Scratch {
     profile: PolarProfile,
     weights: Vec<f32>,
     matching: MatchScratch,
+    magtrack: Option<magtrack::Scratch>,
 }
 
 /// Grey levels below this many times the noise do not count for the centre of mass.
@@ -80,7 +84,20 @@ impl Tracker {
         params.check()?;
         let coarse = PolarGrid::new(Rings::coarse_for_roi(roi_px), COARSE_ARC_STEP_PX);
         let fine = PolarGrid::new(Rings::for_roi(roi_px), ARC_STEP_PX);
-        Ok(Self { roi_px, params: *params, coarse, fine })
+        let magtrack = match params.method {
+            Method::MagTrack => Some(MagTrack::new(roi_px, &params.magtrack)?),
+            _ => None,
+        };
+        Ok(Self { roi_px, params: *params, coarse, fine, magtrack })
+    }
+
+    /// The same tracker with the Z-LUT of the method `magtrack`, which the Z-LUT of [`Tracker::locate`] is not for.
+    ///
+    /// # Errors
+    /// If its profiles are not as long as the method's. A tracker of another method has no use for it and stays as it is.
+    pub fn with_reference(mut self, reference: Reference) -> Result<Self, OptionError> {
+        self.magtrack = self.magtrack.map(|magtrack| magtrack.with_reference(reference)).transpose()?;
+        Ok(self)
     }
 
     /// Scratch for [`Tracker::locate`], one per thread.
@@ -96,6 +113,7 @@ impl Tracker {
             profile: PolarProfile::new(n),
             weights: vec![0.0; n],
             matching: MatchScratch::default(),
+            magtrack: self.magtrack.as_ref().map(MagTrack::scratch),
         }
     }
 
@@ -121,6 +139,11 @@ impl Tracker {
         }
         if scratch.roi_px != self.roi_px {
             *scratch = self.scratch();
+        }
+        if let Some(magtrack) = &self.magtrack {
+            let room = scratch.magtrack.take().filter(|room| magtrack.fits(room));
+            let room = scratch.magtrack.insert(room.unwrap_or_else(|| magtrack.scratch()));
+            return magtrack.locate(image, max_level, self.params.min_quality, room);
         }
         let mut flags = Flags::NONE;
         if background::is_saturated(image, max_level) {

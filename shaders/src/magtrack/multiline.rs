@@ -1,0 +1,28 @@
+//! The centre: several rows and several columns averaged, and a parabola through the top of each auto-convolution.
+
+use super::lines::{Along, Lines};
+use super::options::Options;
+use super::vertex::vertex;
+use crate::flags::Flags;
+
+/// One pass from `center_px` to the next (x, y), px; the error is the flag that says why there is none.
+pub fn multiline(
+    pixels: &[f64],
+    roi_px: usize,
+    center_px: (f64, f64),
+    options: &Options,
+    lines: &mut Lines,
+) -> Result<(f64, f64), Flags> {
+    let half = (roi_px as f64 * options.line_ratio / 2.0).floor() as usize;
+    let mut mirror = |along| {
+        let place = lines.convolve(pixels, along, center_px, half).ok_or(Flags::EDGE)?;
+        let top = lines.convolution()[place];
+        if top.is_nan() || top <= 0.0 {
+            return Err(Flags::LOW_CONTRAST);
+        }
+        let refined = vertex(lines.convolution(), place, options.multiline_n_local);
+        // The top lies at the end of the convolution, so the bead is outside the middle half of its ROI.
+        refined.map(|place| lines.center_from_place(place)).ok_or(Flags::EDGE)
+    };
+    Ok((mirror(Along::Row)?, mirror(Along::Column)?))
+}
