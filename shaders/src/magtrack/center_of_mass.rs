@@ -52,6 +52,16 @@ mod tests {
     }
 
     #[test]
+    fn each_background_has_its_own_weights() {
+        // Mean 4, median 2; weights of the left, middle and right column by hand.
+        let pixels = [1.0, 2.0, 3.0, 1.0, 2.0, 20.0, 1.0, 2.0, 4.0];
+        let x = |background| center_of_mass(&pixels, 3, background, &mut Vec::new()).unwrap().0;
+        assert_eq!(x(Background::None), (6.0 + 2.0 * 27.0) / 36.0);
+        assert_eq!(x(Background::Mean), (6.0 + 2.0 * 17.0) / 32.0);
+        assert_eq!(x(Background::Median), (0.0 + 2.0 * 21.0) / 24.0);
+    }
+
+    #[test]
     fn a_flat_image_has_no_center() {
         for background in [Background::Mean, Background::Median] {
             assert_eq!(center_of_mass(&[3.0; 16], 4, background, &mut Vec::new()), None);

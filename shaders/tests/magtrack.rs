@@ -1,0 +1,190 @@
+//! The method `magtrack` finds what MagTrack 1.0.0 finds, to 1e-6 px and 1e-3 nm, with every option at work.
+//!
+//! MagTrack's numbers are in `magtrack/expected.txt`; `magtrack/make_expected.py` made them from images by the same
+//! formula as here.
+
+#![allow(clippy::unwrap_used, reason = "a test stops at what should not be")]
+
+use beadscope_shaders::flags::Flags;
+use beadscope_shaders::magtrack::{MagTrack, OptionError, Options, Reference};
+use beadscope_shaders::pipeline::{Localization, Method, Params, Tracker};
+
+const EXPECTED: &str = include_str!("magtrack/expected.txt");
+const PLANES: usize = 31;
+const PLANE_STEP_NM: f64 = 100.0;
+/// What we promise.
+const WITHIN_PX: f64 = 1e-6;
+const WITHIN_NM: f64 = 1e-3;
+
+struct Case {
+    title: String,
+    roi_px: usize,
+    options: Options,
+    /// Every 4th bin of plane 10.
+    zlut: Vec<f64>,
+    /// x px, y px, z nm of each image.
+    found: Vec<[f64; 3]>,
+}
+
+fn cases() -> Vec<Case> {
+    let mut cases: Vec<Case> = Vec::new();
+    for line in EXPECTED.lines().filter(|line| !line.starts_with('#')) {
+        let numbers = |text: &str| text.split(' ').map(|word| word.parse().unwrap()).collect::<Vec<f64>>();
+        if let Some(title) = line.strip_prefix("case ") {
+            let mut parts = title.split(" | ");
+            let roi_px = parts.next().unwrap().parse().unwrap();
+            let mut options = Options::default();
+            for (key, value) in parts.map(|part| part.split_once(" = ").unwrap()) {
+                options.set(key, value).unwrap();
+            }
+            cases.push(Case { title: title.to_owned(), roi_px, options, zlut: vec![], found: vec![] });
+        } else if let Some(values) = line.strip_prefix("zlut ") {
+            cases.last_mut().unwrap().zlut = numbers(values);
+        } else {
+            cases.last_mut().unwrap().found.push(numbers(line).try_into().unwrap());
+        }
+    }
+    cases
+}
+
+/// x, y in px, z in nm of each image.
+fn beads(roi_px: usize) -> [(f64, f64, f64); 6] {
+    let middle = middle(roi_px);
+    [
+        (middle + 0.31, middle - 0.77, 1234.5),
+        (middle - 2.6, middle + 1.93, 420.0),
+        (middle + 3.5, middle + 2.5, 2071.3),
+        (middle - 1.12, middle - 3.48, 1500.0),
+        (middle + 0.2, middle + 0.1, 2990.0),
+        (0.12 * roi_px as f64, middle + 0.4, 1500.0),
+    ]
+}
+
+fn middle(roi_px: usize) -> f64 {
+    (roi_px - 1) as f64 / 2.0
+}
+
+/// Rings and whole-numbered noise, rounded to grey levels so that both programs see the same.
+fn image(roi_px: usize, (x0, y0, z_nm): (f64, f64, f64), seed: usize) -> Vec<f32> {
+    let level = |place: usize| {
+        let (x, y) = (place % roi_px, place / roi_px);
+        let r = ((x as f64 - x0).powi(2) + (y as f64 - y0).powi(2)).sqrt();
+        let rings = 60.0 * (r * (0.9 - 1e-4 * z_nm) + 1.5e-3 * z_nm).cos() * (-6.0 * r / roi_px as f64).exp();
+        let noise = (x * 7919 + y * 104_729 + x * y * 31 + seed * 1_299_709) % 1009 % 9;
+        (100.0 + rings + noise as f64).round() as f32
+    };
+    (0..roi_px * roi_px).map(level).collect()
+}
+
+/// The Z-LUT of a case, with our own profiles: heights and planes x bins.
+fn zlut(roi_px: usize, options: &Options) -> (Vec<f64>, Vec<f64>, usize) {
+    let magtrack = MagTrack::new(roi_px, options).unwrap();
+    let mut scratch = magtrack.scratch();
+    let z_nm: Vec<f64> = (0..PLANES).map(|plane| plane as f64 * PLANE_STEP_NM).collect();
+    let center = (middle(roi_px) + 0.25, middle(roi_px) - 0.4);
+    let mut profiles = Vec::new();
+    for (plane, z_nm) in z_nm.iter().enumerate() {
+        let image = image(roi_px, (center.0, center.1, *z_nm), plane);
+        profiles.extend_from_slice(magtrack.profile_about(&image, center, &mut scratch));
+    }
+    (z_nm, profiles, magtrack.bins())
+}
+
+fn tracker(roi_px: usize, options: &Options) -> Tracker {
+    let (z_nm, profiles, bins) = zlut(roi_px, options);
+    let params = Params { method: Method::MagTrack, magtrack: *options, ..Params::default() };
+    let reference = Reference::new(&profiles, &z_nm, bins).unwrap();
+    Tracker::new(roi_px, &params).unwrap().with_reference(reference).unwrap()
+}
+
+/// Equal within `within`, or both NaN.
+fn agree(a: f64, b: f64, within: f64) -> bool {
+    (a - b).abs() < within || (a.is_nan() && b.is_nan())
+}
+
+#[test]
+fn positions_and_heights_are_magtracks() {
+    let cases = cases();
+    assert!(cases.len() > 20, "the file of expected numbers is not whole");
+    let (mut finite_xy, mut finite_z) = (0, 0);
+    for Case { title, roi_px, options, found, .. } in cases {
+        let tracker = tracker(roi_px, &options);
+        let mut scratch = tracker.scratch();
+        assert_eq!(found.len(), beads(roi_px).len());
+        for (seed, (bead, [x_px, y_px, z_nm])) in (100..).zip(beads(roi_px).into_iter().zip(found)) {
+            let ours = tracker.locate(&image(roi_px, bead, seed), 255.0, None, &mut scratch);
+            let near = agree(ours.x_px, x_px, WITHIN_PX)
+                && agree(ours.y_px, y_px, WITHIN_PX)
+                && agree(ours.z_nm, z_nm, WITHIN_NM);
+            assert!(near, "case {title}, {bead:?}: {ours:?}, MagTrack {x_px} px, {y_px} px, {z_nm} nm");
+            let explained = !z_nm.is_nan() || ours.flags != Flags::NONE;
+            assert!(explained, "case {title}, {bead:?}: no flag says why z is NaN");
+            finite_xy += usize::from(x_px.is_finite());
+            finite_z += usize::from(z_nm.is_finite());
+        }
+    }
+    // NaN = NaN must not be what makes this pass.
+    assert!(finite_xy > 100 && finite_z > 80, "{finite_xy} x and y, {finite_z} z");
+}
+
+#[test]
+fn profiles_are_magtracks() {
+    for Case { title, roi_px, options, zlut: expected, .. } in cases() {
+        let (_, profiles, bins) = zlut(roi_px, &options);
+        let ours: Vec<f64> = profiles[10 * bins..11 * bins].iter().copied().step_by(4).collect();
+        assert_eq!(ours.len(), expected.len(), "case {title}");
+        for (ours, theirs) in ours.iter().zip(&expected) {
+            assert!(agree(*ours, *theirs, 1e-9 * theirs.abs()), "case {title}: {ours}, MagTrack {theirs}");
+        }
+    }
+}
+
+fn locate(image: &[f32]) -> Localization {
+    let tracker = tracker(64, &Options::default());
+    tracker.locate(image, 255.0, None, &mut tracker.scratch())
+}
+
+#[test]
+fn what_cannot_be_measured_says_why() {
+    let nothing = |found: Localization| found.x_px.is_nan() && found.y_px.is_nan() && found.z_nm.is_nan();
+    let flat = locate(&[80.0; 64 * 64]);
+    assert!(nothing(flat) && flat.flags == Flags::LOW_CONTRAST, "{flat:?}");
+    let at_edge = locate(&image(64, (-3.0, 32.0, 1500.0), 1));
+    assert!(nothing(at_edge) && at_edge.flags == Flags::EDGE, "{at_edge:?}");
+    let short = locate(&[1.0; 10]);
+    assert!(nothing(short) && short.flags == Flags::EDGE);
+    let not_a_number = locate(&[f32::NAN; 64 * 64]);
+    assert!(nothing(not_a_number) && not_a_number.flags == Flags::LOW_CONTRAST);
+    let above = locate(&image(64, (32.0, 32.0, 2990.0), 1));
+    assert!(above.x_px.is_finite() && above.z_nm.is_nan() && above.flags == Flags::Z_OUT_OF_RANGE);
+
+    let params = Params { method: Method::MagTrack, ..Params::default() };
+    let tracker = Tracker::new(64, &params).unwrap();
+    let found = tracker.locate(&image(64, (32.0, 32.0, 1500.0), 1), 255.0, None, &mut tracker.scratch());
+    assert!(found.x_px.is_finite() && found.z_nm.is_nan() && found.flags == Flags::NO_ZLUT);
+}
+
+#[test]
+fn a_scratch_of_another_method_size_or_profile_is_made_anew() {
+    let bead = image(64, (32.3, 31.1, 1234.0), 5);
+    let wanted = locate(&bead);
+    let fft = Options { use_fft_profile: true, ..Options::default() };
+    let fine = Options { radial_oversample: 2, ..Options::default() };
+    for (roi_px, options) in [(50, Options::default()), (64, fft), (64, fine)] {
+        let mut scratch = tracker(roi_px, &options).scratch();
+        let found = tracker(64, &Options::default()).locate(&bead, 255.0, None, &mut scratch);
+        assert_eq!(found, wanted);
+    }
+    let mut scratch = Tracker::new(64, &Params::default()).unwrap().scratch();
+    assert_eq!(tracker(64, &Options::default()).locate(&bead, 255.0, None, &mut scratch), wanted);
+}
+
+#[test]
+fn a_zlut_of_other_profiles_is_refused() {
+    let (z_nm, profiles, bins) = zlut(50, &Options::default());
+    let reference = Reference::new(&profiles, &z_nm, bins).unwrap();
+    let error = MagTrack::new(64, &Options::default()).unwrap().with_reference(reference).unwrap_err();
+    assert!(matches!(error, OptionError::Bins { zlut_bins: 25, bins: 32, roi_px: 64, .. }));
+    let said = error.to_string();
+    assert!(said.contains("25 bins") && said.contains("radial_profile.oversample = 1 have 32"), "{said}");
+}
