@@ -12,12 +12,14 @@ pub mod zlut;
 
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use beadscope_drivers::CAMERAS;
 use beadscope_engine::instrument::Instrument;
 use beadscope_engine::record::info::RunInfo;
 use beadscope_engine::rig::Rig;
 use beadscope_engine::session::Setup;
+use beadscope_shaders::magtrack::Options;
+use beadscope_shaders::pipeline::Method;
 
 /// The rig at `path`, or the simulated microscope.
 fn read_rig(path: Option<&Path>) -> Result<Rig> {
@@ -35,4 +37,17 @@ fn open(rig: &Rig) -> Result<(Setup, Vec<String>)> {
         zlut,
     };
     Ok((Setup { camera, config, tracker, frame_limit: None, info, record: None }, notes))
+}
+
+/// MagTrack's options from `--magtrack KEY=VALUE`.
+fn magtrack_options(method: Method, settings: &[(String, String)]) -> Result<Options> {
+    ensure!(
+        settings.is_empty() || method == Method::MagTrack,
+        "--magtrack sets options of another method than {method}; add --method magtrack"
+    );
+    let mut options = Options::default();
+    for (key, value) in settings {
+        options.set(key, value)?;
+    }
+    Ok(options)
 }

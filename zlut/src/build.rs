@@ -4,6 +4,9 @@
 
 use crate::table::{Origin, TableError, ZLut, check_shape};
 
+/// One value a plane, and one profile a plane.
+type Planes = (Vec<f64>, Vec<f64>);
+
 /// A Z-LUT from the profiles of a focus sweep, one row of `n_rings` grey levels per image, `z_nm` one height
 /// per image, in any order.
 ///
@@ -14,6 +17,22 @@ use crate::table::{Origin, TableError, ZLut, check_shape};
 /// # Errors
 /// As [`ZLut::new`]; the plane in [`TableError::Heights`] is then the image.
 pub fn build(z_nm: &[f64], n_rings: usize, profiles: Vec<f32>, origin: Origin) -> Result<ZLut, TableError> {
+    let (planes_nm, means) = average(z_nm, n_rings, &profiles)?;
+    let means = means.into_iter().map(|mean| mean as f32).collect();
+    ZLut::new(planes_nm, n_rings, means, origin)
+}
+
+/// As [`build`], with all digits of the profiles.
+///
+/// # Errors
+/// As [`build`].
+pub fn build_f64(z_nm: &[f64], n_rings: usize, profiles: &[f64], origin: Origin) -> Result<ZLut, TableError> {
+    let (planes_nm, means) = average(z_nm, n_rings, profiles)?;
+    ZLut::from_f64(planes_nm, n_rings, means, origin)
+}
+
+/// The heights without repeats, and the mean profile of each.
+fn average<T: Copy + Into<f64>>(z_nm: &[f64], n_rings: usize, profiles: &[T]) -> Result<Planes, TableError> {
     check_shape(z_nm.len(), n_rings, profiles.len())?;
     if let Some(plane) = z_nm.iter().position(|z| !z.is_finite()) {
         return Err(TableError::Heights { plane, z_nm: z_nm[plane] });
@@ -25,21 +44,20 @@ pub fn build(z_nm: &[f64], n_rings: usize, profiles: Vec<f32>, origin: Origin) -
     let mut means = Vec::new();
     for same_height in order.chunk_by(|&a, &b| z_nm[a] == z_nm[b]) {
         planes_nm.push(z_nm[same_height[0]]);
-        means
-            .extend((0..n_rings).map(|ring| {
-                mean_of_finite(same_height.iter().map(|image| profiles[image * n_rings + ring]))
-            }));
+        means.extend((0..n_rings).map(|ring| {
+            mean_of_finite(same_height.iter().map(|image| profiles[image * n_rings + ring].into()))
+        }));
     }
-    ZLut::new(planes_nm, n_rings, means, origin)
+    Ok((planes_nm, means))
 }
 
 /// The mean of the finite values; NaN without any. The sum is f64, so that thousands of images lose no
 /// digits.
-fn mean_of_finite(values: impl Iterator<Item = f32>) -> f32 {
+fn mean_of_finite(values: impl Iterator<Item = f64>) -> f64 {
     let (sum, count) = values
         .filter(|grey| grey.is_finite())
-        .fold((0.0, 0.0), |(sum, count), grey| (sum + f64::from(grey), count + 1.0));
-    (sum / count) as f32
+        .fold((0.0, 0.0), |(sum, count), grey| (sum + grey, count + 1.0));
+    sum / count
 }
 
 #[cfg(test)]
