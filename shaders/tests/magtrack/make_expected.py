@@ -1,4 +1,4 @@
-"""Writes expected.txt, what MagTrack 1.0.0 finds in the images that tests/magtrack.rs makes by the same formula.
+"""Writes expected.txt, what MagTrack 1.0.0 finds in the images that cases.rs makes by the same formula.
 
     pip install magtrack==1.0.0 && python make_expected.py
 
@@ -103,7 +103,7 @@ def flat(options):
 
 def main():
     lines = [
-        "# What MagTrack 1.0.0 finds in the images of tests/magtrack.rs; written by make_expected.py.",
+        "# What MagTrack 1.0.0 finds in the images of cases.rs; written by make_expected.py.",
         "# case: ROI in px | options. zlut: every 4th bin of plane 10. Then x_px y_px z_nm of each image.",
     ]
     for roi, options in CASES:
