@@ -89,6 +89,11 @@ fn what_cannot_be_measured_says_why() {
     let nothing = |found: Localization| found.x_px.is_nan() && found.y_px.is_nan() && found.z_nm.is_nan();
     let flat = locate(&[80.0; 64 * 64]);
     assert!(nothing(flat) && flat.flags == Flags::LOW_CONTRAST, "{flat:?}");
+    let mut flat_lines = vec![80.0; 64 * 64];
+    flat_lines[0] = 100.0;
+    flat_lines[64 * 64 - 1] = 100.0;
+    let flat_lines = locate(&flat_lines);
+    assert!(nothing(flat_lines) && flat_lines.flags == Flags::LOW_CONTRAST, "{flat_lines:?}");
     let at_edge = locate(&image(64, (-3.0, 32.0, 1500.0), 1));
     assert!(nothing(at_edge) && at_edge.flags == Flags::EDGE, "{at_edge:?}");
     let short = locate(&[1.0; 10]);

@@ -16,13 +16,11 @@ pub fn multiline(
     let half = (roi_px as f64 * options.line_ratio / 2.0).floor() as usize;
     let mut mirror = |along| {
         let place = lines.convolve(pixels, along, center_px, half).ok_or(Flags::EDGE)?;
-        let top = lines.convolution()[place];
-        if top.is_nan() || top <= 0.0 {
-            return Err(Flags::LOW_CONTRAST);
-        }
         let refined = vertex(lines.convolution(), place, options.multiline_n_local);
-        // The top lies at the end of the convolution, so the bead is outside the middle half of its ROI.
-        refined.map(|place| lines.center_from_place(place)).ok_or(Flags::EDGE)
+        refined.map(|place| lines.center_from_place(place)).ok_or_else(|| {
+            // Without a top the lines are flat; with one at an end the bead is outside the middle half of its ROI.
+            if lines.convolution()[place] == 0.0 { Flags::LOW_CONTRAST } else { Flags::EDGE }
+        })
     };
     Ok((mirror(Along::Row)?, mirror(Along::Column)?))
 }

@@ -44,6 +44,8 @@ CASES = [
     (64, {"use fft_profile": True, "fft_profile": {"rmin": 0.07}}),
     (64, {"use fft_profile": True, "fft_profile": {"rmax": 1.45}}),
     (64, {"use fft_profile": True, "fft_profile": {"gaus_factor": 3.0}}),
+    # Frequencies at 1849.5 bins, but for the rounding of single precision.
+    (70, {"use fft_profile": True, "fft_profile": {"oversample": 43, "rmin": 1.2266, "rmax": 1.236}}),
 ]
 
 
