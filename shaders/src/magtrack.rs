@@ -3,10 +3,10 @@
 //!
 //! | stage | answer | MagTrack's name |
 //! |---|---|---|
-//! | [`center_of_mass`] | first x, y | `center_of_mass` |
-//! | [`auto_conv`] | x, y to half a pixel | `auto_conv` |
-//! | [`multiline`], repeated | x, y | `auto_conv_multiline_sub_pixel` |
-//! | [`profile`] | grey levels or amplitudes over the radius | `radial_profile`, `fft_profile_with_center` |
+//! | `center_of_mass` | first x, y | `center_of_mass` |
+//! | `auto_conv` | x, y to half a pixel | `auto_conv` |
+//! | `multiline`, repeated | x, y | `auto_conv_multiline_sub_pixel` |
+//! | `profile` | grey levels or amplitudes over the radius | `radial_profile`, `fft_profile_with_center` |
 //! | [`lookup_z`] | z | `lookup_z` |
 //!
 //! Facts and constants are those of MagTrack 1.0.0 (GPL-3.0), the code is ours. Both count from pixel centres at
