@@ -114,9 +114,12 @@ pub struct TrackArguments {
     /// Side of a ROI, px (default: what the ROI file says, or the size of the images).
     #[arg(long, value_name = "PX")]
     pub roi_px: Option<u32>,
-    /// com (centre of mass), autoconv (auto-convolution) or qi (quadrant interpolation).
+    /// com (centre of mass), autoconv (auto-convolution), qi (quadrant interpolation) or magtrack (MagTrack 1.0.0).
     #[arg(long, default_value = "qi")]
     pub method: String,
+    /// An option of the method magtrack under MagTrack's name, such as "lookup_z.n_local=9"; may be repeated.
+    #[arg(long, value_name = "KEY=VALUE", value_parser = parse_setting)]
+    pub magtrack: Vec<(String, String)>,
     /// Where to compute.
     #[arg(long, value_enum, default_value_t = Backend::Auto)]
     pub backend: Backend,
@@ -183,6 +186,12 @@ pub struct ZLutBuildArguments {
     /// Centre of the bead, px (default: tracked in every image).
     #[arg(long, value_name = "X,Y", value_parser = parse_point)]
     pub center: Option<(f64, f64)>,
+    /// The method whose profiles the Z-LUT holds: qi (and all that build on it) or magtrack (MagTrack 1.0.0).
+    #[arg(long, default_value = "qi")]
+    pub method: String,
+    /// An option of the method magtrack under MagTrack's name, such as "radial_profile.oversample=2"; may be repeated.
+    #[arg(long, value_name = "KEY=VALUE", value_parser = parse_setting)]
+    pub magtrack: Vec<(String, String)>,
     /// Size of a camera pixel in the sample, nm.
     #[arg(long, value_name = "NM")]
     pub pixel_size_nm: Option<f64>,
@@ -273,7 +282,7 @@ pub struct BenchTrackArguments {
     /// Frames in memory.
     #[arg(long, default_value_t = 8)]
     pub frames: usize,
-    /// com, autoconv or qi.
+    /// com, autoconv, qi or magtrack.
     #[arg(long, default_value = "qi")]
     pub method: String,
     /// Where to compute.
@@ -336,6 +345,13 @@ fn parse_duration(text: &str) -> Result<std::time::Duration, String> {
     Ok(std::time::Duration::from_secs_f64(seconds))
 }
 
+/// `KEY=VALUE`.
+fn parse_setting(text: &str) -> Result<(String, String), String> {
+    let (key, value) =
+        text.split_once('=').ok_or_else(|| format!("{text:?} is no setting: give KEY=VALUE"))?;
+    Ok((key.trim().to_owned(), value.trim().to_owned()))
+}
+
 /// `X,Y`.
 fn parse_point(text: &str) -> Result<(f64, f64), String> {
     let number = |text: &str| text.trim().parse::<f64>().ok().filter(|value| value.is_finite());
@@ -361,6 +377,13 @@ mod tests {
         for wrong in ["", "fast", "-1s", "0", "nan", "10 years"] {
             assert!(parse_duration(wrong).is_err(), "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn settings() {
+        let parsed = parse_setting("n auto_conv = 5").unwrap();
+        assert_eq!(parsed, ("n auto_conv".to_owned(), "5".to_owned()));
+        assert!(parse_setting("n auto_conv 5").is_err());
     }
 
     #[test]

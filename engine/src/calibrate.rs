@@ -2,7 +2,8 @@
 
 use beadscope_drivers::sweep::FocusSweep;
 use beadscope_shaders::image_model::{self, ImageModel};
-use beadscope_shaders::pipeline::{ParamError, Params, Tracker};
+use beadscope_shaders::magtrack::{MagTrack, Options, Reference};
+use beadscope_shaders::pipeline::{Method, ParamError, Params, Tracker};
 use beadscope_shaders::radial_profile::{Rings, radial_profile};
 use beadscope_shaders::radial_spline::KNOT_STEP_PX;
 use beadscope_shaders::zlut_match::{MatchError, MatchTable};
@@ -53,16 +54,7 @@ pub fn zlut_from_sweep(
     source: String,
 ) -> Result<ZLut, CalibrateError> {
     let side = sweep.roi_px as usize;
-    let images = sweep.images.len() / (side * side).max(1);
-    if images != sweep.z_nm.len() {
-        return Err(CalibrateError::Count { images, heights: sweep.z_nm.len() });
-    }
-    if let Some((x_px, y_px)) = sweep.center_px {
-        let inside = 0.0..side as f64;
-        if !inside.contains(&x_px) || !inside.contains(&y_px) {
-            return Err(CalibrateError::Center(x_px, y_px, sweep.roi_px));
-        }
-    }
+    let images = check_sweep(sweep)?;
     let tracker = Tracker::new(side, &Params::default())?;
     let mut scratch = tracker.scratch();
     let rings = Rings::for_roi(side);
@@ -94,7 +86,7 @@ pub fn zlut_from_sweep(
         source,
         assumed: Vec::new(),
     };
-    Ok(beadscope_zlut::build(&sweep.z_nm, rings.n_rings, profiles, Some(image), origin)?)
+    Ok(beadscope_zlut::build(&sweep.z_nm, rings.n_rings, &profiles, Some(image), origin)?)
 }
 
 /// Images that the smoothing of the image model is chosen by.
@@ -120,6 +112,64 @@ fn image_table(images: &[f32], side: usize, centers_px: &[(f64, f64)]) -> ImageT
     ImageTable { knot_step_px: KNOT_STEP_PX, values, misfit }
 }
 
+/// Builds a Z-LUT of MagTrack's own profiles, for the method `magtrack` with the same options. Where the sweep does not
+/// give the bead's centre, MagTrack's pipeline finds it in every image.
+///
+/// # Errors
+/// As [`zlut_from_sweep`], and where an option does not suit the size of the images.
+pub fn magtrack_zlut_from_sweep(
+    sweep: &FocusSweep,
+    options: &Options,
+    pixel_size_nm: Option<f64>,
+    source: String,
+) -> Result<ZLut, CalibrateError> {
+    let side = sweep.roi_px as usize;
+    check_sweep(sweep)?;
+    let magtrack = MagTrack::new(side, options).map_err(ParamError::from)?;
+    let mut scratch = magtrack.scratch();
+    let mut profiles = Vec::with_capacity(sweep.z_nm.len() * magtrack.bins());
+    for (image, levels) in sweep.images.chunks_exact(side * side).enumerate() {
+        let center_px = match sweep.center_px {
+            Some(center_px) => center_px,
+            None => {
+                let found = magtrack.locate(levels, f32::INFINITY, -1.0, &mut scratch);
+                if !found.x_px.is_finite() {
+                    return Err(CalibrateError::NoBead { image, flags: found.flags });
+                }
+                (found.x_px, found.y_px)
+            }
+        };
+        profiles.extend_from_slice(magtrack.profile_about(levels, center_px, &mut scratch));
+    }
+    let origin = Origin {
+        roi_px: Some(sweep.roi_px),
+        ring_step_px: magtrack.bin_step_px(),
+        first_ring_px: 0.0,
+        pixel_size_nm,
+        bead: None,
+        created_utc: Some(clock::utc_text(clock::unix_ns_now())),
+        source,
+        assumed: Vec::new(),
+    };
+    Ok(beadscope_zlut::build_f64(&sweep.z_nm, magtrack.bins(), &profiles, origin)?)
+}
+
+/// How many images a sweep has, if it makes sense.
+fn check_sweep(sweep: &FocusSweep) -> Result<usize, CalibrateError> {
+    let side = sweep.roi_px as usize;
+    let images = sweep.images.len() / (side * side).max(1);
+    if images != sweep.z_nm.len() {
+        return Err(CalibrateError::Count { images, heights: sweep.z_nm.len() });
+    }
+    if let Some((x_px, y_px)) = sweep.center_px {
+        let inside = 0.0..side as f64;
+        if !inside.contains(&x_px) || !inside.contains(&y_px) {
+            return Err(CalibrateError::Center(x_px, y_px, sweep.roi_px));
+        }
+    }
+    Ok(images)
+}
+
 /// Why a Z-LUT cannot be used for these ROIs.
 #[derive(Debug, thiserror::Error)]
 pub enum ZLutMismatch {
@@ -136,6 +186,42 @@ pub enum ZLutMismatch {
     /// The matching kernel refuses the table.
     #[error("the Z-LUT cannot be matched: {0}")]
     Match(#[from] MatchError),
+}
+
+/// A Z-LUT ready for the method that will use it.
+#[derive(Clone, Debug)]
+pub enum PreparedZLut {
+    /// None: x and y only.
+    Absent,
+    /// For our own methods.
+    Match(MatchTable),
+    /// For the method `magtrack`.
+    MagTrack(Reference),
+}
+
+impl From<Option<MatchTable>> for PreparedZLut {
+    fn from(table: Option<MatchTable>) -> Self {
+        table.map_or(Self::Absent, Self::Match)
+    }
+}
+
+/// Makes a Z-LUT ready for the method of `params` in ROIs of `roi_px`. What had to be assumed comes back as a sentence.
+///
+/// # Errors
+/// If the Z-LUT was made for ROIs of another size, or has nothing to match.
+pub fn prepare_zlut(
+    zlut: &ZLut,
+    roi_px: u32,
+    params: &Params,
+) -> Result<(PreparedZLut, Option<String>), ZLutMismatch> {
+    if params.method != Method::MagTrack {
+        return match_table(zlut, roi_px).map(|(table, note)| (PreparedZLut::Match(table), note));
+    }
+    if let Some(zlut_px) = zlut.origin.roi_px.filter(|zlut_px| *zlut_px != roi_px) {
+        return Err(ZLutMismatch::RoiSize { zlut_px, roi_px });
+    }
+    let reference = Reference::new(&zlut.profiles_f64(), zlut.z_nm(), zlut.n_rings())?;
+    Ok((PreparedZLut::MagTrack(reference), None))
 }
 
 /// Makes a Z-LUT ready for matching in ROIs of `roi_px`. Where the file does not say how far apart its rings are, they

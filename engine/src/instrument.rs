@@ -5,12 +5,14 @@ use std::time::{Duration, Instant};
 
 use beadscope_drivers::camera::{Camera, CameraConfig, CameraDriver, CameraError, CameraRequest};
 use beadscope_drivers::find_camera;
+use beadscope_shaders::magtrack::OptionError;
 use beadscope_shaders::pipeline::{Method, Params};
 use beadscope_zlut::{FileError, ReadOptions, ZLut};
 
-use crate::calibrate::{self, CalibrateError, ZLutMismatch};
+use crate::calibrate::{self, CalibrateError, PreparedZLut, ZLutMismatch};
 use crate::find::{self, FindError, Verdict};
 use crate::frame::FrameView;
+use crate::magtrack_options::options_from_toml;
 use crate::rig::Rig;
 use crate::roi::Roi;
 use crate::rois::{self, RoisError};
@@ -89,8 +91,11 @@ pub enum OpenError {
     #[error(transparent)]
     Track(#[from] TrackError),
     /// No such method.
-    #[error("{0:?} is not a tracking method: com, autoconv or qi")]
+    #[error("{0:?} is not a tracking method: com, autoconv, qi or magtrack")]
     Method(String),
+    /// An option of the method `magtrack` is wrong.
+    #[error("[tracking.magtrack] {0}")]
+    MagTrack(#[from] OptionError),
     /// Positions in nm need it.
     #[error("the size of a pixel is not known; set [optics] pixel_size_nm in the rig")]
     NoPixelSize,
@@ -105,6 +110,8 @@ impl Instrument {
         let (mut camera, config) = open_camera(rig, drivers)?;
         let method: Method =
             rig.tracking.method.parse().map_err(|_| OpenError::Method(rig.tracking.method.clone()))?;
+        let magtrack = options_from_toml(&rig.tracking.magtrack)?;
+        let params = Params { method, magtrack, ..Params::default() };
         let pixel_size_nm =
             rig.optics.pixel_size_nm.or(camera.pixel_size_nm()).ok_or(OpenError::NoPixelSize)?;
         let roi_px = rig.tracking.roi_px;
@@ -123,21 +130,20 @@ impl Instrument {
         let roi_px = rois.first().map_or(roi_px, |roi| roi.size_px);
 
         let zlut = match &rig.tracking.zlut {
-            Some(path) => Some(beadscope_zlut::file::read(path, &ReadOptions::default())?),
-            None => sweep(camera.as_ref(), roi_px, pixel_size_nm)?,
+            Some(path) => Some(beadscope_zlut::file::read(path, &read_options(method, roi_px))?),
+            None => sweep(camera.as_ref(), roi_px, pixel_size_nm, &params)?,
         };
         let table = match &zlut {
             Some(zlut) => {
-                let (table, note) = calibrate::match_table(zlut, roi_px)?;
+                let (table, note) = calibrate::prepare_zlut(zlut, roi_px, &params)?;
                 notes.extend(zlut.origin.assumed.iter().cloned().chain(note));
-                Some(table)
+                table
             }
             None => {
                 notes.push("no Z-LUT: x and y are tracked, z is not".to_owned());
-                None
+                PreparedZLut::Absent
             }
         };
-        let params = Params { method, ..Params::default() };
         let tracker = CpuTracker::new(roi_px, rois, &params, table, None)?;
         Ok(Self { camera, config, tracker, zlut, pixel_size_nm, notes })
     }
@@ -207,10 +213,26 @@ fn check_rois(rois: Vec<Roi>, config: &CameraConfig) -> Result<Vec<Roi>, OpenErr
     }
 }
 
-fn sweep(camera: &dyn Camera, roi_px: u32, pixel_size_nm: f64) -> Result<Option<ZLut>, CalibrateError> {
+/// What is known of a Z-LUT before it is read: MagTrack's profiles always span half the ROI.
+pub fn read_options(method: Method, roi_px: u32) -> ReadOptions {
+    ReadOptions { roi_px: (method == Method::MagTrack).then_some(roi_px), ..ReadOptions::default() }
+}
+
+fn sweep(
+    camera: &dyn Camera,
+    roi_px: u32,
+    pixel_size_nm: f64,
+    params: &Params,
+) -> Result<Option<ZLut>, CalibrateError> {
     let Some(sweep) = camera.focus_sweep(roi_px) else { return Ok(None) };
     let source = "focus sweep of the simulated microscope at start".to_owned();
-    calibrate::zlut_from_sweep(&sweep, Some(pixel_size_nm), source).map(Some)
+    let zlut = match params.method {
+        Method::MagTrack => {
+            calibrate::magtrack_zlut_from_sweep(&sweep, &params.magtrack, Some(pixel_size_nm), source)
+        }
+        _ => calibrate::zlut_from_sweep(&sweep, Some(pixel_size_nm), source),
+    };
+    zlut.map(Some)
 }
 
 /// A folder for one run: `<parent>/<UTC start>_<name>`, made anew. If it exists, ` _2`, `_3` … is added.

@@ -26,6 +26,7 @@ pub mod frame;
 pub mod instrument;
 pub mod latency;
 pub mod ledger;
+pub mod magtrack_options;
 pub mod offline;
 pub mod record;
 pub mod rig;

@@ -2,7 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use beadscope_shaders::magtrack::OptionError;
 use serde::{Deserialize, Serialize};
+
+use crate::magtrack_options::{options_from_toml, toml_from_options};
 
 /// A complete, commented rig; it says the same as [`Rig::default`].
 pub const EXAMPLE: &str = include_str!("rig_example.toml");
@@ -49,12 +52,15 @@ pub struct OpticsSection {
 pub struct TrackingSection {
     /// Side of the ROI around a bead, px.
     pub roi_px: u32,
-    /// `com`, `autoconv` or `qi`.
+    /// `com`, `autoconv`, `qi` or `magtrack`.
     pub method: String,
     /// A file with the ROIs; `None` finds the beads in the first frame.
     pub rois: Option<PathBuf>,
     /// The Z-LUT; `None` tracks x and y only, but a simulated microscope makes its own.
     pub zlut: Option<PathBuf>,
+    /// Options of the method `magtrack`, under MagTrack's names.
+    #[serde(skip_serializing_if = "toml::Table::is_empty")]
+    pub magtrack: toml::Table,
 }
 
 /// `[recording]`
@@ -80,7 +86,7 @@ impl Default for CameraSection {
 
 impl Default for TrackingSection {
     fn default() -> Self {
-        Self { roi_px: 64, method: "qi".to_owned(), rois: None, zlut: None }
+        Self { roi_px: 64, method: "qi".to_owned(), rois: None, zlut: None, magtrack: toml::Table::new() }
     }
 }
 
@@ -121,6 +127,9 @@ pub enum RigError {
         /// What is allowed.
         allowed: &'static str,
     },
+    /// An option of the method `magtrack` is wrong.
+    #[error("[tracking.magtrack] {0}")]
+    MagTrack(#[from] OptionError),
 }
 
 impl Rig {
@@ -138,6 +147,11 @@ impl Rig {
         })?;
         rig.resolve_paths(path.parent().unwrap_or(Path::new("")));
         rig.check()?;
+        let options = options_from_toml(&rig.tracking.magtrack)?;
+        if rig.tracking.method == "magtrack" {
+            // What is not set is MagTrack's default today: a recording must say which that was.
+            rig.tracking.magtrack = toml_from_options(&options);
+        }
         Ok(rig)
     }
 
@@ -212,6 +226,30 @@ mod tests {
         let error = read("[tracking]\nroi_px = 4\n").unwrap_err();
         assert_eq!(error.to_string(), "tracking.roi_px = 4 is out of range: 8 to 512 px");
         assert!(matches!(read("[camera]\nrate_hz = nan\n"), Err(RigError::Range { .. })));
+    }
+
+    #[test]
+    fn magtracks_options_are_checked_and_told_in_full() {
+        let text = "[tracking]\nmethod = 'magtrack'\n[tracking.magtrack]\n'lookup_z.n_local' = ";
+        let rig = read(&format!("{text}4")).unwrap();
+        assert_eq!(rig.tracking.magtrack["lookup_z.n_local"].as_integer(), Some(5));
+        assert_eq!(rig.tracking.magtrack["center_of_mass.background"].as_str(), Some("median"));
+        let told: Rig = toml::from_str(&rig.to_toml()).unwrap();
+        assert_eq!(told, rig);
+        let error = read(&format!("{text}1")).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "[tracking.magtrack] lookup_z.n_local = 1 is out of range: an odd number, 3 to 1001"
+        );
+    }
+
+    #[test]
+    fn the_example_shows_magtracks_defaults() {
+        let commented = EXAMPLE.split_once("# [tracking.magtrack]").unwrap().1;
+        let lines = commented.lines().skip(1).take_while(|line| line.starts_with("# \""));
+        let text: Vec<&str> = lines.map(|line| line.trim_start_matches("# ")).collect();
+        let shown: toml::Table = text.join("\n").parse().unwrap();
+        assert_eq!(shown, toml_from_options(&options_from_toml(&toml::Table::new()).unwrap()));
     }
 
     #[test]

@@ -13,6 +13,8 @@
 //! [`z_spline`] and [`match_table`] prepare a Z-LUT. [`pipeline`] chains the kernels for one bead, [`params`] holds
 //! the settings, [`flags`] says why a value is missing.
 //!
+//! [`magtrack`] is another pipeline beside this one: MagTrack's, for labs that reproduce their old numbers.
+//!
 //! Pixel centres are at integers, x to the right, y down. Pixels are f32; sums that need it are f64. Each kernel is a
 //! plain loop over arrays, to have a twin in WGSL. No kernel allocates, locks, logs, or knows of a file or a window.
 
@@ -22,6 +24,7 @@ pub mod center_of_mass;
 pub mod fit;
 pub mod flags;
 pub mod image_model;
+pub mod magtrack;
 pub mod match_table;
 pub mod params;
 pub mod pipeline;

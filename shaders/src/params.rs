@@ -1,6 +1,8 @@
 //! What a user may choose about tracking.
 
-/// How x and y are found. Each method starts from the one before it.
+use crate::magtrack::{OptionError, Options};
+
+/// How a bead is located. Each method starts from the one before it, but for the last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
     /// Centre of mass of the background-corrected image. Fast, biased by neighbours: a first guess.
@@ -11,15 +13,18 @@ pub enum Method {
     QuadrantInterpolation,
     /// Then x, y, z, gain and offset together against the Z-LUT as a model of the image.
     Fit,
+    /// The pipeline of MagTrack 1.0.0, alone: see [`crate::magtrack`].
+    MagTrack,
 }
 
 impl Method {
     /// Every method with the name that files and the command line use.
-    pub const NAMES: [(Self, &'static str); 4] = [
+    pub const NAMES: [(Self, &'static str); 5] = [
         (Self::CenterOfMass, "com"),
         (Self::AutoConvolution, "autoconv"),
         (Self::QuadrantInterpolation, "qi"),
         (Self::Fit, "fit"),
+        (Self::MagTrack, "magtrack"),
     ];
 }
 
@@ -42,7 +47,7 @@ impl std::fmt::Display for Method {
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum ParamError {
     /// No such method.
-    #[error("no tracking method is called {name:?}; there are com, autoconv, qi and fit")]
+    #[error("no tracking method is called {name:?}; there are com, autoconv, qi, fit and magtrack")]
     Method {
         /// The name asked for.
         name: String,
@@ -63,6 +68,9 @@ pub enum ParamError {
         /// The values it may have.
         range: &'static str,
     },
+    /// An option of the method `magtrack` does not fit.
+    #[error(transparent)]
+    MagTrack(#[from] OptionError),
 }
 
 /// Smallest side of an ROI, px: below it not a single ring of 3 px fits.
@@ -92,6 +100,8 @@ pub struct Params {
     /// Correlation with the Z-LUT below which a match is called poor. Default 0.9: beads that belong to their Z-LUT
     /// reach 0.99 even at 1000 photo-electrons. Range -1 to 1.
     pub min_quality: f32,
+    /// The options of the method `magtrack`; no other looks at them.
+    pub magtrack: Options,
 }
 
 impl Default for Params {
@@ -103,6 +113,7 @@ impl Default for Params {
             max_steps: 12,
             min_ring_share: 0.4,
             min_quality: 0.9,
+            magtrack: Options::default(),
         }
     }
 }
@@ -139,7 +150,10 @@ mod tests {
             assert_eq!(method.to_string(), name);
         }
         let error = "QI".parse::<Method>().unwrap_err().to_string();
-        assert_eq!(error, "no tracking method is called \"QI\"; there are com, autoconv, qi and fit");
+        assert_eq!(
+            error,
+            "no tracking method is called \"QI\"; there are com, autoconv, qi, fit and magtrack"
+        );
     }
 
     #[test]

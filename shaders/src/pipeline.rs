@@ -6,6 +6,7 @@ use crate::center_of_mass::{Window, center_of_mass};
 use crate::fit::{FitScratch, Start, Unfit, fit};
 use crate::flags::Flags;
 use crate::image_model::knots_for_roi;
+use crate::magtrack::{self, MagTrack, OptionError, Reference};
 use crate::params::{MAX_ROI_PX, MIN_ROI_PX};
 use crate::quadrant_interpolation::{Iteration, Lost, Quadrants, quadrant_interpolation, smallest_radius_px};
 use crate::radial_profile::{PolarProfile, ring_share, ring_weights};
@@ -53,6 +54,8 @@ pub struct Tracker {
     params: Params,
     coarse: PolarGrid,
     fine: PolarGrid,
+    /// Its own pipeline, where that is the method.
+    magtrack: Option<MagTrack>,
 }
 
 /// What one thread needs to track; see [`Tracker::scratch`].
@@ -69,6 +72,7 @@ pub struct Scratch {
     weights: Vec<f32>,
     matching: MatchScratch,
     fitting: FitScratch,
+    magtrack: Option<magtrack::Scratch>,
 }
 
 /// Grey levels below this many times the noise do not count for the centre of mass.
@@ -93,7 +97,20 @@ impl Tracker {
         params.check()?;
         let coarse = PolarGrid::new(Rings::coarse_for_roi(roi_px), COARSE_ARC_STEP_PX);
         let fine = PolarGrid::new(Rings::for_roi(roi_px), ARC_STEP_PX);
-        Ok(Self { roi_px, params: *params, coarse, fine })
+        let magtrack = match params.method {
+            Method::MagTrack => Some(MagTrack::new(roi_px, &params.magtrack)?),
+            _ => None,
+        };
+        Ok(Self { roi_px, params: *params, coarse, fine, magtrack })
+    }
+
+    /// The same tracker with the Z-LUT of the method `magtrack`, which the Z-LUT of [`Tracker::locate`] is not for.
+    ///
+    /// # Errors
+    /// If its profiles are not as long as the method's. A tracker of another method has no use for it and stays as it is.
+    pub fn with_reference(mut self, reference: Reference) -> Result<Self, OptionError> {
+        self.magtrack = self.magtrack.map(|magtrack| magtrack.with_reference(reference)).transpose()?;
+        Ok(self)
     }
 
     /// Scratch for [`Tracker::locate`], one per thread.
@@ -110,6 +127,7 @@ impl Tracker {
             weights: vec![0.0; n],
             matching: MatchScratch::default(),
             fitting: FitScratch::new(n, knots_for_roi(n)),
+            magtrack: self.magtrack.as_ref().map(MagTrack::scratch),
         }
     }
 
@@ -135,6 +153,11 @@ impl Tracker {
         }
         if scratch.roi_px != self.roi_px {
             *scratch = self.scratch();
+        }
+        if let Some(magtrack) = &self.magtrack {
+            let room = scratch.magtrack.take().filter(|room| magtrack.fits(room));
+            let room = scratch.magtrack.insert(room.unwrap_or_else(|| magtrack.scratch()));
+            return magtrack.locate(image, max_level, self.params.min_quality, room);
         }
         let mut flags = Flags::NONE;
         if background::is_saturated(image, max_level) {

@@ -3,7 +3,7 @@
 use anyhow::{Context as _, Result, bail, ensure};
 use beadscope_drivers::cameras::simulated::{Scene, Settings};
 use beadscope_engine::bench::{self, TrackBench};
-use beadscope_engine::calibrate::{match_table, zlut_from_sweep};
+use beadscope_engine::calibrate::{PreparedZLut, magtrack_zlut_from_sweep, prepare_zlut, zlut_from_sweep};
 use beadscope_engine::frame::FrameView;
 use beadscope_engine::roi::Roi;
 use beadscope_engine::track::cpu::CpuTracker;
@@ -29,6 +29,7 @@ struct Report {
 pub fn track(arguments: &BenchTrackArguments) -> Result<()> {
     ensure!(arguments.beads > 0 && arguments.frames > 0, "give at least 1 for --beads and --frames");
     let method: Method = arguments.method.parse()?;
+    let params = Params { method, ..Params::default() };
     let roi_px = arguments.roi_px;
     let settings = field(arguments)?;
     let mut scene = Scene::new(&settings)?;
@@ -38,10 +39,15 @@ pub fn track(arguments: &BenchTrackArguments) -> Result<()> {
         scene.beads().iter().map(|bead| Roi::around(bead.bead, (bead.x_px, bead.y_px), roi_px)).collect();
     let zlut = scene
         .focus_sweep(roi_px)
-        .map(|sweep| zlut_from_sweep(&sweep, None, "bench".to_owned()))
+        .map(|sweep| match method {
+            Method::MagTrack => magtrack_zlut_from_sweep(&sweep, &params.magtrack, None, "bench".to_owned()),
+            _ => zlut_from_sweep(&sweep, None, "bench".to_owned()),
+        })
         .transpose()?;
-    let table = zlut.map(|zlut| match_table(&zlut, roi_px)).transpose()?.map(|(table, _)| table);
-    let params = Params { method, ..Params::default() };
+    let table = match zlut {
+        Some(zlut) => prepare_zlut(&zlut, roi_px, &params)?.0,
+        None => PreparedZLut::Absent,
+    };
     let tracker = CpuTracker::new(roi_px, rois, &params, table, arguments.threads)?;
 
     let frames: Vec<Vec<u8>> = (0..arguments.frames)

@@ -13,12 +13,14 @@ pub mod zlut;
 
 use std::path::Path;
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Result, anyhow, bail, ensure};
 use beadscope_drivers::CAMERAS;
 use beadscope_engine::instrument::Instrument;
 use beadscope_engine::record::info::RunInfo;
 use beadscope_engine::rig::Rig;
 use beadscope_engine::session::{Outcome, Setup};
+use beadscope_shaders::magtrack::Options;
+use beadscope_shaders::pipeline::Method;
 
 /// The rig at `path`, or the simulated microscope.
 fn read_rig(path: Option<&Path>) -> Result<Rig> {
@@ -51,6 +53,19 @@ fn check(outcome: &Outcome) -> Result<()> {
     }
     let sums = outcome.health.ledger.check();
     sums.map_err(|equation| anyhow!("the ledger does not sum ({equation}); please report this"))
+}
+
+/// MagTrack's options from `--magtrack KEY=VALUE`.
+fn magtrack_options(method: Method, settings: &[(String, String)]) -> Result<Options> {
+    ensure!(
+        settings.is_empty() || method == Method::MagTrack,
+        "--magtrack sets options of another method than {method}; add --method magtrack"
+    );
+    let mut options = Options::default();
+    for (key, value) in settings {
+        options.set(key, value)?;
+    }
+    Ok(options)
 }
 
 #[cfg(test)]

@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use beadscope_drivers::stack::Stack;
-use beadscope_engine::calibrate::match_table;
+use beadscope_engine::calibrate::{PreparedZLut, prepare_zlut};
+use beadscope_engine::instrument::read_options;
+use beadscope_engine::magtrack_options::toml_from_options;
 use beadscope_engine::offline::output::{Format, Summary, track_to_file};
 use beadscope_engine::offline::whole_image;
 use beadscope_engine::record::info::RunInfo;
@@ -20,25 +22,28 @@ use crate::output;
 pub fn run(arguments: &TrackArguments) -> Result<()> {
     let format = Format::of(&arguments.out)?;
     let method: Method = arguments.method.parse()?;
+    let magtrack = super::magtrack_options(method, &arguments.magtrack)?;
+    let params = Params { method, magtrack, ..Params::default() };
     let mut stack = Stack::open(&frames_of(&arguments.input))?;
     if let Some(note) = stack.note() {
         tracing::warn!("{note}");
     }
     let rois = read_rois(arguments, &stack)?;
     let roi_px = rois.first().map_or(0, |roi| roi.size_px);
-    let zlut = arguments.zlut.as_deref().map(|name| read_zlut(name, arguments)).transpose()?;
+    let zlut =
+        arguments.zlut.as_deref().map(|name| read_zlut(name, arguments, method, roi_px)).transpose()?;
     let (table, notes) = match &zlut {
         Some(zlut) => {
-            let (table, note) = match_table(zlut, roi_px)?;
-            (Some(table), zlut.origin.assumed.iter().cloned().chain(note).collect())
+            let (table, note) = prepare_zlut(zlut, roi_px, &params)?;
+            (table, zlut.origin.assumed.iter().cloned().chain(note).collect())
         }
-        None => (None, Vec::new()),
+        None => (PreparedZLut::Absent, Vec::new()),
     };
     for note in &notes {
         tracing::warn!("{note}");
     }
-    let tracker = CpuTracker::new(roi_px, rois, &Params { method, ..Params::default() }, table, None)?;
-    let info = describe(arguments, method, roi_px, zlut, &tracker, format)?;
+    let tracker = CpuTracker::new(roi_px, rois, &params, table, None)?;
+    let info = describe(arguments, &params, roi_px, zlut, &tracker, format)?;
 
     let bar = output::progress(Some(stack.len() as u64), "frames");
     let summary = track_to_file(&mut stack, &tracker, &info, &arguments.out, &|done| bar.set_position(done))
@@ -85,15 +90,15 @@ fn read_rois(arguments: &TrackArguments, stack: &Stack) -> Result<Vec<Roi>> {
 }
 
 /// Splits `FILE#K` and reads table K.
-fn read_zlut(name: &str, arguments: &TrackArguments) -> Result<ZLut> {
+fn read_zlut(name: &str, arguments: &TrackArguments, method: Method, roi_px: u32) -> Result<ZLut> {
     let (path, bead) = super::zlut::split_name(name);
-    let options = ReadOptions { bead, z_step_nm: arguments.z_step_nm, roi_px: None };
+    let options = ReadOptions { bead, z_step_nm: arguments.z_step_nm, ..read_options(method, roi_px) };
     Ok(beadscope_zlut::file::read(&path, &options)?)
 }
 
 fn describe(
     arguments: &TrackArguments,
-    method: Method,
+    params: &Params,
     roi_px: u32,
     zlut: Option<ZLut>,
     tracker: &CpuTracker,
@@ -108,13 +113,16 @@ fn describe(
         }
         (None, _) => f64::NAN,
     };
-    let settings = toml::Table::from_iter([
+    let mut settings = toml::Table::from_iter([
         ("software".to_owned(), concat!("beadscope ", env!("CARGO_PKG_VERSION")).into()),
         ("input".to_owned(), arguments.input.to_string_lossy().into_owned().into()),
         ("zlut".to_owned(), arguments.zlut.clone().unwrap_or_default().into()),
-        ("method".to_owned(), method.to_string().into()),
+        ("method".to_owned(), params.method.to_string().into()),
         ("roi_px".to_owned(), i64::from(roi_px).into()),
     ]);
+    if params.method == Method::MagTrack {
+        settings.insert("magtrack".to_owned(), toml_from_options(&params.magtrack).into());
+    }
     Ok(RunInfo {
         pixel_size_nm,
         settings_toml: toml::to_string(&settings)?,

@@ -6,8 +6,9 @@ use anyhow::{Context as _, Result, ensure};
 use beadscope_drivers::npy::read_npy_f64;
 use beadscope_drivers::stack::Stack;
 use beadscope_drivers::sweep::FocusSweep;
-use beadscope_engine::calibrate::zlut_from_sweep;
+use beadscope_engine::calibrate::{magtrack_zlut_from_sweep, zlut_from_sweep};
 use beadscope_engine::frame::FrameView;
+use beadscope_shaders::pipeline::Method;
 use beadscope_zlut::quality::{Quality, assess};
 use beadscope_zlut::{ReadOptions, ZLut, aside, file, plot as draw};
 
@@ -17,6 +18,8 @@ use crate::arguments::{
 use crate::output;
 
 pub fn build(arguments: &ZLutBuildArguments) -> Result<()> {
+    let method: Method = arguments.method.parse()?;
+    let magtrack = super::magtrack_options(method, &arguments.magtrack)?;
     let mut stack = Stack::open(&arguments.stack)?;
     let z_nm = read_npy_f64(&arguments.z)?;
     let (width_px, height_px) = (stack.width_px(), stack.height_px());
@@ -31,8 +34,14 @@ pub fn build(arguments: &ZLutBuildArguments) -> Result<()> {
     }
     let sweep = FocusSweep { roi_px: width_px, images, z_nm, center_px: arguments.center };
     let source = format!("focus sweep {}", arguments.stack.display());
-    let zlut = zlut_from_sweep(&sweep, arguments.pixel_size_nm, source)
-        .with_context(|| format!("no Z-LUT from {}", arguments.stack.display()))?;
+    let built = match method {
+        Method::MagTrack => {
+            let source = format!("{source}, profiles as in MagTrack 1.0.0");
+            magtrack_zlut_from_sweep(&sweep, &magtrack, arguments.pixel_size_nm, source)
+        }
+        _ => zlut_from_sweep(&sweep, arguments.pixel_size_nm, source),
+    };
+    let zlut = built.with_context(|| format!("no Z-LUT from {}", arguments.stack.display()))?;
     write(&arguments.out, &zlut)?;
     output::print(&format!("{}\n{}\n", describe(&zlut), assess(&zlut).verdict()))
 }

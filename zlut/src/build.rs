@@ -19,39 +19,66 @@ use crate::table::{Origin, TableError, ZLut, check_shape};
 pub fn build(
     z_nm: &[f64],
     n_rings: usize,
-    profiles: Vec<f32>,
+    profiles: &[f32],
     image: Option<ImageTable>,
     origin: Origin,
 ) -> Result<ZLut, TableError> {
-    check_shape(z_nm.len(), n_rings, profiles.len())?;
-    if let Some(plane) = z_nm.iter().position(|z| !z.is_finite()) {
-        return Err(TableError::Heights { plane, z_nm: z_nm[plane] });
-    }
-    let mut order: Vec<usize> = (0..z_nm.len()).collect();
-    order.sort_by(|&a, &b| z_nm[a].total_cmp(&z_nm[b]));
-
-    let planes: Vec<&[usize]> = order.chunk_by(|&a, &b| z_nm[a] == z_nm[b]).collect();
-    let planes_nm = planes.iter().map(|same_height| z_nm[same_height[0]]).collect();
-    let table = ZLut::new(planes_nm, n_rings, means(&planes, n_rings, &profiles), origin)?;
+    let planes = Planes::new(z_nm, n_rings, profiles.len())?;
+    let table = ZLut::new(
+        planes.heights_nm(z_nm),
+        n_rings,
+        planes.means(n_rings, profiles, |mean| mean as f32),
+        origin,
+    )?;
     let Some(image) = image else { return Ok(table) };
     image.check(z_nm.len())?;
-    let values = means(&planes, image.misfit.len(), &image.values);
+    let values = planes.means(image.misfit.len(), &image.values, |mean| mean as f32);
     table.with_image(ImageTable { values, ..image })
 }
 
-/// The mean row of each plane; `planes` holds the numbers of its rows of `length` values.
-fn means(planes: &[&[usize]], length: usize, values: &[f32]) -> Vec<f32> {
-    let mean = |rows: &[usize], k: usize| mean_of_finite(rows.iter().map(|row| values[row * length + k]));
-    planes.iter().flat_map(|rows| (0..length).map(move |k| mean(rows, k))).collect()
+/// As [`build`], with all digits of the profiles.
+///
+/// # Errors
+/// As [`build`].
+pub fn build_f64(z_nm: &[f64], n_rings: usize, profiles: &[f64], origin: Origin) -> Result<ZLut, TableError> {
+    let planes = Planes::new(z_nm, n_rings, profiles.len())?;
+    ZLut::from_f64(planes.heights_nm(z_nm), n_rings, planes.means(n_rings, profiles, |mean| mean), origin)
+}
+
+/// The numbers of the images of each plane, in order of height.
+struct Planes(Vec<Vec<usize>>);
+
+impl Planes {
+    fn new(z_nm: &[f64], n_rings: usize, values: usize) -> Result<Self, TableError> {
+        check_shape(z_nm.len(), n_rings, values)?;
+        if let Some(plane) = z_nm.iter().position(|z| !z.is_finite()) {
+            return Err(TableError::Heights { plane, z_nm: z_nm[plane] });
+        }
+        let mut order: Vec<usize> = (0..z_nm.len()).collect();
+        order.sort_by(|&a, &b| z_nm[a].total_cmp(&z_nm[b]));
+        Ok(Self(order.chunk_by(|&a, &b| z_nm[a] == z_nm[b]).map(<[usize]>::to_vec).collect()))
+    }
+
+    fn heights_nm(&self, z_nm: &[f64]) -> Vec<f64> {
+        self.0.iter().map(|images| z_nm[images[0]]).collect()
+    }
+
+    /// The mean row of each plane, rows of `length` values.
+    fn means<T: Copy + Into<f64>, M>(&self, length: usize, values: &[T], rounded: fn(f64) -> M) -> Vec<M> {
+        let mean = |images: &[usize], k: usize| {
+            rounded(mean_of_finite(images.iter().map(|image| values[image * length + k].into())))
+        };
+        self.0.iter().flat_map(|images| (0..length).map(move |k| mean(images, k))).collect()
+    }
 }
 
 /// The mean of the finite values; NaN without any. The sum is f64, so that thousands of images lose no
 /// digits.
-fn mean_of_finite(values: impl Iterator<Item = f32>) -> f32 {
+fn mean_of_finite(values: impl Iterator<Item = f64>) -> f64 {
     let (sum, count) = values
         .filter(|grey| grey.is_finite())
-        .fold((0.0, 0.0), |(sum, count), grey| (sum + f64::from(grey), count + 1.0));
-    (sum / count) as f32
+        .fold((0.0, 0.0), |(sum, count), grey| (sum + grey, count + 1.0));
+    sum / count
 }
 
 #[cfg(test)]
@@ -72,7 +99,7 @@ mod tests {
         ];
         let values = (0..8).map(|k| k as f32).collect();
         let image = ImageTable { knot_step_px: 0.5, values, misfit: vec![0.1] };
-        let table = build(&z_nm, 4, profiles, Some(image), Origin::default()).unwrap();
+        let table = build(&z_nm, 4, &profiles, Some(image), Origin::default()).unwrap();
         assert_eq!(table.z_nm(), [0.0, 100.0, 200.0, 300.0]);
         assert_eq!(table.profile(3), [2.0, 3.0, 4.0, 5.0]);
         assert_eq!(table.profile(0), [4.0, 0.0, 0.0, 0.0]);
@@ -85,7 +112,7 @@ mod tests {
     #[test]
     fn a_sweep_that_is_no_sweep_is_refused() {
         let profiles = || (0..16).map(|k| k as f32).collect::<Vec<f32>>();
-        let built = |z_nm: &[f64]| build(z_nm, 4, profiles(), None, Origin::default()).unwrap_err();
+        let built = |z_nm: &[f64]| build(z_nm, 4, &profiles(), None, Origin::default()).unwrap_err();
         assert_eq!(built(&[5.0; 4]), TableError::TooSmall { what: "planes", need: 4, have: 1 });
         assert_eq!(built(&[0.0; 3]), TableError::Shape { values: 16, planes: 3, rings: 4 });
         assert!(matches!(built(&[0.0, 1.0, f64::NAN, 3.0]), TableError::Heights { plane: 2, .. }));

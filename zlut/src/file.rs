@@ -92,7 +92,7 @@ pub fn write(path: &Path, table: &ZLut) -> Result<(), FileError> {
 }
 
 /// What a file at `path` would not say of this table, one sentence each, for the person who converts it.
-/// The profiles themselves are always kept.
+/// The profiles themselves are always kept, to `f32` at the least.
 pub fn not_kept(path: &Path, table: &ZLut) -> Vec<String> {
     if extension(path) != "radialzlut" {
         return Vec::new();
@@ -101,6 +101,9 @@ pub fn not_kept(path: &Path, table: &ZLut) -> Vec<String> {
     let step_nm = table.z_step_nm();
     let mut lost =
         vec![format!("It has no heights: plane 0 is at {low_nm} nm and planes are {step_nm} nm apart.")];
+    if table.is_f64() {
+        lost.push("Its grey levels have 7 digits: those of this table are rounded.".into());
+    }
     if let Some(step_px) = table.origin.ring_step_px {
         let first_px = table.origin.first_ring_px;
         lost.push(format!("It has no radii: ring 0 is at {first_px} px and rings are {step_px} px apart."));

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! group              attributes format = "beadscope-zlut", description
-//!   profiles         f32 (planes, rings), grey levels; its attributes hold all that is known of the origin
+//!   profiles         f32, or f64 where f32 does not hold them (planes, rings), grey levels; its attributes hold all that is known of the origin
 //!   z_nm             f64 (planes)
 //!   radius_px        f64 (rings), NaN where the distance between rings is not known
 //!   image            f32 (planes, knots), grey levels: the image as a function of radius; may be absent
@@ -95,7 +95,11 @@ fn write_parts(group: &H5Group, table: &ZLut) -> Result<(), Hdf5Error> {
     group.set_attr_string("description", about)?;
 
     let (planes, rings) = (table.n_planes(), table.n_rings());
-    let profiles = put(group, "profiles", &[planes, rings], table.profiles())?;
+    let profiles = if table.is_f64() {
+        put(group, "profiles", &[planes, rings], &table.profiles_f64())?
+    } else {
+        put(group, "profiles", &[planes, rings], table.profiles())?
+    };
     describe(&profiles, "grey level", "mean grey level of each ring, planes x rings; NaN: not measured")?;
     write_origin(&profiles, &table.origin)?;
 
@@ -174,12 +178,12 @@ pub fn read_group(file: &H5File, group: &H5Group) -> Result<ZLut, GroupError> {
     };
     let z_nm = read_values::<f64>(&dataset(file, group, "z_nm")?, "z_nm", &[planes])?;
     let radius_px = read_values::<f64>(&dataset(file, group, "radius_px")?, "radius_px", &[rings])?;
-    let values = read_values::<f32>(&profiles, "profiles", &[planes, rings])?;
+    let values = read_values::<f64>(&profiles, "profiles", &[planes, rings])?;
     let origin = read_origin(&profiles)?;
     if !radii_agree(&origin, &radius_px) {
         return Err(damaged("radius_px contradicts first_ring_px and ring_step_px"));
     }
-    let table = ZLut::new(z_nm, rings, values, origin)?;
+    let table = ZLut::from_f64(z_nm, rings, values, origin)?;
     Ok(match read_image(file, group)? {
         Some(image) => table.with_image(image)?,
         None => table,

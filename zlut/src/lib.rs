@@ -29,7 +29,7 @@ pub mod qtrk;
 pub mod quality;
 pub mod table;
 
-pub use build::build;
+pub use build::{build, build_f64};
 pub use error::FileError;
 pub use file::ReadOptions;
 pub use image_table::ImageTable;

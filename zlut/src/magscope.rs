@@ -42,7 +42,7 @@ pub fn read(path: &Path, options: &ReadOptions) -> Result<ZLut, FileError> {
     let n_rings = rings.len();
     let mut profiles = Vec::with_capacity(n_rings * z_nm.len());
     for plane in 0..z_nm.len() {
-        profiles.extend(rings.iter().map(|ring| ring[plane] as f32));
+        profiles.extend(rings.iter().map(|ring| ring[plane]));
     }
     let mut origin = Origin { source: format!("{FORMAT} {}", file_name(path)), ..Origin::default() };
     let mut is_ours = false;
@@ -53,7 +53,7 @@ pub fn read(path: &Path, options: &ReadOptions) -> Result<ZLut, FileError> {
     if !is_ours && options.roi_px.is_none() {
         assume::rings_one_px_apart(&mut origin, n_rings);
     }
-    ZLut::new(z_nm.clone(), n_rings, profiles, origin)
+    ZLut::from_f64(z_nm.clone(), n_rings, profiles, origin)
         .map_err(|source| FileError::Table { source, path: path.into() })
 }
 
@@ -106,9 +106,13 @@ pub fn write(path: &Path, table: &ZLut) -> io::Result<()> {
         text.push_str(&format!("{KEY_PREFIX}{key} {one_line}\n"));
     }
     push_row(&mut text, table.z_nm().iter().map(|z_nm| format!("{z_nm:?}")));
+    let digits = table.is_f64().then(|| table.profiles_f64());
+    let word = |place: usize| match &digits {
+        Some(digits) => format!("{:?}", digits[place]),
+        None => format!("{:?}", table.profiles()[place]),
+    };
     for ring in 0..table.n_rings() {
-        let column = table.profiles().iter().skip(ring).step_by(table.n_rings());
-        push_row(&mut text, column.map(|grey| format!("{grey:?}")));
+        push_row(&mut text, (0..table.n_planes()).map(|plane| word(plane * table.n_rings() + ring)));
     }
     fs::write(path, text)
 }

@@ -1,6 +1,7 @@
 //! The Z-LUT: radial profiles of one bead at known heights.
 
 use crate::image_table::ImageTable;
+use std::borrow::Cow;
 
 /// What is known of where a Z-LUT came from. `None` means that the source did not say.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -27,6 +28,8 @@ pub struct Origin {
 #[derive(Clone, Debug, PartialEq)]
 pub struct ZLut {
     profiles: Vec<f32>,
+    /// The same with all digits that were given, where `f32` does not hold them.
+    digits: Option<Vec<f64>>,
     z_nm: Vec<f64>,
     n_rings: usize,
     image: Option<ImageTable>,
@@ -115,7 +118,7 @@ impl ZLut {
             return Err(TableError::NoContrast);
         }
         let z_nm = order.iter().map(|&plane| z_nm[plane]).collect();
-        Ok(Self { profiles: sorted, z_nm, n_rings, image: None, origin })
+        Ok(Self { profiles: sorted, z_nm, n_rings, image: None, digits: None, origin })
     }
 
     /// The same with a model of the image, its planes in the order of [`ZLut::z_nm`].
@@ -130,6 +133,28 @@ impl ZLut {
     /// The bead's image as a function of radius and height; `None` where only profiles are known.
     pub fn image(&self) -> Option<&ImageTable> {
         self.image.as_ref()
+    }
+
+    /// As [`new`](Self::new), from profiles of more digits than `f32` holds; [`profiles_f64`](Self::profiles_f64) gives
+    /// them back.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn from_f64(
+        z_nm: Vec<f64>,
+        n_rings: usize,
+        profiles: Vec<f64>,
+        origin: Origin,
+    ) -> Result<Self, TableError> {
+        let rounded = profiles.iter().map(|&grey| grey as f32).collect();
+        let mut table = Self::new(z_nm.clone(), n_rings, rounded, origin)?;
+        if profiles.iter().any(|&grey| grey.is_finite() && f64::from(grey as f32) != grey) {
+            let rows = order_of_heights(&z_nm)?
+                .into_iter()
+                .flat_map(|plane| &profiles[plane * n_rings..][..n_rings]);
+            table.digits = Some(rows.map(|&grey| if grey.is_finite() { grey } else { f64::NAN }).collect());
+        }
+        Ok(table)
     }
 
     /// Height of each plane in nm, strictly increasing.
@@ -152,6 +177,19 @@ impl ZLut {
         &self.profiles
     }
 
+    /// [`profiles`](Self::profiles) with all digits there are, for arithmetic that shows them.
+    pub fn profiles_f64(&self) -> Cow<'_, [f64]> {
+        match &self.digits {
+            Some(digits) => Cow::Borrowed(digits),
+            None => self.profiles.iter().map(|&grey| f64::from(grey)).collect(),
+        }
+    }
+
+    /// Whether [`profiles_f64`](Self::profiles_f64) says more than [`profiles`](Self::profiles).
+    pub fn is_f64(&self) -> bool {
+        self.digits.is_some()
+    }
+
     /// The profile of one plane in grey levels, innermost ring first. Empty beyond the last plane.
     pub fn profile(&self, plane: usize) -> &[f32] {
         self.profiles.chunks_exact(self.n_rings).nth(plane).unwrap_or_default()
@@ -171,7 +209,7 @@ impl ZLut {
     /// A name for the content: 16 hexadecimal digits from heights, profiles and radii, the same on every
     /// machine.
     ///
-    /// Where the table came from does not change it, nor which bits a NaN happens to have. It is FNV-1a, 64
+    /// Where the table came from does not change it, nor which bits a NaN happens to have, nor digits beyond `f32`. It is FNV-1a, 64
     /// bit: good against mix-ups, useless against forgery.
     pub fn hash(&self) -> String {
         let mut hash = Fnv::new();
@@ -284,6 +322,22 @@ mod tests {
         let table = ZLut::new(vec![0.0, 1.0, 2.0, 3.0], 4, profiles, Origin::default()).unwrap();
         assert!(table.profile(0)[1].is_nan());
         assert_eq!(table.profile(0)[2], 2.0);
+    }
+
+    #[test]
+    fn digits_beyond_f32_are_kept_in_order_and_only_if_there_are_any() {
+        let z_nm = vec![300.0, 200.0, 100.0, 0.0];
+        let mut profiles: Vec<f64> = (0..16).map(f64::from).collect();
+        let plain = ZLut::from_f64(z_nm.clone(), 4, profiles.clone(), Origin::default()).unwrap();
+        assert!(!plain.is_f64());
+        assert_eq!(plain.profiles_f64()[..4], [12.0, 13.0, 14.0, 15.0]);
+
+        profiles[1] = 1.0 + 1e-12;
+        profiles[2] = f64::INFINITY;
+        let table = ZLut::from_f64(z_nm, 4, profiles, Origin::default()).unwrap();
+        assert!(table.is_f64());
+        assert_eq!(table.profiles_f64()[12..14], [0.0, 1.0 + 1e-12]);
+        assert!(table.profiles_f64()[14].is_nan() && table.profiles()[13] == 1.0);
     }
 
     #[test]

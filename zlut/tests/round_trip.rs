@@ -71,6 +71,19 @@ fn magscope_text_keeps_everything() {
 }
 
 #[test]
+fn all_digits_are_kept_where_the_format_has_room() {
+    let fine = |k: i32| (f64::from(k) * 0.7).sin() * 100.0 / 3.0;
+    let z_nm = table().z_nm().to_vec();
+    let table = ZLut::from_f64(z_nm, 5, (0..30).map(fine).collect(), Origin::default()).unwrap();
+    for name in ["bead.zlut.h5", "bead.txt"] {
+        let back = through(name, &table, &ReadOptions::default());
+        assert_eq!(back.profiles_f64(), table.profiles_f64(), "{name}");
+    }
+    let lost = file::not_kept(Path::new("bead.radialzlut"), &table);
+    assert!(lost.iter().any(|sentence| sentence.contains("7 digits")), "{lost:?}");
+}
+
+#[test]
 fn qtrk_keeps_the_profiles_and_not_kept_says_the_rest() {
     let options = ReadOptions { z_step_nm: Some(table().z_step_nm()), roi_px: Some(64), bead: None };
     let back = through("bead.radialzlut", &table(), &options);

@@ -3,10 +3,11 @@
 use std::sync::{Mutex, PoisonError};
 
 use beadscope_shaders::flags::Flags;
-use beadscope_shaders::pipeline::{Params, Scratch, Tracker};
+use beadscope_shaders::pipeline::{ParamError, Params, Scratch, Tracker};
 use beadscope_shaders::zlut_match::MatchTable;
 use rayon::prelude::*;
 
+use crate::calibrate::PreparedZLut;
 use crate::frame::FrameView;
 use crate::roi::Roi;
 use crate::tracks::TrackRow;
@@ -44,7 +45,7 @@ pub enum TrackError {
     },
     /// The kernels refuse the ROI size or a setting.
     #[error(transparent)]
-    Params(#[from] beadscope_shaders::pipeline::ParamError),
+    Params(#[from] ParamError),
     /// The worker threads could not be started.
     #[error("the tracking threads did not start: {0}")]
     Threads(#[from] rayon::ThreadPoolBuildError),
@@ -54,12 +55,12 @@ impl CpuTracker {
     /// Prepares to track `rois`, all of side `roi_px`, on all cores or on `threads` of them.
     ///
     /// # Errors
-    /// If the ROIs differ in size, or the kernels refuse the size or the settings.
+    /// If the ROIs differ in size, or the kernels refuse the size, the settings or the Z-LUT.
     pub fn new(
         roi_px: u32,
         rois: Vec<Roi>,
         params: &Params,
-        zlut: Option<MatchTable>,
+        zlut: impl Into<PreparedZLut>,
         threads: Option<usize>,
     ) -> Result<Self, TrackError> {
         if let Some(other) = rois.iter().find(|roi| roi.size_px != roi_px) {
@@ -70,6 +71,13 @@ impl CpuTracker {
             });
         }
         let kernels = Tracker::new(roi_px as usize, params)?;
+        let (kernels, zlut) = match zlut.into() {
+            PreparedZLut::Absent => (kernels, None),
+            PreparedZLut::Match(table) => (kernels, Some(table)),
+            PreparedZLut::MagTrack(reference) => {
+                (kernels.with_reference(reference).map_err(ParamError::from)?, None)
+            }
+        };
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(threads.unwrap_or(0))
             .thread_name(|index| format!("beadscope-track-{index}"))
