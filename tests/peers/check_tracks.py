@@ -54,7 +54,7 @@ TRACKING_NUMBERS = (
     "min_frame_timestamp_ns",
     "max_frame_timestamp_ns",
 )
-OUR_ROWS = {"rows/quality": F32, "rows/flags": U32}
+OUR_ROWS = {"rows/quality": F32, "rows/sigma_nm": F32, "rows/flags": U32}
 OUR_FRAMES = {
     "frames/frame": U64,
     "frames/device_frame": U64,

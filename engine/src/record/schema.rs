@@ -98,7 +98,7 @@ const fn ours(
 }
 
 /// Columns with one entry for each bead in each frame.
-pub const ROW_COLUMNS: [ColumnSpec; 5] = [
+pub const ROW_COLUMNS: [ColumnSpec; 6] = [
     magscope("tracking/bead_ids", Element::U16, 1, RECORD_CHUNK),
     magscope("tracking/positions_nm", Element::F64, 3, RECORD_CHUNK),
     magscope("tracking/roi_positions_px", Element::U16, 2, RECORD_CHUNK),
@@ -110,6 +110,17 @@ pub const ROW_COLUMNS: [ColumnSpec; 5] = [
         "Weighted correlation of the bead's radial profile with its Z-LUT, up to 1; NaN without a Z-LUT. \
          Entry k belongs to row k of /tracking/positions_nm.",
     ),
+    ColumnSpec {
+        path: "beadscope/rows/sigma_nm",
+        element: Element::F32,
+        width: 3,
+        chunk_rows: RECORD_CHUNK,
+        text: Some((
+            "nm",
+            "Standard errors of x, y and z; NaN where the tracking method gives none. \
+             Entry k belongs to row k of /tracking/positions_nm.",
+        )),
+    },
     ours(
         "beadscope/rows/flags",
         Element::U32,

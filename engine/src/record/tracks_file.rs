@@ -222,14 +222,17 @@ impl TracksFile {
 
     fn push_row(&mut self, row: &TrackRow) -> Result<(), Hdf5Error> {
         let nm = [row.x_px * self.pixel_size_nm, row.y_px * self.pixel_size_nm, row.z_nm];
+        let (per_px, [x, y, z]) = (self.pixel_size_nm as f32, row.sigma);
+        let sigma_nm = [x * per_px, y * per_px, z];
         let corner = self.corner(row.bead).unwrap_or_default();
         let bead = u16::try_from(row.bead).unwrap_or(u16::MAX); // `check_batch` has refused larger ones
         let file = &mut self.file;
-        let [beads, positions, corners, quality, flags] = &mut self.columns.rows;
+        let [beads, positions, corners, quality, sigmas, flags] = &mut self.columns.rows;
         beads.push(file, &bead.to_le_bytes())?;
         positions.push(file, bytemuck::cast_slice(&nm))?;
         corners.push(file, bytemuck::cast_slice(&corner))?;
         quality.push(file, &row.quality.to_le_bytes())?;
+        sigmas.push(file, bytemuck::cast_slice(&sigma_nm))?;
         flags.push(file, &row.flags.to_le_bytes())
     }
 

@@ -23,7 +23,7 @@ pub struct Gap {
 /// The columns, in the order of the tables in `schema.rs`.
 pub struct Columns {
     /// An entry for each bead in each frame.
-    pub rows: [Column; 5],
+    pub rows: [Column; 6],
     /// An entry for each frame.
     pub frames: [Column; 9],
     /// An entry for each batch.

@@ -43,7 +43,7 @@ fn frame(number: u64, beads: &[u32]) -> ((TracksHeader, u64), Vec<TrackRow>) {
         quality: 0.75,
         flags: if k == 0 { 2 } else { 0 },
         bead: *bead,
-        sigma: [f32::NAN; 3],
+        sigma: [0.01, 0.02, 1.5],
     };
     ((header, STARTED_NS + number), beads.iter().enumerate().map(row).collect())
 }
@@ -127,6 +127,8 @@ fn values_come_back_as_they_were() {
     );
     assert_eq!(read::<i64>(&file, "beadscope/rois/left_px"), [-4, -4], "the true corner");
     assert_eq!(read::<f32>(&file, "beadscope/rows/quality"), [0.75; 10]);
+    let sigma_nm = read::<f32>(&file, "beadscope/rows/sigma_nm");
+    assert_eq!(sigma_nm[..3], [0.01 * PIXEL_SIZE_NM as f32, 0.02 * PIXEL_SIZE_NM as f32, 1.5]);
     assert_eq!(read::<u32>(&file, "beadscope/rows/flags")[..2], [2, 0]);
     assert_eq!(read::<u64>(&file, "tracking/frame_offsets"), [0, 2, 4, 6, 8, 10]);
     assert_eq!(read::<u64>(&file, "tracking/frame_timestamps_ns")[4], STARTED_NS + 4);
