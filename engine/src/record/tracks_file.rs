@@ -6,11 +6,11 @@
 //! **Crash safety.** The file grows under the name `tracks.h5.partial` in HDF5's SWMR mode, and gets its own name in
 //! [`TracksFile::finish`] only. A flush writes data, then chunk indices, then lengths, with an fsync after each, all
 //! in place, so after a crash the file holds every row up to the last flush. h5py opens such a file with
-//! `h5py.File(path, "r", swmr=True)`, or as any other after [`recover`]; the lengths of its datasets may differ by what
+//! `h5py.File(path, "r", swmr=True)`, or as any other after [`recover()`]; the lengths of its datasets may differ by what
 //! the last second brought, so the shortest counts (`tests/peers/check_tracks.py --partial` shows how). What is left
 //! to chance: a crash between the two halves of a header that straddles two disk blocks costs the dataset of that
-//! header (a SWMR reader then waits for it without end, [`recover`] calls it an error); and after a crash within the
-//! last milliseconds of `finish` the attributes of `/tracking` need [`recover`].
+//! header (a SWMR reader then waits for it without end, [`recover()`] calls it an error); and after a crash within the
+//! last milliseconds of `finish` the attributes of `/tracking` need [`recover()`].
 //!
 //! Limits: rust-hdf5 indexes 131 060 chunks a dataset, which is 8.6e9 rows, 5.4e8 frames and 1.3e8 batches; beyond,
 //! `append` fails with an error and the file can be finished.
