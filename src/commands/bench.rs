@@ -77,11 +77,10 @@ fn field(arguments: &BenchTrackArguments) -> Result<Settings> {
     let side_px = side_px.max(256);
     let beads = arguments.beads as usize;
     Ok(Settings {
-        beads,
         roi_px: arguments.roi_px,
         width_px: side_px,
         height_px: side_px,
-        ..Settings::default()
+        ..Settings::with_beads(beads)
     })
 }
 
