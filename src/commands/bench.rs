@@ -7,7 +7,7 @@ use beadscope_engine::calibrate::{match_table, zlut_from_sweep};
 use beadscope_engine::frame::FrameView;
 use beadscope_engine::roi::Roi;
 use beadscope_engine::track::cpu::CpuTracker;
-use beadscope_shaders::pipeline::{Method, Params};
+use beadscope_shaders::pipeline::Params;
 use serde::Serialize;
 
 use crate::arguments::BenchTrackArguments;
@@ -28,8 +28,7 @@ struct Report {
 
 pub fn track(arguments: &BenchTrackArguments) -> Result<()> {
     ensure!(arguments.beads > 0 && arguments.frames > 0, "give at least 1 for --beads and --frames");
-    let method: Method = arguments.method.parse()?;
-    let roi_px = arguments.roi_px;
+    let BenchTrackArguments { roi_px, method, .. } = *arguments;
     let settings = field(arguments)?;
     let mut scene = Scene::new(&settings)?;
     let format = settings.pixel_format().context("the simulated camera has no such number of bits")?;

@@ -4,33 +4,45 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use beadscope_drivers::stack::Stack;
-use beadscope_engine::calibrate::match_table;
+use beadscope_engine::calibrate::{match_table, pixel_size_warning};
 use beadscope_engine::offline::output::{Format, Summary, track_to_file};
 use beadscope_engine::offline::whole_image;
 use beadscope_engine::record::info::RunInfo;
 use beadscope_engine::roi::Roi;
 use beadscope_engine::rois;
 use beadscope_engine::track::cpu::CpuTracker;
-use beadscope_shaders::pipeline::{Method, Params};
+use beadscope_shaders::pipeline::Params;
+use beadscope_zlut::file::split_name;
 use beadscope_zlut::{ReadOptions, ZLut};
+use serde::Serialize;
 
 use crate::arguments::TrackArguments;
 use crate::output;
 
+/// The JSON object that `track --json` prints.
+#[derive(Serialize)]
+struct Report<'a> {
+    #[serde(flatten)]
+    summary: &'a Summary,
+    notes: &'a [String],
+}
+
 pub fn run(arguments: &TrackArguments) -> Result<()> {
     let format = Format::of(&arguments.out)?;
-    let method: Method = arguments.method.parse()?;
+    let method = arguments.method;
     let mut stack = Stack::open(&frames_of(&arguments.input))?;
     if let Some(note) = stack.note() {
         tracing::warn!("{note}");
     }
+    refuse_to_replace_inputs(arguments, &stack)?;
     let rois = read_rois(arguments, &stack)?;
     let roi_px = rois.first().map_or(0, |roi| roi.size_px);
     let zlut = arguments.zlut.as_deref().map(|name| read_zlut(name, arguments)).transpose()?;
     let (table, notes) = match &zlut {
         Some(zlut) => {
             let (table, note) = match_table(zlut, roi_px)?;
-            (Some(table), zlut.origin.assumed.iter().cloned().chain(note).collect())
+            let other_pixels = arguments.pixel_size_nm.and_then(|nm| pixel_size_warning(zlut, nm));
+            (Some(table), zlut.origin.assumed.iter().cloned().chain(note).chain(other_pixels).collect())
         }
         None => (None, Vec::new()),
     };
@@ -38,14 +50,14 @@ pub fn run(arguments: &TrackArguments) -> Result<()> {
         tracing::warn!("{note}");
     }
     let tracker = CpuTracker::new(roi_px, rois, &Params { method, ..Params::default() }, table, None)?;
-    let info = describe(arguments, method, roi_px, zlut, &tracker, format)?;
+    let info = describe(arguments, &notes, roi_px, zlut, &tracker, format)?;
 
     let bar = output::progress(Some(stack.len() as u64), "frames");
     let summary = track_to_file(&mut stack, &tracker, &info, &arguments.out, &|done| bar.set_position(done))
         .with_context(|| format!("{} not written", arguments.out.display()))?;
     bar.finish_and_clear();
     if arguments.json {
-        output::print_json(&summary)
+        output::print_json(&Report { summary: &summary, notes: &notes })
     } else {
         output::print(&sentence(&summary, &arguments.out))
     }
@@ -84,16 +96,21 @@ fn read_rois(arguments: &TrackArguments, stack: &Stack) -> Result<Vec<Roi>> {
     Ok(rois)
 }
 
-/// Splits `FILE#K` and reads table K.
-fn read_zlut(name: &str, arguments: &TrackArguments) -> Result<ZLut> {
-    let (path, bead) = super::zlut::split_name(name);
-    let options = ReadOptions { bead, z_step_nm: arguments.z_step_nm, roi_px: None };
-    Ok(beadscope_zlut::file::read(&path, &options)?)
+fn read_zlut(name: &Path, arguments: &TrackArguments) -> Result<ZLut> {
+    let options = ReadOptions { z_step_nm: arguments.z_step_nm, ..ReadOptions::default() };
+    Ok(beadscope_zlut::file::read_named(name, &options)?)
+}
+
+/// A slip of the hand must not cost the measurement.
+fn refuse_to_replace_inputs(arguments: &TrackArguments, stack: &Stack) -> Result<()> {
+    let zlut = arguments.zlut.as_deref().map(|name| split_name(name).0);
+    let inputs = stack.files().iter().chain(&arguments.rois).chain(&zlut);
+    super::refuse_to_replace(&arguments.out, inputs.map(PathBuf::as_path))
 }
 
 fn describe(
     arguments: &TrackArguments,
-    method: Method,
+    notes: &[String],
     roi_px: u32,
     zlut: Option<ZLut>,
     tracker: &CpuTracker,
@@ -111,9 +128,13 @@ fn describe(
     let settings = toml::Table::from_iter([
         ("software".to_owned(), concat!("beadscope ", env!("CARGO_PKG_VERSION")).into()),
         ("input".to_owned(), arguments.input.to_string_lossy().into_owned().into()),
-        ("zlut".to_owned(), arguments.zlut.clone().unwrap_or_default().into()),
-        ("method".to_owned(), method.to_string().into()),
+        (
+            "zlut".to_owned(),
+            arguments.zlut.as_deref().unwrap_or(Path::new("")).to_string_lossy().into_owned().into(),
+        ),
+        ("method".to_owned(), arguments.method.to_string().into()),
         ("roi_px".to_owned(), i64::from(roi_px).into()),
+        ("notes".to_owned(), notes.to_vec().into()),
     ]);
     Ok(RunInfo {
         pixel_size_nm,

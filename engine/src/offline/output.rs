@@ -1,4 +1,5 @@
-//! Where offline results go: CSV, NumPy or HDF5, by the file's extension. A file appears whole or not at all.
+//! Where offline results go: CSV, NumPy or HDF5, by the file's extension. A file appears whole or not at all, and
+//! replaces the one that was there.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -8,6 +9,7 @@ use beadscope_drivers::npy::write_npy_f64x3;
 use beadscope_drivers::stack::{Stack, StackError};
 use beadscope_shaders::flags::Flags;
 use beadscope_zlut::aside;
+use rust_hdf5::H5File;
 
 use crate::clock::unix_ns_now;
 use crate::frame::FrameHeader;
@@ -25,7 +27,8 @@ pub enum Format {
     Csv,
     /// (rows, 3) `f64`: x_px, y_px, z_nm; frame after frame, in each the beads in ROI order.
     Npy,
-    /// `tracks.h5` as a run writes it.
+    /// `tracks.h5` as a run writes it. Images carry no time: the attribute `timestamps` of `/beadscope` says that
+    /// `frame_timestamps_ns` is the start of tracking plus the number of the frame.
     Hdf5,
 }
 
@@ -110,7 +113,7 @@ pub fn track_to_file(
     match Format::of(out)? {
         Format::Csv => aside::write(out, |path| write_csv(stack, tracker, info, path, &mut count))?,
         Format::Npy => aside::write(out, |path| write_npy(stack, tracker, path, &mut count))?,
-        Format::Hdf5 => write_hdf5(stack, tracker, info, out, &mut count)?,
+        Format::Hdf5 => aside::write(out, |path| write_hdf5(stack, tracker, info, path, &mut count))?,
     }
     Ok(summary)
 }
@@ -178,14 +181,26 @@ fn write_hdf5(
         count(first, rows);
         Ok(file.append(&headers, rows)?)
     });
-    if let Err(error) = tracked {
-        // Half a table under its final name would look whole.
-        let partial = file.partial_path().to_owned();
-        drop(file);
-        let _ = std::fs::remove_file(partial);
-        return Err(error);
-    }
     let ledger =
         Ledger { camera: frames, received: frames, tracked: frames, recorded: frames, ..Ledger::default() };
-    Ok(file.finish(&serde_json::to_string(&ledger).unwrap_or_default(), &[])?)
+    let partial = file.partial_path().to_owned();
+    let finished = tracked
+        .and_then(|()| Ok(file.finish(&serde_json::to_string(&ledger).unwrap_or_default(), &[])?))
+        .and_then(|()| Ok(mark_timestamps(path)?));
+    // What cannot be finished is of no use: it can be tracked again.
+    finished.inspect_err(|_| drop(std::fs::remove_file(partial)))
+}
+
+/// Says in a finished file that its times are none.
+fn mark_timestamps(path: &Path) -> Result<(), RecordError> {
+    let mark = || {
+        let file = H5File::options().best_effort_locking().open_rw(path)?;
+        file.root_group().group("beadscope")?.set_attr_string("timestamps", "none: frame index")?;
+        file.close()
+    };
+    mark().map_err(|error| RecordError::Hdf5 {
+        action: "mark the times of",
+        cause: error.to_string(),
+        path: path.into(),
+    })
 }
