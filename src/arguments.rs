@@ -2,6 +2,10 @@
 
 use std::path::PathBuf;
 
+use beadscope_engine::rig::DEFAULT_ROI_PX;
+use beadscope_shaders::params::{MAX_ROI_PX, MIN_ROI_PX};
+use beadscope_shaders::pipeline::{Method, Params};
+use clap::builder::{PossibleValuesParser, RangedI64ValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Runs a magnetic-tweezers microscope: films beads, tracks them in x, y, z, and loses nothing.
@@ -71,9 +75,13 @@ pub struct RunArguments {
     /// The ROIs (default: those of the rig, else found in the first frame).
     #[arg(long, value_name = "FILE.csv")]
     pub rois: Option<PathBuf>,
-    /// The Z-LUT (default: that of the rig; the simulated microscope makes its own).
-    #[arg(long, value_name = "FILE")]
+    /// The Z-LUT; FILE#K takes table K of a file that holds several (default: that of the rig; the simulated microscope
+    /// makes its own).
+    #[arg(long, value_name = "FILE[#K]")]
     pub zlut: Option<PathBuf>,
+    /// Distance between the planes of a Z-LUT that does not say it, nm.
+    #[arg(long, value_name = "NM")]
+    pub z_step_nm: Option<f64>,
     /// Folder in which the run makes its own folder.
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
@@ -83,8 +91,8 @@ pub struct RunArguments {
     /// Beads of the simulated microscope.
     #[arg(long)]
     pub beads: Option<u32>,
-    /// Side of a ROI, px.
-    #[arg(long, value_name = "PX")]
+    /// Side of a ROI, px (default: what the rig, else the ROI file says).
+    #[arg(long, value_name = "PX", value_parser = roi_px_parser())]
     pub roi_px: Option<u32>,
     /// Prints one JSON object at the end.
     #[arg(long)]
@@ -104,7 +112,7 @@ pub struct TrackArguments {
     pub input: PathBuf,
     /// The Z-LUT; FILE#K takes table K of a file that holds several. Without it x and y only.
     #[arg(long, value_name = "FILE[#K]")]
-    pub zlut: Option<String>,
+    pub zlut: Option<PathBuf>,
     /// Distance between the planes of a Z-LUT that does not say it, nm.
     #[arg(long, value_name = "NM")]
     pub z_step_nm: Option<f64>,
@@ -112,11 +120,11 @@ pub struct TrackArguments {
     #[arg(long, value_name = "FILE.csv")]
     pub rois: Option<PathBuf>,
     /// Side of a ROI, px (default: what the ROI file says, or the size of the images).
-    #[arg(long, value_name = "PX")]
+    #[arg(long, value_name = "PX", value_parser = roi_px_parser())]
     pub roi_px: Option<u32>,
-    /// com (centre of mass), autoconv (auto-convolution), qi (quadrant interpolation) or magtrack (MagTrack 1.0.0).
-    #[arg(long, default_value = "qi")]
-    pub method: String,
+    /// How x and y are found.
+    #[arg(long, default_value_t = Params::default().method, value_parser = method_parser())]
+    pub method: Method,
     /// An option of the method magtrack under MagTrack's name, such as "lookup_z.n_local=9"; may be repeated.
     #[arg(long, value_name = "KEY=VALUE", value_parser = parse_setting)]
     pub magtrack: Vec<(String, String)>,
@@ -126,7 +134,8 @@ pub struct TrackArguments {
     /// Size of a camera pixel in the sample, nm; needed for .h5 unless the Z-LUT says it.
     #[arg(long, value_name = "NM")]
     pub pixel_size_nm: Option<f64>,
-    /// Where the positions go: .csv, .npy or .h5.
+    /// Where the positions go: .csv, .npy or .h5. Replaces a file of that name, but never an input. Images carry no
+    /// time, so the times in .h5 are none, and its attribute `timestamps` says so.
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
     /// Prints a summary as one JSON object.
@@ -148,7 +157,7 @@ pub struct FindArguments {
     /// An image, or a stack whose first frame is taken.
     pub image: PathBuf,
     /// Side of a ROI, px.
-    #[arg(long, value_name = "PX")]
+    #[arg(long, value_name = "PX", value_parser = roi_px_parser())]
     pub roi_px: u32,
     /// Centre of one good bead, px; others must look like it. Without it, any ringed round thing is a bead.
     #[arg(long, value_name = "X,Y", value_parser = parse_point)]
@@ -187,8 +196,8 @@ pub struct ZLutBuildArguments {
     #[arg(long, value_name = "X,Y", value_parser = parse_point)]
     pub center: Option<(f64, f64)>,
     /// The method whose profiles the Z-LUT holds: qi (and all that build on it) or magtrack (MagTrack 1.0.0).
-    #[arg(long, default_value = "qi")]
-    pub method: String,
+    #[arg(long, default_value_t = Params::default().method, value_parser = method_parser())]
+    pub method: Method,
     /// An option of the method magtrack under MagTrack's name, such as "radial_profile.oversample=2"; may be repeated.
     #[arg(long, value_name = "KEY=VALUE", value_parser = parse_setting)]
     pub magtrack: Vec<(String, String)>,
@@ -205,7 +214,7 @@ pub struct ZLutBuildArguments {
 pub struct ZLutFile {
     /// The file; FILE#K takes table K of a file that holds several.
     #[arg(value_name = "FILE[#K]")]
-    pub file: String,
+    pub file: PathBuf,
     /// Which table, if the file holds several; from 0.
     #[arg(long)]
     pub bead: Option<usize>,
@@ -213,7 +222,7 @@ pub struct ZLutFile {
     #[arg(long, value_name = "NM")]
     pub z_step_nm: Option<f64>,
     /// Side of the ROI that the Z-LUT was made with, px, if the file does not say it.
-    #[arg(long, value_name = "PX")]
+    #[arg(long, value_name = "PX", value_parser = roi_px_parser())]
     pub roi_px: Option<u32>,
 }
 
@@ -258,9 +267,9 @@ pub struct SimulateArguments {
     #[arg(long, value_name = "HZ", default_value_t = 100.0)]
     pub rate_hz: f64,
     /// Side of the ROIs and of the Z-LUT's images, px.
-    #[arg(long, value_name = "PX", default_value_t = 64)]
+    #[arg(long, value_name = "PX", default_value_t = DEFAULT_ROI_PX, value_parser = roi_px_parser())]
     pub roi_px: u32,
-    /// A new folder: frames.npy, truth.csv, rois.csv, bead.zlut.h5 and a rig.toml that replays it.
+    /// A new folder: frames.npy, truth.csv, rois.csv, bead.zlut.h5 and a rig.toml that replays it. Nothing is replaced.
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
 }
@@ -274,7 +283,7 @@ pub enum BenchCommand {
 #[derive(Args)]
 pub struct BenchTrackArguments {
     /// Side of a ROI, px.
-    #[arg(long, value_name = "PX", default_value_t = 64)]
+    #[arg(long, value_name = "PX", default_value_t = DEFAULT_ROI_PX, value_parser = roi_px_parser())]
     pub roi_px: u32,
     /// Beads in a frame.
     #[arg(long, default_value_t = 100)]
@@ -282,9 +291,9 @@ pub struct BenchTrackArguments {
     /// Frames in memory.
     #[arg(long, default_value_t = 8)]
     pub frames: usize,
-    /// com, autoconv, qi or magtrack.
-    #[arg(long, default_value = "qi")]
-    pub method: String,
+    /// How x and y are found.
+    #[arg(long, default_value_t = Params::default().method, value_parser = method_parser())]
+    pub method: Method,
     /// Where to compute.
     #[arg(long, value_enum, default_value_t = Backend::Auto)]
     pub backend: Backend,
@@ -324,6 +333,16 @@ pub struct RigArguments {
     /// Checks a rig.toml and says what it opens.
     #[arg(long, value_name = "RIG.toml")]
     pub check: Option<PathBuf>,
+}
+
+/// The sides of a ROI that can be tracked, px.
+fn roi_px_parser() -> RangedI64ValueParser<u32> {
+    RangedI64ValueParser::new().range(MIN_ROI_PX as i64..=MAX_ROI_PX as i64)
+}
+
+/// The methods, by the names that they have everywhere.
+fn method_parser() -> impl TypedValueParser<Value = Method> {
+    PossibleValuesParser::new(Method::NAMES.map(|(_, name)| name)).try_map(|name| name.parse::<Method>())
 }
 
 /// `10s`, `5min`, `2h`, `500ms`; a bare number is seconds.

@@ -4,8 +4,10 @@
 
 mod common;
 
+use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use common::{beadscope, beadscope_ok};
 
@@ -185,9 +187,126 @@ fn a_folder_that_may_not_be_written() {
     assert!(line.contains("sealed"), "{line}");
 }
 
+/// Two frames of one simulated bead, with all that belongs to them.
+fn simulate(folder: &Path) {
+    beadscope_ok(&["simulate", "--beads", "1", "--frames", "2", "--out", folder.to_str().unwrap()]);
+}
+
+/// Every file below a folder with its content.
+fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    for entry in fs::read_dir(folder).unwrap().flatten() {
+        if entry.path().is_dir() {
+            found.extend(contents(&entry.path()));
+        } else {
+            found.insert(entry.path(), fs::read(entry.path()).unwrap());
+        }
+    }
+    found
+}
+
+#[test]
+fn an_output_never_replaces_an_input() {
+    let folder = tempfile::tempdir().unwrap();
+    simulate(folder.path());
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let [sim, frames, rois, zlut, z, images] =
+        ["", "frames.npy", "rois.csv", "bead.zlut.h5", "truth.csv", "images"].map(path);
+    fs::create_dir(&images).unwrap();
+    let image = path("images/1.png");
+    beadscope_ok(&["zlut", "plot", &zlut, "--out", &image]);
+    let dotted = path("images/../frames.npy");
+    let before = contents(folder.path());
+    for arguments in [
+        &["track", &frames, "--rois", &rois, "--out", &frames][..],
+        &["track", &sim, "--rois", &rois, "--out", &frames],
+        &["track", &frames, "--rois", &rois, "--out", &dotted],
+        &["track", &frames, "--rois", &rois, "--out", &rois],
+        &["track", &frames, "--rois", &rois, "--zlut", &zlut, "--out", &zlut],
+        &["find", &frames, "--roi-px", "64", "--out", &frames],
+        &["find", &images, "--roi-px", "64", "--out", &image],
+        &["zlut", "build", &frames, "--z", &z, "--out", &frames],
+        &["zlut", "build", &frames, "--z", &z, "--out", &z],
+        &["zlut", "convert", &zlut, &zlut],
+        &["zlut", "plot", &image, "--out", &image],
+    ] {
+        let line = refuse(arguments, None);
+        assert!(line.contains("would replace an input"), "{arguments:?}: {line}");
+        assert!(contents(folder.path()) == before, "{arguments:?} changed a file");
+    }
+}
+
+#[test]
+fn simulate_replaces_nothing() {
+    for name in ["frames.npy", "truth.csv", "rois.csv", "bead.zlut.h5", "rig.toml"] {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join(name), "precious").unwrap();
+        let before = contents(folder.path());
+        let out = folder.path().to_str().unwrap();
+        let line = refuse(&["simulate", "--beads", "1", "--frames", "2", "--out", out], None);
+        assert!(line.contains(name) && line.contains("new folder"), "{line}");
+        assert!(contents(folder.path()) == before, "something beside {name} was written");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn simulate_leaves_no_half_file_on_a_full_disk() {
+    let folder = tempfile::tempdir().unwrap();
+    // 512-byte blocks: files cannot grow beyond 2 MB, which is less than two frames. A write beyond fails then, as on a
+    // full disk, instead of ending the process.
+    let script = "trap '' XFSZ; ulimit -f 4096; exec \"$0\" simulate --beads 1 --frames 5 --out \"$1\"";
+    let program = env!("CARGO_BIN_EXE_beadscope");
+    let output = Command::new("sh").args(["-c", script, program]).arg(folder.path()).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("cannot write into"), "{said}");
+    assert_eq!(contents(folder.path()).keys().collect::<Vec<_>>(), Vec::<&PathBuf>::new());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_folder_whose_name_is_not_text() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join(std::ffi::OsStr::from_bytes(b"runs\xff"));
+    let program = env!("CARGO_BIN_EXE_beadscope");
+    let output = Command::new(program).args(["run", "--frames", "3", "--out"]).arg(&out).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("UTF-8"), "{said}");
+    assert!(!out.exists(), "a run that cannot be described is not begun");
+}
+
+#[test]
+fn a_run_that_cannot_start_leaves_no_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let (rois, runs) = (folder.path().join("rois.csv"), folder.path().join("runs"));
+    fs::write(&rois, "bead,x_px,y_px\n70000,200,200\n").unwrap();
+    let (rois, out) = (rois.to_str().unwrap(), runs.to_str().unwrap());
+    let line = refuse(&["run", "--frames", "3", "--rois", rois, "--out", out], None);
+    assert!(line.contains("bead number 70000"), "{line}");
+    assert_eq!(fs::read_dir(&runs).unwrap().count(), 0, "a folder of a run that never was");
+}
+
 #[test]
 fn wrong_usage_exits_with_two() {
-    for arguments in [&["track"][..], &["run", "--duration", "soon"], &["fly"], &["find", "a.png"]] {
+    let huge = ["--roi-px", "3000000000"];
+    for arguments in [
+        &["track"][..],
+        &["run", "--duration", "soon"],
+        &["fly"],
+        &["find", "a.png"],
+        &["track", "a.npy", "--out", "a.csv", "--method", "magic"],
+        &["bench", "track", "--method", "magic"],
+        &[&["bench", "track"], &huge[..]].concat(),
+        &[&["run", "--frames", "1"], &huge[..]].concat(),
+        &[&["track", "a.npy", "--out", "a.csv"], &huge[..]].concat(),
+        &[&["find", "a.png"], &huge[..]].concat(),
+        &[&["simulate", "--out", "a"], &huge[..]].concat(),
+        &[&["zlut", "info", "a.txt"], &huge[..]].concat(),
+        &["find", "a.png", "--roi-px", "7"],
+    ] {
         assert_eq!(beadscope(arguments).status.code(), Some(2), "{arguments:?}");
     }
 }

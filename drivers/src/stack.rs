@@ -50,6 +50,14 @@ impl Stack {
         Ok(Self { path: path.to_owned(), source })
     }
 
+    /// The files that frames are read from, at least 1.
+    pub fn files(&self) -> &[PathBuf] {
+        match &self.source {
+            Source::Folder(folder) => &folder.files,
+            Source::Npy(_) | Source::MultiPage(_) | Source::Picture(_) => std::slice::from_ref(&self.path),
+        }
+    }
+
     /// Number of frames, at least 1.
     #[allow(clippy::len_without_is_empty, reason = "an empty stack is an error at open")]
     pub fn len(&self) -> usize {

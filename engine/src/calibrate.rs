@@ -224,6 +224,19 @@ pub fn prepare_zlut(
     Ok((PreparedZLut::MagTrack(reference), None))
 }
 
+/// Sizes of a pixel that differ by more than this part are not the same microscope.
+const PIXEL_SIZE_TOLERANCE: f64 = 0.01;
+
+/// Says so if a Z-LUT was made with pixels of another size than `pixel_size_nm`: rings of other widths match, but at
+/// wrong heights. `None` if they agree within 1 % or the Z-LUT does not say.
+pub fn pixel_size_warning(zlut: &ZLut, pixel_size_nm: f64) -> Option<String> {
+    let zlut_nm = zlut.origin.pixel_size_nm?;
+    let differs = (zlut_nm - pixel_size_nm).abs() > PIXEL_SIZE_TOLERANCE * pixel_size_nm;
+    differs.then(|| {
+        format!("the Z-LUT was made with pixels of {zlut_nm} nm, those here are {pixel_size_nm} nm: heights will be wrong if both are right")
+    })
+}
+
 /// Makes a Z-LUT ready for matching in ROIs of `roi_px`. Where the file does not say how far apart its rings are, they
 /// are taken to span half the ROI, and a sentence says so.
 ///
@@ -246,4 +259,27 @@ pub fn match_table(zlut: &ZLut, roi_px: u32) -> Result<(MatchTable, Option<Strin
     };
     let model = ImageModel::new(&image.values, zlut.z_nm(), &image.misfit)?;
     Ok((table.with_image_model(model), note))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pixels_of_another_size_are_told() {
+        let profiles = (0..16).map(|value| value as f32).collect();
+        let heights = vec![0.0, 1.0, 2.0, 3.0];
+        let zlut = |pixel_size_nm| {
+            let origin = Origin { pixel_size_nm, ..Origin::default() };
+            ZLut::new(heights.clone(), 4, Vec::clone(&profiles), origin).unwrap()
+        };
+        let told = |zlut_nm, here_nm| pixel_size_warning(&zlut(zlut_nm), here_nm);
+        assert_eq!(
+            (told(None, 100.0), told(Some(100.9), 100.0), told(Some(99.1), 100.0)),
+            (None, None, None)
+        );
+        for zlut_nm in [101.5, 98.5] {
+            assert!(told(Some(zlut_nm), 100.0).unwrap().contains(&format!("{zlut_nm} nm")));
+        }
+    }
 }

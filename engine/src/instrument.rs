@@ -13,7 +13,7 @@ use crate::calibrate::{self, CalibrateError, PreparedZLut, ZLutMismatch};
 use crate::find::{self, FindError, Verdict};
 use crate::frame::FrameView;
 use crate::magtrack_options::options_from_toml;
-use crate::rig::Rig;
+use crate::rig::{DEFAULT_ROI_PX, Rig};
 use crate::roi::Roi;
 use crate::rois::{self, RoisError};
 use crate::track::cpu::{CpuTracker, TrackError};
@@ -33,8 +33,10 @@ pub struct Instrument {
     pub zlut: Option<ZLut>,
     /// Size of a camera pixel in the sample, nm.
     pub pixel_size_nm: f64,
-    /// What the experimenter should know: assumptions made, things left out. One sentence each.
+    /// What was found and left out, one sentence each.
     pub notes: Vec<String>,
+    /// What may make the numbers wrong: assumptions made, things that do not fit. One sentence each.
+    pub warnings: Vec<String>,
 }
 
 /// Why a rig makes no instrument.
@@ -114,12 +116,14 @@ impl Instrument {
         let params = Params { method, magtrack, ..Params::default() };
         let pixel_size_nm =
             rig.optics.pixel_size_nm.or(camera.pixel_size_nm()).ok_or(OpenError::NoPixelSize)?;
-        let roi_px = rig.tracking.roi_px;
+        let asked_px = rig.tracking.roi_px;
+        let roi_px = asked_px.unwrap_or(DEFAULT_ROI_PX);
         let mut notes = Vec::new();
+        let mut warnings = Vec::new();
 
         let rois = match &rig.tracking.rois {
             Some(path) => check_rois(
-                rois::read(path, None).or_else(|error| match error {
+                rois::read(path, asked_px).or_else(|error| match error {
                     RoisError::NoSize(_) => rois::read(path, Some(roi_px)),
                     other => Err(other),
                 })?,
@@ -130,13 +134,18 @@ impl Instrument {
         let roi_px = rois.first().map_or(roi_px, |roi| roi.size_px);
 
         let zlut = match &rig.tracking.zlut {
-            Some(path) => Some(beadscope_zlut::file::read(path, &read_options(method, roi_px))?),
+            Some(name) => {
+                let options =
+                    ReadOptions { z_step_nm: rig.tracking.z_step_nm, ..read_options(method, roi_px) };
+                Some(beadscope_zlut::file::read_named(name, &options)?)
+            }
             None => sweep(camera.as_ref(), roi_px, pixel_size_nm, &params)?,
         };
         let table = match &zlut {
             Some(zlut) => {
                 let (table, note) = calibrate::prepare_zlut(zlut, roi_px, &params)?;
-                notes.extend(zlut.origin.assumed.iter().cloned().chain(note));
+                warnings.extend(zlut.origin.assumed.iter().cloned().chain(note));
+                warnings.extend(calibrate::pixel_size_warning(zlut, pixel_size_nm));
                 table
             }
             None => {
@@ -145,7 +154,7 @@ impl Instrument {
             }
         };
         let tracker = CpuTracker::new(roi_px, rois, &params, table, None)?;
-        Ok(Self { camera, config, tracker, zlut, pixel_size_nm, notes })
+        Ok(Self { camera, config, tracker, zlut, pixel_size_nm, notes, warnings })
     }
 }
 
@@ -235,14 +244,15 @@ fn sweep(
     zlut.map(Some)
 }
 
-/// A folder for one run: `<parent>/<UTC start>_<name>`, made anew. If it exists, ` _2`, `_3` … is added.
+/// A folder for one run: `<parent>/<UTC start>_<name>`, made anew. If it exists, `_2`, `_3` … is added. What a folder's
+/// name may not hold becomes `-` in `name`.
 ///
 /// # Errors
 /// If the folder cannot be made.
 pub fn run_folder(parent: &std::path::Path, name: &str, start_unix_ns: u64) -> std::io::Result<PathBuf> {
     std::fs::create_dir_all(parent)?;
     // Colons are not allowed in file names everywhere.
-    let stem = format!("{}_{name}", crate::clock::utc_text(start_unix_ns).replace(':', "-"));
+    let stem = format!("{}_{}", crate::clock::utc_text(start_unix_ns).replace(':', "-"), folder_name(name));
     let mut folder = parent.join(&stem);
     for copy in 2.. {
         match std::fs::create_dir(&folder) {
@@ -254,4 +264,34 @@ pub fn run_folder(parent: &std::path::Path, name: &str, start_unix_ns: u64) -> s
         }
     }
     Ok(folder)
+}
+
+/// A name as part of a folder's name: separators and what some systems refuse become `-`.
+fn folder_name(name: &str) -> String {
+    let refused = |letter: char| letter.is_control() || "/\\:*?\"<>|".contains(letter);
+    let name: String = name.trim().chars().map(|letter| if refused(letter) { '-' } else { letter }).collect();
+    let name = name.trim_matches('.');
+    if name.is_empty() { "run".to_owned() } else { name.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_cannot_leave_the_folder() {
+        let parent = tempfile::tempdir().unwrap();
+        for (typed, name) in [
+            ("../../etc", "-..-etc"),
+            ("  ", "run"),
+            ("..", "run"),
+            ("5 pN: bead 3", "5 pN- bead 3"),
+            ("a/b", "a-b"),
+        ] {
+            let folder = run_folder(parent.path(), typed, 0).unwrap();
+            assert_eq!(folder.parent(), Some(parent.path()), "{typed:?}");
+            let found = folder.file_name().unwrap().to_str().unwrap().split_once('_').unwrap().1.to_owned();
+            assert!(found == name || found == format!("{name}_2"), "{typed:?}: {found:?}");
+        }
+    }
 }

@@ -10,6 +10,9 @@ use crate::magtrack_options::{options_from_toml, toml_from_options};
 /// A complete, commented rig; it says the same as [`Rig::default`].
 pub const EXAMPLE: &str = include_str!("rig_example.toml");
 
+/// Side of a ROI that nobody has said, px.
+pub const DEFAULT_ROI_PX: u32 = 64;
+
 /// The instrument. Every section and key may be left out; its default then holds.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -50,17 +53,19 @@ pub struct OpticsSection {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TrackingSection {
-    /// Side of the ROI around a bead, px.
-    pub roi_px: u32,
-    /// `com`, `autoconv`, `qi` or `magtrack`.
+    /// Side of the ROI around a bead, px; `None` takes what the ROI file says, else [`DEFAULT_ROI_PX`].
+    pub roi_px: Option<u32>,
+    /// `com`, `autoconv`, `qi`, `fit` or `magtrack`.
     pub method: String,
     /// A file with the ROIs; `None` finds the beads in the first frame.
     pub rois: Option<PathBuf>,
-    /// The Z-LUT; `None` tracks x and y only, but a simulated microscope makes its own.
+    /// The Z-LUT, `FILE` or `FILE#K`; `None` tracks x and y only, but a simulated microscope makes its own.
     pub zlut: Option<PathBuf>,
     /// Options of the method `magtrack`, under MagTrack's names.
     #[serde(skip_serializing_if = "toml::Table::is_empty")]
     pub magtrack: toml::Table,
+    /// Distance between the planes of a Z-LUT that does not say it, nm.
+    pub z_step_nm: Option<f64>,
 }
 
 /// `[recording]`
@@ -86,7 +91,14 @@ impl Default for CameraSection {
 
 impl Default for TrackingSection {
     fn default() -> Self {
-        Self { roi_px: 64, method: "qi".to_owned(), rois: None, zlut: None, magtrack: toml::Table::new() }
+        Self {
+            roi_px: None,
+            method: "qi".to_owned(),
+            rois: None,
+            zlut: None,
+            z_step_nm: None,
+            magtrack: toml::Table::new(),
+        }
     }
 }
 
@@ -130,22 +142,30 @@ pub enum RigError {
     /// An option of the method `magtrack` is wrong.
     #[error("[tracking.magtrack] {0}")]
     MagTrack(#[from] OptionError),
+    /// TOML is UTF-8, and so is every path in it.
+    #[error("a rig cannot hold this path, which is not UTF-8 text; rename it: {}", .0.display())]
+    NotUtf8(PathBuf),
+    /// The rig cannot be written down.
+    #[error("the rig cannot be written as TOML: {0}")]
+    Write(#[from] toml::ser::Error),
 }
 
 impl Rig {
-    /// Reads a rig. Relative paths in it count from the rig's own folder, so that a folder can be moved as a whole.
+    /// Reads a rig. Relative paths in it count from the rig's own folder, so that a folder can be moved as a whole; in
+    /// what is returned they are absolute.
     ///
     /// # Errors
     /// If the file cannot be read, is not a rig (with the line), or holds a value out of range (with the range).
     pub fn read(path: &Path) -> Result<Self, RigError> {
-        let text =
-            std::fs::read_to_string(path).map_err(|error| RigError::Read { path: path.to_owned(), error })?;
+        let cannot = |error| RigError::Read { path: path.to_owned(), error };
+        let text = std::fs::read_to_string(path).map_err(cannot)?;
+        let file = std::path::absolute(path).map_err(cannot)?;
         let mut rig: Self = toml::from_str(&text).map_err(|error| RigError::Parse {
             path: path.to_owned(),
             line: error.span().map_or(1, |span| 1 + text[..span.start].matches('\n').count()),
             message: error.message().lines().collect::<Vec<_>>().join("; "),
         })?;
-        rig.resolve_paths(path.parent().unwrap_or(Path::new("")));
+        rig.resolve_paths(file.parent().unwrap_or(Path::new("")))?;
         rig.check()?;
         let options = options_from_toml(&rig.tracking.magtrack)?;
         if rig.tracking.method == "magtrack" {
@@ -156,21 +176,31 @@ impl Rig {
     }
 
     /// The rig as TOML, as it is written into a recording.
-    pub fn to_toml(&self) -> String {
-        // Every value came from TOML or from a default, so it can always be written.
-        toml::to_string_pretty(self).unwrap_or_default()
+    ///
+    /// # Errors
+    /// If a path is not UTF-8 text.
+    pub fn to_toml(&self) -> Result<String, RigError> {
+        Ok(toml::to_string_pretty(self)?)
     }
 
-    fn resolve_paths(&mut self, folder: &Path) {
+    /// Lets relative paths count from `folder`, so that the rig means the same wherever it is stored.
+    ///
+    /// # Errors
+    /// If a path is not UTF-8 text.
+    pub fn resolve_paths(&mut self, folder: &Path) -> Result<(), RigError> {
+        let utf8 = |path: PathBuf| {
+            path.into_os_string().into_string().map_err(|path| RigError::NotUtf8(path.into()))
+        };
         let rois = self.tracking.rois.as_mut();
         let zlut = self.tracking.zlut.as_mut();
         for path in rois.into_iter().chain(zlut).chain([&mut self.recording.folder]) {
-            *path = folder.join(&*path);
+            *path = utf8(folder.join(&*path))?.into();
         }
         // A driver does not know where the rig lies, so the one key that names a file is resolved for it.
         if let Some(toml::Value::String(path)) = self.camera.settings.get_mut("path") {
-            *path = folder.join(&*path).to_string_lossy().into_owned();
+            *path = utf8(folder.join(&*path))?;
         }
+        Ok(())
     }
 
     fn check(&self) -> Result<(), RigError> {
@@ -188,7 +218,10 @@ impl Rig {
         if let Some(pixel_size_nm) = self.optics.pixel_size_nm {
             within("optics.pixel_size_nm", pixel_size_nm, 1.0..=100_000.0, "1 to 100000 nm")?;
         }
-        within("tracking.roi_px", f64::from(self.tracking.roi_px), 8.0..=512.0, "8 to 512 px")
+        if let Some(roi_px) = self.tracking.roi_px {
+            within("tracking.roi_px", f64::from(roi_px), 8.0..=512.0, "8 to 512 px")?;
+        }
+        Ok(())
     }
 }
 
@@ -207,9 +240,18 @@ mod tests {
     fn the_example_says_what_the_defaults_are() {
         let example: Rig = toml::from_str(EXAMPLE).unwrap();
         assert_eq!(example, Rig::default());
-        for key in
-            ["rate_hz", "exposure_us", "pixel_size_nm", "roi_px", "method", "rois", "zlut", "folder", "name"]
-        {
+        for key in [
+            "rate_hz",
+            "exposure_us",
+            "pixel_size_nm",
+            "roi_px",
+            "method",
+            "rois",
+            "zlut",
+            "z_step_nm",
+            "folder",
+            "name",
+        ] {
             assert!(EXAMPLE.contains(key), "the example does not mention {key}");
         }
     }
@@ -234,7 +276,7 @@ mod tests {
         let rig = read(&format!("{text}4")).unwrap();
         assert_eq!(rig.tracking.magtrack["lookup_z.n_local"].as_integer(), Some(5));
         assert_eq!(rig.tracking.magtrack["center_of_mass.background"].as_str(), Some("median"));
-        let told: Rig = toml::from_str(&rig.to_toml()).unwrap();
+        let told: Rig = toml::from_str(&rig.to_toml().unwrap()).unwrap();
         assert_eq!(told, rig);
         let error = read(&format!("{text}1")).unwrap_err().to_string();
         assert_eq!(
@@ -253,9 +295,33 @@ mod tests {
     }
 
     #[test]
-    fn relative_paths_count_from_the_rig() {
-        let rig = read("[camera]\ndriver = 'replay'\nsettings = { path = 'frames.npy' }\n").unwrap();
-        let path = rig.camera.settings["path"].as_str().unwrap();
-        assert!(Path::new(path).is_absolute() && path.ends_with("frames.npy"), "{path}");
+    fn relative_paths_count_from_the_rig_and_become_absolute() {
+        // Relative to the folder that the test runs in, which is the crate's.
+        let folder = tempfile::tempdir_in(".").unwrap();
+        let relative = Path::new(folder.path().file_name().unwrap()).join("rig.toml");
+        let text = "[camera]\nsettings = { path = 'frames.npy' }\n[tracking]\nrois = 'rois.csv'\nzlut = 'bead.zlut.h5'\n";
+        std::fs::write(&relative, text).unwrap();
+        let rig = Rig::read(&relative).unwrap();
+        let camera = Path::new(rig.camera.settings["path"].as_str().unwrap());
+        let tracking = rig.tracking;
+        let found = [camera, &tracking.rois.unwrap(), &tracking.zlut.unwrap(), &rig.recording.folder];
+        for (path, name) in found.into_iter().zip(["frames.npy", "rois.csv", "bead.zlut.h5", "runs"]) {
+            assert!(
+                path.is_absolute() && path.ends_with(relative.with_file_name(name)),
+                "{}",
+                path.display()
+            );
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_path_that_is_not_utf8_is_an_error_and_not_an_empty_rig() {
+        use std::os::unix::ffi::OsStrExt as _;
+        let folder = Path::new(std::ffi::OsStr::from_bytes(b"/runs\xff"));
+        let mut rig = Rig::default();
+        assert!(matches!(rig.resolve_paths(folder), Err(RigError::NotUtf8(_))));
+        rig.recording.folder = folder.to_owned();
+        assert!(matches!(rig.to_toml(), Err(RigError::Write(_))));
     }
 }

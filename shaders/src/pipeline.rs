@@ -131,6 +131,11 @@ impl Tracker {
         }
     }
 
+    /// How beads are located.
+    pub fn method(&self) -> Method {
+        self.params.method
+    }
+
     /// Side of the ROI, px.
     pub fn roi_px(&self) -> usize {
         self.roi_px

@@ -28,9 +28,8 @@ struct Report {
 
 pub fn track(arguments: &BenchTrackArguments) -> Result<()> {
     ensure!(arguments.beads > 0 && arguments.frames > 0, "give at least 1 for --beads and --frames");
-    let method: Method = arguments.method.parse()?;
+    let BenchTrackArguments { roi_px, method, .. } = *arguments;
     let params = Params { method, ..Params::default() };
-    let roi_px = arguments.roi_px;
     let settings = field(arguments)?;
     let mut scene = Scene::new(&settings)?;
     let format = settings.pixel_format().context("the simulated camera has no such number of bits")?;
@@ -83,11 +82,10 @@ fn field(arguments: &BenchTrackArguments) -> Result<Settings> {
     let side_px = side_px.max(256);
     let beads = arguments.beads as usize;
     Ok(Settings {
-        beads,
         roi_px: arguments.roi_px,
         width_px: side_px,
         height_px: side_px,
-        ..Settings::default()
+        ..Settings::with_beads(beads)
     })
 }
 

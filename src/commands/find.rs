@@ -1,5 +1,7 @@
 //! `beadscope find`: the beads in an image.
 
+use std::path::PathBuf;
+
 use anyhow::{Context as _, Result};
 use beadscope_drivers::stack::Stack;
 use beadscope_engine::find::{self, Verdict};
@@ -12,6 +14,9 @@ use crate::output;
 
 pub fn run(arguments: &FindArguments) -> Result<()> {
     let mut stack = Stack::open(&arguments.image)?;
+    if let Some(out) = &arguments.out {
+        super::refuse_to_replace(out, stack.files().iter().map(PathBuf::as_path))?;
+    }
     let mut bytes = vec![0; stack.frame_bytes()];
     stack.read_frame(0, &mut bytes)?;
     let (width_px, height_px) = (stack.width_px() as usize, stack.height_px() as usize);

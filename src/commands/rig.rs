@@ -9,18 +9,14 @@ use crate::output;
 pub fn run(arguments: &RigArguments) -> Result<()> {
     let Some(path) = &arguments.check else { return output::print(EXAMPLE) };
     let rig = Rig::read(path)?;
-    let (setup, notes) = super::open(&rig)?;
+    let (setup, _) = super::open(&rig)?;
     let window = setup.config.window;
-    let mut text = format!(
+    output::print(&format!(
         "{}: {} x {} px at {} Hz, {} beads\n",
         rig.camera.driver,
         window.width_px,
         window.height_px,
         setup.config.rate_hz,
         setup.info.rois.len()
-    );
-    for note in notes {
-        text += &format!("{note}\n");
-    }
-    output::print(&text)
+    ))
 }

@@ -12,7 +12,7 @@ use beadscope_engine::latency::Percentiles;
 use beadscope_engine::ledger::{Ledger, Lost};
 use beadscope_engine::record::tracks_path;
 use beadscope_engine::rig::Rig;
-use beadscope_engine::session::{Outcome, Session};
+use beadscope_engine::session::{Outcome, Session, Setup, View};
 use serde::Serialize;
 
 use crate::arguments::RunArguments;
@@ -34,6 +34,7 @@ struct Summary<'a> {
     ended: String,
     ledger_sums: bool,
     run: &'a Path,
+    notes: &'a [String],
 }
 
 #[derive(Serialize)]
@@ -58,31 +59,50 @@ pub fn run(arguments: &RunArguments) -> Result<()> {
     let mut rig = super::read_rig(arguments.rig.as_deref())?;
     override_rig(&mut rig, arguments);
     let (mut setup, notes) = super::open(&rig)?;
-    for note in &notes {
-        tracing::info!("{note}");
-    }
-    let folder = make_folder(&rig)?;
-    std::fs::write(folder.join("rig.toml"), rig.to_toml())
-        .with_context(|| format!("cannot write into {}", folder.display()))?;
     setup.frame_limit = arguments.frames;
-    setup.record = Some(tracks_path(&folder));
     let beads = setup.info.rois.len();
     let threads = setup.tracker.threads();
 
     let stop = Arc::new(AtomicBool::new(false));
     let asked = stop.clone();
     ctrlc::set_handler(move || asked.store(true, Ordering::Relaxed))?;
-    let (session, _view) = Session::start(setup)?;
+    let folder = make_folder(&rig)?;
+    let (session, _view) = start(setup, &folder).inspect_err(|_| remove_folder(&folder))?;
     watch(&session, arguments, &stop);
     let outcome = session.stop();
-    report(arguments, &outcome, beads, threads, &folder)
+    report(arguments, &outcome, beads, threads, &folder, &notes)
+}
+
+/// Starts recording into the run's folder, with the rig that is in use beside it.
+fn start(mut setup: Setup, folder: &Path) -> Result<(Session, View)> {
+    std::fs::write(rig_path(folder), &setup.info.settings_toml)
+        .with_context(|| format!("cannot write into {}", folder.display()))?;
+    setup.record = Some(tracks_path(folder));
+    Ok(Session::start(setup)?)
+}
+
+fn rig_path(folder: &Path) -> PathBuf {
+    folder.join("rig.toml")
+}
+
+/// Removes the folder of a run that did not start, unless it holds more than we put there.
+fn remove_folder(folder: &Path) {
+    let rig = rig_path(folder);
+    let only_ours = std::fs::read_dir(folder)
+        .is_ok_and(|mut entries| entries.all(|entry| entry.is_ok_and(|entry| entry.path() == rig)));
+    if only_ours {
+        // The error to tell is why the run did not start; a folder with a rig in it is harmless.
+        let _ = std::fs::remove_file(rig);
+        let _ = std::fs::remove_dir(folder);
+    }
 }
 
 fn override_rig(rig: &mut Rig, arguments: &RunArguments) {
-    let RunArguments { rois, zlut, out, rate_hz, beads, roi_px, .. } = arguments;
+    let RunArguments { rois, zlut, z_step_nm, out, rate_hz, beads, roi_px, .. } = arguments;
     rig.tracking.rois = rois.clone().or(rig.tracking.rois.take());
     rig.tracking.zlut = zlut.clone().or(rig.tracking.zlut.take());
-    rig.tracking.roi_px = roi_px.unwrap_or(rig.tracking.roi_px);
+    rig.tracking.z_step_nm = z_step_nm.or(rig.tracking.z_step_nm);
+    rig.tracking.roi_px = roi_px.or(rig.tracking.roi_px);
     rig.camera.rate_hz = rate_hz.unwrap_or(rig.camera.rate_hz);
     if let Some(out) = out {
         rig.recording.folder.clone_from(out);
@@ -127,6 +147,7 @@ fn report(
     beads: usize,
     threads: usize,
     folder: &Path,
+    notes: &[String],
 ) -> Result<()> {
     let health = &outcome.health;
     let summary = Summary {
@@ -140,6 +161,7 @@ fn report(
         ended: outcome.reason.to_string(),
         ledger_sums: health.ledger.check().is_ok(),
         run: folder,
+        notes,
     };
     if arguments.json {
         output::print_json(&summary)?;

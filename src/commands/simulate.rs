@@ -2,15 +2,24 @@
 
 use std::fmt::Write as _;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use beadscope_drivers::cameras::simulated::{Scene, Settings};
 use beadscope_drivers::npy::NpyWriter;
 use beadscope_engine::calibrate::zlut_from_sweep;
 use beadscope_engine::rig::Rig;
 use beadscope_engine::rois;
+use beadscope_zlut::aside;
 
 use crate::arguments::SimulateArguments;
 use crate::output;
+
+const FRAMES: &str = "frames.npy";
+const TRUTH: &str = "truth.csv";
+const ROIS: &str = "rois.csv";
+const ZLUT: &str = "bead.zlut.h5";
+const RIG: &str = "rig.toml";
+/// What the folder will hold.
+const FILES: [&str; 5] = [FRAMES, TRUTH, ROIS, ZLUT, RIG];
 
 pub fn run(arguments: &SimulateArguments) -> Result<()> {
     let SimulateArguments { beads, frames, seed, rate_hz, roi_px, out } = arguments;
@@ -26,9 +35,10 @@ pub fn run(arguments: &SimulateArguments) -> Result<()> {
     let format = settings.pixel_format().context("the simulated camera has no such number of bits")?;
 
     let cannot = || format!("cannot write into {}", out.display());
+    if let Some(name) = FILES.into_iter().find(|name| out.join(name).exists()) {
+        bail!("{name} exists already, nothing was written; give a new folder: {}", out.display());
+    }
     std::fs::create_dir_all(out).with_context(cannot)?;
-    let mut stack =
-        NpyWriter::create(&out.join("frames.npy"), settings.width_px, settings.height_px, format)?;
     let mut truth =
         format!("# seed = {seed}\n# rate_hz = {rate_hz}\n# pixel_size_nm = {}\n", settings.pixel_size_nm);
     truth.push_str("frame,bead,x_px,y_px,z_nm,is_reference\n");
@@ -36,33 +46,40 @@ pub fn run(arguments: &SimulateArguments) -> Result<()> {
     let centers: Vec<_> =
         (0..).zip(scene.beads()).map(|(bead, found)| (bead, found.x_px, found.y_px, 1.0)).collect();
     let bar = output::progress(Some(*frames), "frames");
-    for frame in 0..*frames {
-        scene.render(&mut slot);
-        stack.append(&slot)?;
-        for bead in scene.beads() {
-            let reference = u8::from(bead.is_reference);
-            writeln!(
-                truth,
-                "{frame},{},{:.6},{:.6},{:.4},{reference}",
-                bead.bead, bead.x_px, bead.y_px, bead.z_nm
-            )?;
+    aside::write(&out.join(FRAMES), |path| -> Result<()> {
+        let mut stack = NpyWriter::create(path, settings.width_px, settings.height_px, format)?;
+        for frame in 0..*frames {
+            scene.render(&mut slot);
+            stack.append(&slot)?;
+            for bead in scene.beads() {
+                let reference = u8::from(bead.is_reference);
+                writeln!(
+                    truth,
+                    "{frame},{},{:.6},{:.6},{:.4},{reference}",
+                    bead.bead, bead.x_px, bead.y_px, bead.z_nm
+                )?;
+            }
+            scene.advance(1.0 / rate_hz);
+            bar.inc(1);
         }
-        scene.advance(1.0 / rate_hz);
-        bar.inc(1);
-    }
-    stack.finish()?;
+        stack.finish()?;
+        Ok(())
+    })
+    .with_context(cannot)?;
     bar.finish_and_clear();
 
-    std::fs::write(out.join("truth.csv"), truth).with_context(cannot)?;
-    std::fs::write(out.join("rois.csv"), rois::to_csv(*roi_px, &centers)).with_context(cannot)?;
+    let write = |name: &str, text: &str| {
+        aside::write(&out.join(name), |path| std::fs::write(path, text)).with_context(cannot)
+    };
+    write(TRUTH, &truth)?;
+    write(ROIS, &rois::to_csv(*roi_px, &centers))?;
     write_zlut(arguments, &scene)?;
-    std::fs::write(out.join("rig.toml"), rig(arguments, settings.pixel_size_nm).to_toml())
-        .with_context(cannot)?;
+    write(RIG, &rig(arguments, settings.pixel_size_nm).to_toml()?)?;
     output::print(&format!(
         "{frames} frames of {} beads in {}; replay them with: beadscope run --rig {}\n",
         centers.len(),
         out.display(),
-        out.join("rig.toml").display()
+        out.join(RIG).display()
     ))
 }
 
@@ -72,7 +89,7 @@ fn write_zlut(arguments: &SimulateArguments, scene: &Scene) -> Result<()> {
         scene.focus_sweep(arguments.roi_px).context("the simulated microscope made no focus sweep")?;
     let source = format!("simulated focus sweep, seed {}", arguments.seed);
     let zlut = zlut_from_sweep(&sweep, Some(scene.settings().pixel_size_nm), source)?;
-    Ok(beadscope_zlut::file::write(&arguments.out.join("bead.zlut.h5"), &zlut)?)
+    Ok(beadscope_zlut::file::write(&arguments.out.join(ZLUT), &zlut)?)
 }
 
 /// A rig that replays the folder it lies in.
@@ -80,10 +97,10 @@ fn rig(arguments: &SimulateArguments, pixel_size_nm: f64) -> Rig {
     let mut rig = Rig::default();
     rig.camera.driver = "replay".to_owned();
     rig.camera.rate_hz = arguments.rate_hz;
-    rig.camera.settings.insert("path".to_owned(), "frames.npy".into());
+    rig.camera.settings.insert("path".to_owned(), FRAMES.into());
     rig.optics.pixel_size_nm = Some(pixel_size_nm);
-    rig.tracking.roi_px = arguments.roi_px;
-    rig.tracking.rois = Some("rois.csv".into());
-    rig.tracking.zlut = Some("bead.zlut.h5".into());
+    rig.tracking.roi_px = Some(arguments.roi_px);
+    rig.tracking.rois = Some(ROIS.into());
+    rig.tracking.zlut = Some(ZLUT.into());
     rig
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use beadscope_drivers::stack::Stack;
-use beadscope_engine::calibrate::{PreparedZLut, prepare_zlut};
+use beadscope_engine::calibrate::{PreparedZLut, pixel_size_warning, prepare_zlut};
 use beadscope_engine::instrument::read_options;
 use beadscope_engine::magtrack_options::toml_from_options;
 use beadscope_engine::offline::output::{Format, Summary, track_to_file};
@@ -14,28 +14,39 @@ use beadscope_engine::roi::Roi;
 use beadscope_engine::rois;
 use beadscope_engine::track::cpu::CpuTracker;
 use beadscope_shaders::pipeline::{Method, Params};
+use beadscope_zlut::file::split_name;
 use beadscope_zlut::{ReadOptions, ZLut};
+use serde::Serialize;
 
 use crate::arguments::TrackArguments;
 use crate::output;
 
+/// The JSON object that `track --json` prints.
+#[derive(Serialize)]
+struct Report<'a> {
+    #[serde(flatten)]
+    summary: &'a Summary,
+    notes: &'a [String],
+}
+
 pub fn run(arguments: &TrackArguments) -> Result<()> {
     let format = Format::of(&arguments.out)?;
-    let method: Method = arguments.method.parse()?;
+    let method = arguments.method;
     let magtrack = super::magtrack_options(method, &arguments.magtrack)?;
     let params = Params { method, magtrack, ..Params::default() };
     let mut stack = Stack::open(&frames_of(&arguments.input))?;
     if let Some(note) = stack.note() {
         tracing::warn!("{note}");
     }
+    refuse_to_replace_inputs(arguments, &stack)?;
     let rois = read_rois(arguments, &stack)?;
     let roi_px = rois.first().map_or(0, |roi| roi.size_px);
-    let zlut =
-        arguments.zlut.as_deref().map(|name| read_zlut(name, arguments, method, roi_px)).transpose()?;
+    let zlut = arguments.zlut.as_deref().map(|name| read_zlut(name, arguments, roi_px)).transpose()?;
     let (table, notes) = match &zlut {
         Some(zlut) => {
             let (table, note) = prepare_zlut(zlut, roi_px, &params)?;
-            (table, zlut.origin.assumed.iter().cloned().chain(note).collect())
+            let other_pixels = arguments.pixel_size_nm.and_then(|nm| pixel_size_warning(zlut, nm));
+            (table, zlut.origin.assumed.iter().cloned().chain(note).chain(other_pixels).collect())
         }
         None => (PreparedZLut::Absent, Vec::new()),
     };
@@ -43,14 +54,14 @@ pub fn run(arguments: &TrackArguments) -> Result<()> {
         tracing::warn!("{note}");
     }
     let tracker = CpuTracker::new(roi_px, rois, &params, table, None)?;
-    let info = describe(arguments, &params, roi_px, zlut, &tracker, format)?;
+    let info = describe(arguments, &params, &notes, roi_px, zlut, &tracker, format)?;
 
     let bar = output::progress(Some(stack.len() as u64), "frames");
     let summary = track_to_file(&mut stack, &tracker, &info, &arguments.out, &|done| bar.set_position(done))
         .with_context(|| format!("{} not written", arguments.out.display()))?;
     bar.finish_and_clear();
     if arguments.json {
-        output::print_json(&summary)
+        output::print_json(&Report { summary: &summary, notes: &notes })
     } else {
         output::print(&sentence(&summary, &arguments.out))
     }
@@ -89,16 +100,22 @@ fn read_rois(arguments: &TrackArguments, stack: &Stack) -> Result<Vec<Roi>> {
     Ok(rois)
 }
 
-/// Splits `FILE#K` and reads table K.
-fn read_zlut(name: &str, arguments: &TrackArguments, method: Method, roi_px: u32) -> Result<ZLut> {
-    let (path, bead) = super::zlut::split_name(name);
-    let options = ReadOptions { bead, z_step_nm: arguments.z_step_nm, ..read_options(method, roi_px) };
-    Ok(beadscope_zlut::file::read(&path, &options)?)
+fn read_zlut(name: &Path, arguments: &TrackArguments, roi_px: u32) -> Result<ZLut> {
+    let options = ReadOptions { z_step_nm: arguments.z_step_nm, ..read_options(arguments.method, roi_px) };
+    Ok(beadscope_zlut::file::read_named(name, &options)?)
+}
+
+/// A slip of the hand must not cost the measurement.
+fn refuse_to_replace_inputs(arguments: &TrackArguments, stack: &Stack) -> Result<()> {
+    let zlut = arguments.zlut.as_deref().map(|name| split_name(name).0);
+    let inputs = stack.files().iter().chain(&arguments.rois).chain(&zlut);
+    super::refuse_to_replace(&arguments.out, inputs.map(PathBuf::as_path))
 }
 
 fn describe(
     arguments: &TrackArguments,
     params: &Params,
+    notes: &[String],
     roi_px: u32,
     zlut: Option<ZLut>,
     tracker: &CpuTracker,
@@ -116,9 +133,13 @@ fn describe(
     let mut settings = toml::Table::from_iter([
         ("software".to_owned(), concat!("beadscope ", env!("CARGO_PKG_VERSION")).into()),
         ("input".to_owned(), arguments.input.to_string_lossy().into_owned().into()),
-        ("zlut".to_owned(), arguments.zlut.clone().unwrap_or_default().into()),
+        (
+            "zlut".to_owned(),
+            arguments.zlut.as_deref().unwrap_or(Path::new("")).to_string_lossy().into_owned().into(),
+        ),
         ("method".to_owned(), params.method.to_string().into()),
         ("roi_px".to_owned(), i64::from(roi_px).into()),
+        ("notes".to_owned(), notes.to_vec().into()),
     ]);
     if params.method == Method::MagTrack {
         settings.insert("magtrack".to_owned(), toml_from_options(&params.magtrack).into());

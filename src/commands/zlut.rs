@@ -9,6 +9,7 @@ use beadscope_drivers::sweep::FocusSweep;
 use beadscope_engine::calibrate::{magtrack_zlut_from_sweep, zlut_from_sweep};
 use beadscope_engine::frame::FrameView;
 use beadscope_shaders::pipeline::Method;
+use beadscope_zlut::file::split_name;
 use beadscope_zlut::quality::{Quality, assess};
 use beadscope_zlut::{ReadOptions, ZLut, aside, file, plot as draw};
 
@@ -18,9 +19,11 @@ use crate::arguments::{
 use crate::output;
 
 pub fn build(arguments: &ZLutBuildArguments) -> Result<()> {
-    let method: Method = arguments.method.parse()?;
+    let method = arguments.method;
     let magtrack = super::magtrack_options(method, &arguments.magtrack)?;
     let mut stack = Stack::open(&arguments.stack)?;
+    let inputs = stack.files().iter().chain([&arguments.z]).map(PathBuf::as_path);
+    super::refuse_to_replace(&arguments.out, inputs)?;
     let z_nm = read_npy_f64(&arguments.z)?;
     let (width_px, height_px) = (stack.width_px(), stack.height_px());
     ensure!(width_px == height_px, "the images must be square, they are {width_px} x {height_px} px");
@@ -71,6 +74,7 @@ pub fn info(arguments: &ZLutInfoArguments) -> Result<()> {
 }
 
 pub fn convert(arguments: &ZLutConvertArguments) -> Result<()> {
+    super::refuse_to_replace(&arguments.out, [split_name(&arguments.zlut.file).0.as_path()])?;
     let zlut = read(&arguments.zlut)?;
     write(&arguments.out, &zlut)?;
     for assumed in &zlut.origin.assumed {
@@ -83,27 +87,18 @@ pub fn convert(arguments: &ZLutConvertArguments) -> Result<()> {
 }
 
 pub fn plot(arguments: &ZLutPlotArguments) -> Result<()> {
+    super::refuse_to_replace(&arguments.out, [split_name(&arguments.zlut.file).0.as_path()])?;
     let picture = draw::picture(&read(&arguments.zlut)?);
     let save =
         |path: &Path| picture.save_with_format(path, image::ImageFormat::Png).map_err(std::io::Error::other);
     aside::write(&arguments.out, save).with_context(|| format!("cannot write {}", arguments.out.display()))
 }
 
-/// Splits `FILE#K`; a file whose name ends so wins over table K of another.
-pub fn split_name(name: &str) -> (PathBuf, Option<usize>) {
-    let whole = PathBuf::from(name);
-    let split = name.rsplit_once('#').and_then(|(file, bead)| Some((file, bead.parse().ok()?)));
-    match split {
-        Some((file, bead)) if !whole.exists() => (PathBuf::from(file), Some(bead)),
-        _ => (whole, None),
-    }
-}
-
 fn read(arguments: &ZLutFile) -> Result<ZLut> {
-    let (path, bead) = split_name(&arguments.file);
-    let ZLutFile { z_step_nm, roi_px, .. } = *arguments;
-    let zlut = file::read(&path, &ReadOptions { bead: arguments.bead.or(bead), z_step_nm, roi_px })?;
-    if arguments.bead.or(bead).is_none() {
+    let ZLutFile { bead, z_step_nm, roi_px, .. } = *arguments;
+    let zlut = file::read_named(&arguments.file, &ReadOptions { bead, z_step_nm, roi_px })?;
+    let (path, named) = split_name(&arguments.file);
+    if bead.or(named).is_none() {
         let tables = file::bead_count(&path)?;
         if tables > 1 {
             tracing::warn!("the file holds {tables} tables, this is the first; choose with --bead");

@@ -228,7 +228,15 @@ mod tests {
     }
 
     fn row(bead: u32, flags: u32) -> TrackRow {
-        TrackRow { x_px: 1.0, y_px: 2.0, z_nm: f64::NAN, quality: f32::NAN, flags, bead, reserved: 0 }
+        TrackRow {
+            x_px: 1.0,
+            y_px: 2.0,
+            z_nm: f64::NAN,
+            quality: f32::NAN,
+            flags,
+            bead,
+            sigma: [f32::NAN; 3],
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File},
     io::{self, Read},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 pub use crate::error::FileError;
@@ -56,6 +56,26 @@ pub fn read(path: &Path, options: &ReadOptions) -> Result<ZLut, FileError> {
         assume::rings_fill_roi(&mut table.origin, n_rings, roi_px);
     }
     Ok(table)
+}
+
+/// Reads the Z-LUT called `name`: a file, or `FILE#K` for table K, counted from 0, of one that holds several. A table
+/// in `options` wins over the name's.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_named(name: &Path, options: &ReadOptions) -> Result<ZLut, FileError> {
+    let (path, bead) = split_name(name);
+    read(&path, &ReadOptions { bead: options.bead.or(bead), ..options.clone() })
+}
+
+/// Splits `FILE#K`; a file whose name ends so wins over table K of another.
+pub fn split_name(name: &Path) -> (PathBuf, Option<usize>) {
+    let text = name.to_str().filter(|_| !name.exists());
+    let split = text.and_then(|text| text.rsplit_once('#'));
+    match split.and_then(|(file, bead)| Some((file, bead.parse().ok()?))) {
+        Some((file, bead)) => (PathBuf::from(file), Some(bead)),
+        None => (name.to_owned(), None),
+    }
 }
 
 /// How many tables the file holds: 1, or as many as a `.radialzlut` says.

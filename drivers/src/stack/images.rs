@@ -72,7 +72,7 @@ fn jpeg_is_whole(file: &[u8]) -> bool {
 /// A folder of images, one frame each, in the order of the numbers in their names.
 #[derive(Debug)]
 pub(super) struct Folder {
-    files: Vec<PathBuf>,
+    pub(super) files: Vec<PathBuf>,
     pub(super) width_px: u32,
     pub(super) height_px: u32,
     pub(super) format: PixelFormat,

@@ -1,4 +1,5 @@
-//! Where offline results go: CSV, NumPy or HDF5, by the file's extension. A file appears whole or not at all.
+//! Where offline results go: CSV, NumPy or HDF5, by the file's extension. A file appears whole or not at all, and
+//! replaces the one that was there.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -7,7 +8,9 @@ use std::path::{Path, PathBuf};
 use beadscope_drivers::npy::write_npy_f64x3;
 use beadscope_drivers::stack::{Stack, StackError};
 use beadscope_shaders::flags::Flags;
+use beadscope_shaders::params::Method;
 use beadscope_zlut::aside;
+use rust_hdf5::H5File;
 
 use crate::clock::unix_ns_now;
 use crate::frame::FrameHeader;
@@ -21,11 +24,13 @@ use crate::tracks::{TrackRow, TracksHeader};
 /// The files that results can be written to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// `frame,bead,x_px,y_px,z_nm,quality,flags`, lines that start with `#` are metadata.
+    /// `frame,bead,x_px,y_px,z_nm,quality,flags`, lines that start with `#` are metadata. From the method `fit` also
+    /// `sigma_x_px,sigma_y_px,sigma_z_nm`, its standard errors.
     Csv,
     /// (rows, 3) `f64`: x_px, y_px, z_nm; frame after frame, in each the beads in ROI order.
     Npy,
-    /// `tracks.h5` as a run writes it.
+    /// `tracks.h5` as a run writes it. Images carry no time: the attribute `timestamps` of `/beadscope` says that
+    /// `frame_timestamps_ns` is the start of tracking plus the number of the frame.
     Hdf5,
 }
 
@@ -110,7 +115,7 @@ pub fn track_to_file(
     match Format::of(out)? {
         Format::Csv => aside::write(out, |path| write_csv(stack, tracker, info, path, &mut count))?,
         Format::Npy => aside::write(out, |path| write_npy(stack, tracker, path, &mut count))?,
-        Format::Hdf5 => write_hdf5(stack, tracker, info, out, &mut count)?,
+        Format::Hdf5 => aside::write(out, |path| write_hdf5(stack, tracker, info, path, &mut count))?,
     }
     Ok(summary)
 }
@@ -126,13 +131,19 @@ fn write_csv(
     for line in info.settings_toml.lines().filter(|line| !line.is_empty()) {
         writeln!(file, "# {line}")?;
     }
-    writeln!(file, "frame,bead,x_px,y_px,z_nm,quality,flags")?;
+    let with_sigma = tracker.method() == Method::Fit;
+    let more = if with_sigma { ",sigma_x_px,sigma_y_px,sigma_z_nm" } else { "" };
+    writeln!(file, "frame,bead,x_px,y_px,z_nm,quality,flags{more}")?;
     let beads = tracker.rois().len();
     offline::track(stack, tracker, |first, rows| -> Result<(), OutputError> {
         for (item, row) in rows.iter().enumerate() {
             let frame = first + (item / beads) as u64;
-            let TrackRow { bead, x_px, y_px, z_nm, quality, .. } = *row;
-            writeln!(file, "{frame},{bead},{x_px:.6},{y_px:.6},{z_nm:.4},{quality:.6},{}", row.flags())?;
+            let TrackRow { bead, x_px, y_px, z_nm, quality, sigma: [x, y, z], .. } = *row;
+            write!(file, "{frame},{bead},{x_px:.6},{y_px:.6},{z_nm:.4},{quality:.6},{}", row.flags())?;
+            if with_sigma {
+                write!(file, ",{x:.6},{y:.6},{z:.4}")?;
+            }
+            writeln!(file)?;
         }
         count(first, rows);
         Ok(())
@@ -178,14 +189,26 @@ fn write_hdf5(
         count(first, rows);
         Ok(file.append(&headers, rows)?)
     });
-    if let Err(error) = tracked {
-        // Half a table under its final name would look whole.
-        let partial = file.partial_path().to_owned();
-        drop(file);
-        let _ = std::fs::remove_file(partial);
-        return Err(error);
-    }
     let ledger =
         Ledger { camera: frames, received: frames, tracked: frames, recorded: frames, ..Ledger::default() };
-    Ok(file.finish(&serde_json::to_string(&ledger).unwrap_or_default(), &[])?)
+    let partial = file.partial_path().to_owned();
+    let finished = tracked
+        .and_then(|()| Ok(file.finish(&serde_json::to_string(&ledger).unwrap_or_default(), &[])?))
+        .and_then(|()| Ok(mark_timestamps(path)?));
+    // What cannot be finished is of no use: it can be tracked again.
+    finished.inspect_err(|_| drop(std::fs::remove_file(partial)))
+}
+
+/// Says in a finished file that its times are none.
+fn mark_timestamps(path: &Path) -> Result<(), RecordError> {
+    let mark = || {
+        let file = H5File::options().best_effort_locking().open_rw(path)?;
+        file.root_group().group("beadscope")?.set_attr_string("timestamps", "none: frame index")?;
+        file.close()
+    };
+    mark().map_err(|error| RecordError::Hdf5 {
+        action: "mark the times of",
+        cause: error.to_string(),
+        path: path.into(),
+    })
 }

@@ -3,6 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use beadscope_shaders::flags::Flags;
+use beadscope_shaders::params::Method;
 use beadscope_shaders::pipeline::{ParamError, Params, Scratch, Tracker};
 use beadscope_shaders::zlut_match::MatchTable;
 use rayon::prelude::*;
@@ -90,6 +91,11 @@ impl CpuTracker {
     /// The ROIs, in the order of the rows.
     pub fn rois(&self) -> &[Roi] {
         &self.rois
+    }
+
+    /// How beads are located.
+    pub fn method(&self) -> Method {
+        self.kernels.method()
     }
 
     /// Worker threads.

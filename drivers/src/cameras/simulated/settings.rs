@@ -8,7 +8,7 @@ use crate::camera::{CameraError, PixelFormat};
 pub struct Settings {
     /// Beads in the field of view, reference beads included; 0 to 100 000, default 50.
     pub beads: usize,
-    /// How many of them are stuck to the surface at z = 0; at most `beads`, default 3.
+    /// How many of them are stuck to the surface at z = 0; at most `beads`, default 3, or all if there are fewer.
     pub reference_beads: usize,
     /// Specks of dirt, at most 10 000, default 0. They lie anywhere, also over beads, and are not in the truth.
     pub debris: usize,
@@ -104,12 +104,21 @@ impl Settings {
     /// # Errors
     /// [`CameraError::Settings`] if a field is unknown, of the wrong type or out of range; it names the field.
     pub fn from_table(table: &toml::Table) -> Result<Self, CameraError> {
-        let settings: Self = table
+        let mut settings: Self = table
             .clone()
             .try_into()
             .map_err(|error: toml::de::Error| CameraError::Settings(first_line(&error)))?;
+        if !table.contains_key("reference_beads") {
+            settings.reference_beads = Self::with_beads(settings.beads).reference_beads;
+        }
         settings.check()?;
         Ok(settings)
+    }
+
+    /// The defaults with so many beads, of which no more are reference beads than there are.
+    pub fn with_beads(beads: usize) -> Self {
+        let defaults = Self::default();
+        Self { beads, reference_beads: defaults.reference_beads.min(beads), ..defaults }
     }
 
     /// Checks every value against its range.
@@ -226,11 +235,19 @@ mod tests {
     }
 
     #[test]
+    fn few_beads_are_all_reference_beads_unless_said_otherwise() {
+        let settings = |text: &str| Settings::from_table(&text.parse().unwrap()).unwrap();
+        assert_eq!(settings("beads = 2").reference_beads, 2);
+        assert_eq!(settings("beads = 4").reference_beads, 3);
+        assert_eq!(settings("beads = 2\nreference_beads = 0").reference_beads, 0);
+    }
+
+    #[test]
     fn every_mistake_names_its_field_in_one_line() {
         for (text, word) in [
             ("bead = 3", "bead"),
             ("beads = -1", "-1"),
-            ("beads = 2", "reference_beads"),
+            ("beads = 2\nreference_beads = 3", "reference_beads"),
             ("bits = 9", "bits"),
             ("pixel_size_nm = nan", "pixel_size_nm"),
             ("height_nm = [900.0, 800.0]", "height_nm"),
