@@ -8,9 +8,10 @@
 //! | [`quadrant_interpolation`] | image less level, guess | x, y; profile | px | van Loenhout et al. 2012 |
 //! | [`radial_profile`] | image less level, x, y | mean, variance and sides of each ring | grey levels | Gosse and Croquette 2002 |
 //! | [`zlut_match`] | profile, ring weights, Z-LUT | z, correlation | nm, 1 | |
+//! | [`fit`] | image less level, x, y, z, [`image_model`] | x, y, z and their standard errors | px, nm | Fisher scoring |
 //!
 //! [`sampling`] reads a grey level between pixels and [`rings`] says where; every kernel uses these two.
-//! [`z_spline`] and [`match_table`] prepare a Z-LUT. [`pipeline`] chains the kernels for one bead, [`params`] holds
+//! [`z_spline`], [`match_table`], [`radial_spline`] and [`image_model`] prepare a Z-LUT. [`pipeline`] chains the kernels for one bead, [`params`] holds
 //! the settings, [`flags`] says why a value is missing.
 //!
 //! [`magtrack`] is another pipeline beside this one: MagTrack's, for labs that reproduce their old numbers.
