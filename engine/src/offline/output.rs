@@ -47,7 +47,7 @@ pub enum OutputError {
     #[error(transparent)]
     Record(#[from] RecordError),
     /// Writing `.csv`.
-    #[error("cannot write the results: {0}")]
+    #[error("cannot write the results")]
     Write(#[from] std::io::Error),
 }
 
