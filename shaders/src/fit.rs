@@ -98,6 +98,28 @@ struct Bin {
     s: f32,
 }
 
+impl Bin {
+    /// Adds one pixel.
+    #[inline(always)]
+    fn add(&mut self, grey: f32, d: f32, (c, s): (f32, f32), m: f32) {
+        let (mc, ms) = (m * c, m * s);
+        self.grey += grey;
+        self.grey_squared += grey * grey;
+        self.count += 1.0;
+        self.d += d;
+        self.grey_mc += grey * mc;
+        self.grey_ms += grey * ms;
+        self.mc += mc;
+        self.ms += ms;
+        self.dmc += d * mc;
+        self.dms += d * ms;
+        self.mcc += mc * c;
+        self.mss += ms * s;
+        self.c += c;
+        self.s += s;
+    }
+}
+
 /// The model at the middle of one narrow ring.
 #[derive(Clone, Copy, Debug, Default)]
 struct Model {
@@ -116,7 +138,10 @@ pub struct FitScratch {
     /// Coefficients and their derivatives by z, padded.
     coefficients: Vec<[f64; 2]>,
     row: Vec<f32>,
+    /// For each column: how much of its mirror image is in the ROI; in the row at hand, the radius and its inverse.
     mirror_x: Vec<f32>,
+    radius_px: Vec<f32>,
+    inverse: Vec<f32>,
     weights: [[[f64; 4]; 2]; BINS_PER_KNOT],
 }
 
@@ -133,6 +158,8 @@ impl FitScratch {
             coefficients: Vec::new(),
             row: Vec::new(),
             mirror_x: vec![0.0; roi_px],
+            radius_px: vec![0.0; roi_px],
+            inverse: vec![0.0; roi_px],
             weights,
         };
         scratch.resize(n_knots);
@@ -161,30 +188,20 @@ impl FitScratch {
         for (y, row) in pixels.chunks_exact(roi_px).enumerate() {
             let dy = y as f32 - center_px.1 as f32;
             let mirror_y = mirrored(dy);
-            for (x, (&grey, &mirror_x)) in row.iter().zip(&self.mirror_x).enumerate() {
+            // Two loops: the first has no order and becomes wide, the second adds to places that may be the same.
+            for (x, (radius_px, inverse)) in self.radius_px.iter_mut().zip(&mut self.inverse).enumerate() {
                 let dx = x as f32 - center_px.0 as f32;
-                let radius_px = (dx * dx + dy * dy).sqrt();
-                let index = (radius_px * per_px) as usize;
-                let Some(bin) = self.bins.get_mut(index) else { continue };
-                let inverse = 1.0 / radius_px.max(1e-6);
-                let (c, s) = (dx * inverse, dy * inverse);
+                *radius_px = (dx * dx + dy * dy).sqrt();
+                *inverse = 1.0 / radius_px.max(1e-6);
+            }
+            let places = self.radius_px.iter().zip(&self.inverse).zip(&self.mirror_x);
+            for (x, (&grey, ((&radius_px, &inverse), &mirror_x))) in row.iter().zip(places).enumerate() {
+                let index = (radius_px * per_px) as u32;
+                let Some(bin) = self.bins.get_mut(index as usize) else { continue };
+                let (c, s) = ((x as f32 - center_px.0 as f32) * inverse, dy * inverse);
                 let d = radius_px - (index as f32 + 0.5) * BIN_PX as f32;
                 let m = mirror_x * mirror_y;
-                let (mc, ms) = (m * c, m * s);
-                bin.grey += grey;
-                bin.grey_squared += grey * grey;
-                bin.count += 1.0;
-                bin.d += d;
-                bin.grey_mc += grey * mc;
-                bin.grey_ms += grey * ms;
-                bin.mc += mc;
-                bin.ms += ms;
-                bin.dmc += d * mc;
-                bin.dms += d * ms;
-                bin.mcc += mc * c;
-                bin.mss += ms * s;
-                bin.c += c;
-                bin.s += s;
+                bin.add(grey, d, (c, s), m);
             }
         }
     }
