@@ -27,5 +27,6 @@ pub mod quadrant_interpolation;
 pub mod radial_profile;
 pub mod rings;
 pub mod sampling;
+mod simd;
 pub mod z_spline;
 pub mod zlut_match;
