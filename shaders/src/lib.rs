@@ -34,5 +34,6 @@ pub mod radial_profile;
 pub mod radial_spline;
 pub mod rings;
 pub mod sampling;
+mod simd;
 pub mod z_spline;
 pub mod zlut_match;

@@ -2,7 +2,8 @@
 //! the ring and the difference between opposite sides.
 
 use crate::rings::{ARC_STEP_PX, PolarGrid};
-use crate::sampling::{CUBIC_UP_TO_PX, bilinear, cubic, usable_radius_px};
+use crate::sampling::{CUBIC_MARGIN_PX, CUBIC_UP_TO_PX, usable_radius_px};
+use crate::simd::{Sampler, Scene, ring_sums};
 
 pub use crate::rings::Rings;
 
@@ -37,21 +38,25 @@ impl PolarProfile {
         self.usable = self.usable.min(n_rings);
     }
 
-    /// Measures all rings of `grid` around `center_px`. Rings there is no room for are left out.
+    /// Measures all rings of `grid` around `center_px`. Rings there is no room for are left out; all of them if `image`
+    /// has fewer than `roi_px` squared pixels.
     pub fn measure(&mut self, image: &[f32], roi_px: usize, center_px: (f64, f64), grid: &PolarGrid) {
-        self.usable = grid.rings().up_to(usable_radius_px(roi_px, center_px)).min(self.mean.len());
-        let center = [center_px.0 as f32, center_px.1 as f32];
+        let fits_px =
+            if image.len() < roi_px * roi_px { f64::NAN } else { usable_radius_px(roi_px, center_px) };
+        self.usable = grid.rings().up_to(fits_px).min(self.mean.len());
+        let cubic_px = CUBIC_UP_TO_PX.min(fits_px - CUBIC_MARGIN_PX);
+        let scene = Scene { image, roi_px, center_px: [center_px.0 as f32, center_px.1 as f32] };
         for k in 0..self.usable {
-            let offsets = grid.first_quadrant_px(k);
-            let ring = if grid.rings().radius_px(k) <= CUBIC_UP_TO_PX {
-                measure_ring(offsets, center, |x, y| cubic(image, roi_px, x, y))
-            } else {
-                measure_ring(offsets, center, |x, y| bilinear(image, roi_px, x, y))
-            };
-            self.mean[k] = ring.mean;
-            self.variance[k] = ring.variance;
-            self.right_left[k] = ring.right_left;
-            self.lower_upper[k] = ring.lower_upper;
+            let (offsets_px, radius_px) = (grid.first_quadrant_px(k), grid.rings().radius_px(k));
+            let sampler = if radius_px <= cubic_px { Sampler::Cubic } else { Sampler::Bilinear };
+            let sums = ring_sums(&scene, offsets_px, sampler);
+            let count = 4.0 * offsets_px.len() as f32;
+            let mean = sums.level / count;
+            let by_radius = 2.0 / (count * (radius_px as f32).max(f32::MIN_POSITIVE));
+            self.mean[k] = mean;
+            self.variance[k] = (sums.square / count - mean * mean).max(0.0);
+            self.right_left[k] = by_radius * sums.by_x;
+            self.lower_upper[k] = by_radius * sums.by_y;
         }
         let usable = self.usable;
         for column in self.columns() {
@@ -62,36 +67,6 @@ impl PolarProfile {
     fn columns(&mut self) -> [&mut Vec<f32>; 4] {
         [&mut self.mean, &mut self.variance, &mut self.right_left, &mut self.lower_upper]
     }
-}
-
-struct Ring {
-    mean: f32,
-    variance: f32,
-    right_left: f32,
-    lower_upper: f32,
-}
-
-/// One ring, its four quadrants side by side.
-#[inline]
-fn measure_ring(offsets_px: &[[f32; 2]], [x, y]: [f32; 2], sample: impl Fn(f32, f32) -> f32) -> Ring {
-    let (mut sum, mut sum_of_squares, mut right_left, mut lower_upper) = (0.0f32, 0.0f32, 0.0f32, 0.0f32);
-    for &[dx, dy] in offsets_px {
-        // The sample and its turns by 90, 180 and 270 degrees.
-        let a = sample(x + dx, y + dy);
-        let b = sample(x - dy, y + dx);
-        let c = sample(x - dx, y - dy);
-        let d = sample(x + dy, y - dx);
-        sum += (a + b) + (c + d);
-        sum_of_squares += (a * a + b * b) + (c * c + d * d);
-        right_left += dx * (a - c) + dy * (d - b);
-        lower_upper += dy * (a - c) + dx * (b - d);
-    }
-    let count = 4.0 * offsets_px.len() as f32;
-    let radius = offsets_px.first().map_or(0.0, |&[dx, dy]| dx.hypot(dy)).max(f32::MIN_POSITIVE);
-    let mean = sum / count;
-    let variance = (sum_of_squares / count - mean * mean).max(0.0);
-    let from_sum = 2.0 / (count * radius);
-    Ring { mean, variance, right_left: from_sum * right_left, lower_upper: from_sum * lower_upper }
 }
 
 /// Weight of each ring: its number of pixels over the variance expected of one, 0 for rings not usable.

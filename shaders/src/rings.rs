@@ -67,8 +67,9 @@ impl PolarGrid {
         let mut offsets_px = Vec::new();
         for k in 0..rings.n_rings {
             let radius = rings.radius_px(k);
-            // Two at least: with one per quadrant all would lie on the diagonals.
-            let count = ((quarter_turn * radius / arc_step_px).ceil() as usize).max(2);
+            // Two at least: with one per quadrant all would lie on the diagonals. An even number, because two are
+            // taken at a time.
+            let count = ((quarter_turn * radius / arc_step_px).ceil() as usize).max(2).next_multiple_of(2);
             for j in 0..count {
                 let angle = quarter_turn * (j as f64 + 0.5) / count as f64;
                 offsets_px.push([(radius * angle.cos()) as f32, (radius * angle.sin()) as f32]);

@@ -10,8 +10,8 @@
 #[inline]
 pub fn bilinear(image: &[f32], roi_px: usize, x_px: f32, y_px: f32) -> f32 {
     // `as` saturates: a negative or NaN position becomes 0.
-    let column = (x_px as usize).min(roi_px.saturating_sub(2));
-    let row = (y_px as usize).min(roi_px.saturating_sub(2));
+    let last = roi_px.saturating_sub(2) as i32;
+    let (column, row) = ((x_px as i32).clamp(0, last) as usize, (y_px as i32).clamp(0, last) as usize);
     let (u, v) = (x_px - column as f32, y_px - row as f32);
     let first = row * roi_px + column;
     let Some(block) = image.get(first..first + roi_px.max(1) + 2) else { return 0.0 };
@@ -26,20 +26,22 @@ pub fn bilinear(image: &[f32], roi_px: usize, x_px: f32, y_px: f32) -> f32 {
 /// as much. Bilinear within a pixel of the border, where there are no 16 pixels.
 #[inline]
 pub fn cubic(image: &[f32], roi_px: usize, x_px: f32, y_px: f32) -> f32 {
-    let (column, row) = (x_px as usize, y_px as usize);
+    let (column, row) = ((x_px as i32).max(0) as usize, (y_px as i32).max(0) as usize);
     if column == 0 || row == 0 || column + 2 >= roi_px || row + 2 >= roi_px {
         return bilinear(image, roi_px, x_px, y_px);
     }
     let along_x = keys_weights(x_px - column as f32);
     let along_y = keys_weights(y_px - row as f32);
-    let mut sum = 0.0;
+    let mut columns = [0.0; 4];
     for (j, weight) in along_y.into_iter().enumerate() {
         let first = (row + j - 1) * roi_px + column - 1;
         let Some(four) = image.get(first..first + 4) else { return 0.0 };
-        sum += weight
-            * (along_x[0] * four[0] + along_x[1] * four[1] + along_x[2] * four[2] + along_x[3] * four[3]);
+        for (sum, pixel) in columns.iter_mut().zip(four) {
+            *sum += weight * pixel;
+        }
     }
-    sum
+    let [a, b, c, d] = columns;
+    along_x[0] * a + along_x[1] * b + along_x[2] * c + along_x[3] * d
 }
 
 /// Weights of the pixels at -1, 0, 1, 2 for a position `u` between 0 and 1.
@@ -55,6 +57,10 @@ fn keys_weights(u: f32) -> [f32; 4] {
 /// out. 14 px: takes the z bias from 0.5 to 0.27 nm on simulated beads in ROIs of 64 px, for a fifth of the time; all
 /// rings cubic reach 0.18 nm for the double.
 pub const CUBIC_UP_TO_PX: f64 = 14.0;
+
+/// Distance from the centres of the border pixels, px, below which a whole ring is read with [`bilinear`]: [`cubic`]
+/// needs one pixel more, and rounding a little of the next.
+pub const CUBIC_MARGIN_PX: f64 = 1.01;
 
 /// Radius of the largest circle around `center_px` that has enough samples: all of it between the centres of the
 /// border pixels. Negative if the centre itself is outside; NaN for a NaN centre.

@@ -1,0 +1,140 @@
+//! Wide registers: the one place that asks the processor what it has, and the only module with `unsafe`.
+//!
+//! A plain loop is given to [`wide`], which holds it twice, once compiled for AVX2. What no compiler makes wide, reading
+//! between pixels, is written by hand in `avx2.rs`; its scalar twin is in `rings_scalar.rs`. Both ways do the same
+//! operations in the same order, without fused multiply-add, so that they agree to the last bit: a recording tracked
+//! again on another processor gives the same positions. Other processors (NEON) run the scalar twins, of which the
+//! plain loops are vectorised by the compiler and the rings are not.
+#![allow(unsafe_code, reason = "calls of functions compiled for AVX2, and loads by computed index")]
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+mod rings_scalar;
+
+/// True if the AVX2 half is used. The answer is looked up in a cached word, so it may be asked often.
+#[inline]
+pub fn has_avx2() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return std::arch::is_x86_feature_detected!("avx2");
+    #[cfg(not(target_arch = "x86_64"))]
+    false
+}
+
+/// Does `work` with the widest registers there are. What it calls must be inlined to have a part in that: mark `work`
+/// and every function below it `#[inline(always)]`.
+#[inline(always)]
+pub fn wide<R>(work: impl FnOnce() -> R) -> R {
+    #[cfg(target_arch = "x86_64")]
+    if has_avx2() {
+        // SAFETY: the processor has AVX2, asked on the line above.
+        return unsafe { avx2::run(work) };
+    }
+    work()
+}
+
+/// How a ring is read between pixels; see `sampling.rs`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sampler {
+    /// From 4 pixels.
+    Bilinear,
+    /// From 16 pixels. The ring must keep a pixel away from the border pixels.
+    Cubic,
+}
+
+/// Sums over the samples of one ring.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RingSums {
+    /// Of grey levels.
+    pub level: f32,
+    /// Of their squares.
+    pub square: f32,
+    /// Of grey level times x offset from the centre, px.
+    pub by_x: f32,
+    /// Of grey level times y offset, px.
+    pub by_y: f32,
+}
+
+/// An image, `roi_px` squared grey levels, and a centre (x, y) in it.
+#[derive(Clone, Copy, Debug)]
+pub struct Scene<'a> {
+    /// Rows from top.
+    pub image: &'a [f32],
+    /// Side, px.
+    pub roi_px: usize,
+    /// Centre of the rings, px.
+    pub center_px: [f32; 2],
+}
+
+/// Samples taken at a time: two of the first quadrant with their turns by 90, 180 and 270 degrees.
+pub(crate) const LANES: usize = 8;
+
+/// Largest side, px, of which every pixel has an index in 32 bits, and smallest that has 16 pixels to read from.
+const SIDES_PX: std::ops::RangeInclusive<usize> = 4..=32_768;
+
+/// Sums over the ring with the first-quadrant offsets `offsets_px`, an even number of them.
+#[inline]
+pub fn ring_sums(scene: &Scene<'_>, offsets_px: &[[f32; 2]], sampler: Sampler) -> RingSums {
+    #[cfg(target_arch = "x86_64")]
+    if has_avx2() && SIDES_PX.contains(&scene.roi_px) && scene.image.len() >= scene.roi_px * scene.roi_px {
+        // SAFETY: the processor has AVX2, and the image has as many pixels as its side says.
+        return unsafe {
+            match sampler {
+                Sampler::Bilinear => avx2::bilinear_ring(scene, offsets_px),
+                Sampler::Cubic => avx2::cubic_ring(scene, offsets_px),
+            }
+        };
+    }
+    rings_scalar::ring_sums(scene, offsets_px, sampler)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rings::{ARC_STEP_PX, PolarGrid, Rings};
+    use crate::sampling::usable_radius_px;
+
+    /// Grey levels without any pattern.
+    fn image(roi_px: usize) -> Vec<f32> {
+        (0..roi_px * roi_px).map(|i| (i.wrapping_mul(2_654_435_761) % 977) as f32 / 7.0 - 60.0).collect()
+    }
+
+    /// On a machine without AVX2 this compares the scalar twin with itself.
+    #[test]
+    fn twins_agree_to_the_last_bit() {
+        for roi_px in [8, 9, 33, 64, 101] {
+            let image = image(roi_px);
+            let grid = PolarGrid::new(Rings::for_roi(roi_px), ARC_STEP_PX);
+            let middle = 0.5 * (roi_px as f64 - 1.0);
+            for (u, v) in [(0.0, 0.0), (0.3, -0.45), (-1.0, 0.5), (-1.7, -1.9), (1.99, 0.01)] {
+                let center = (middle + u, middle + v);
+                let center_px = [center.0 as f32, center.1 as f32];
+                let scene = Scene { image: &image, roi_px, center_px };
+                let radius_px = usable_radius_px(roi_px, center);
+                for k in 0..grid.rings().up_to(radius_px) {
+                    let offsets = grid.first_quadrant_px(k);
+                    for sampler in [Sampler::Bilinear, Sampler::Cubic] {
+                        let fits = grid.rings().radius_px(k) + 1.01 < radius_px;
+                        if sampler == Sampler::Bilinear || fits {
+                            let scalar = rings_scalar::ring_sums(&scene, offsets, sampler);
+                            let here = ring_sums(&scene, offsets, sampler);
+                            assert_eq!(here, scalar, "ROI {roi_px} px, {center:?}, ring {k}, {sampler:?}");
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_centre_outside_reads_no_pixel_outside() {
+        let image = image(16);
+        for center_px in [[-50.0, 1e9], [15.9, 15.9], [f32::NAN, -0.0], [1e30, -1e30]] {
+            let scene = Scene { image: &image, roi_px: 16, center_px };
+            for sampler in [Sampler::Bilinear, Sampler::Cubic] {
+                ring_sums(&scene, &[[3.0, 4.0], [4.0, 3.0]], sampler);
+            }
+        }
+        let short = Scene { image: &image[..9], roi_px: 16, center_px: [8.0, 8.0] };
+        assert_eq!(ring_sums(&short, &[[1.0, 1.0]; 2], Sampler::Cubic).level, 0.0);
+    }
+}
