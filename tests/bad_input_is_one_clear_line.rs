@@ -237,6 +237,22 @@ fn an_output_never_replaces_an_input() {
 }
 
 #[test]
+fn tracking_replaces_no_recording() {
+    let folder = tempfile::tempdir().unwrap();
+    simulate(folder.path());
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let run = beadscope_ok(&["run", "--frames", "3", "--beads", "2", "--out", &path("runs"), "--json"]);
+    let summary: serde_json::Value = serde_json::from_str(&run).unwrap();
+    let recording = Path::new(summary["run"].as_str().unwrap()).join("tracks.h5");
+    let before = contents(folder.path());
+    let out = recording.to_str().unwrap();
+    let (frames, rois) = (path("frames.npy"), path("rois.csv"));
+    let line = refuse(&["track", &frames, "--rois", &rois, "--pixel-size-nm", "100", "--out", out], None);
+    assert!(line.contains("would replace a recording"), "{line}");
+    assert!(contents(folder.path()) == before, "a file changed");
+}
+
+#[test]
 fn simulate_replaces_nothing() {
     for name in ["frames.npy", "truth.csv", "rois.csv", "bead.zlut.h5", "rig.toml"] {
         let folder = tempfile::tempdir().unwrap();

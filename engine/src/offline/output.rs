@@ -40,6 +40,9 @@ pub enum OutputError {
     /// No such kind of file.
     #[error("results are written to .csv, .npy or .h5, not to {}", .0.display())]
     Format(PathBuf),
+    /// A measurement cannot be made again, results of tracking can.
+    #[error("the output would replace a recording, or a file of something else; choose another --out: {}", .0.display())]
+    Recording(PathBuf),
     /// Reading the input, or writing `.npy`.
     #[error(transparent)]
     Stack(#[from] StackError),
@@ -115,6 +118,9 @@ pub fn track_to_file(
     match Format::of(out)? {
         Format::Csv => aside::write(out, |path| write_csv(stack, tracker, info, path, &mut count))?,
         Format::Npy => aside::write(out, |path| write_npy(stack, tracker, path, &mut count))?,
+        Format::Hdf5 if out.exists() && !is_offline(out) => {
+            return Err(OutputError::Recording(out.to_owned()));
+        }
         Format::Hdf5 => aside::write(out, |path| write_hdf5(stack, tracker, info, path, &mut count))?,
     }
     Ok(summary)
@@ -199,11 +205,20 @@ fn write_hdf5(
     finished.inspect_err(|_| drop(std::fs::remove_file(partial)))
 }
 
+/// Whether an existing file is one that [`write_hdf5`] made.
+fn is_offline(path: &Path) -> bool {
+    let attribute = || H5File::open(path)?.root_group().group("beadscope")?.attr_string("timestamps");
+    attribute().is_ok_and(|text| text == NO_TIME)
+}
+
+/// Value of the attribute `timestamps`.
+const NO_TIME: &str = "none: frame index";
+
 /// Says in a finished file that its times are none.
 fn mark_timestamps(path: &Path) -> Result<(), RecordError> {
     let mark = || {
         let file = H5File::options().best_effort_locking().open_rw(path)?;
-        file.root_group().group("beadscope")?.set_attr_string("timestamps", "none: frame index")?;
+        file.root_group().group("beadscope")?.set_attr_string("timestamps", NO_TIME)?;
         file.close()
     };
     mark().map_err(|error| RecordError::Hdf5 {
