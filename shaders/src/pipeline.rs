@@ -39,6 +39,7 @@ impl Localization {
 pub struct Tracker {
     roi_px: usize,
     params: Params,
+    guess_window: Window,
     coarse: PolarGrid,
     fine: PolarGrid,
 }
@@ -49,7 +50,6 @@ pub struct Scratch {
     roi_px: usize,
     pixels: Vec<f32>,
     border: Vec<f32>,
-    window: Vec<f32>,
     lines: Lines,
     quadrants: Quadrants,
     /// Profile on the rings of the Z-LUT, where these are not the default ones.
@@ -80,7 +80,11 @@ impl Tracker {
         params.check()?;
         let coarse = PolarGrid::new(Rings::coarse_for_roi(roi_px), COARSE_ARC_STEP_PX);
         let fine = PolarGrid::new(Rings::for_roi(roi_px), ARC_STEP_PX);
-        Ok(Self { roi_px, params: *params, coarse, fine })
+        let guess_window = match params.method {
+            Method::CenterOfMass => Window::flat(roi_px),
+            _ => Window::gaussian(roi_px, GUESS_WINDOW * roi_px as f64),
+        };
+        Ok(Self { roi_px, params: *params, guess_window, coarse, fine })
     }
 
     /// Scratch for [`Tracker::locate`], one per thread.
@@ -90,7 +94,6 @@ impl Tracker {
             roi_px: n,
             pixels: vec![0.0; n * n],
             border: Vec::with_capacity(4 * n),
-            window: vec![0.0; n],
             lines: Lines::new(n),
             quadrants: Quadrants::new(&self.coarse, &self.fine),
             profile: PolarProfile::new(n),
@@ -149,14 +152,8 @@ impl Tracker {
 
     /// x and y by the method asked for; the error is the flag that says why there are none.
     fn find_center(&self, background: &Background, scratch: &mut Scratch) -> Result<(f64, f64), Flags> {
-        let roi = self.roi_px as f64;
-        let middle = (0.5 * (roi - 1.0), 0.5 * (roi - 1.0));
-        let window = match self.params.method {
-            Method::CenterOfMass => None,
-            _ => Some(Window { center_px: middle, sigma_px: GUESS_WINDOW * roi }),
-        };
         let dead_zone = DEAD_ZONE * background.noise;
-        let mut center = center_of_mass(&scratch.pixels, self.roi_px, dead_zone, window, &mut scratch.window)
+        let mut center = center_of_mass(&scratch.pixels, self.roi_px, dead_zone, &self.guess_window)
             .ok_or(Flags::LOW_CONTRAST)?;
         if self.params.method != Method::CenterOfMass {
             center = self.mirror_center(center, scratch)?;

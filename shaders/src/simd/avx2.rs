@@ -51,7 +51,8 @@ pub unsafe fn cubic_ring(scene: &Scene<'_>, offsets_px: &[[f32; 2]]) -> RingSums
         let (along_x, along_y) = (keys_weights(u), keys_weights(v));
         let row = |lane: usize, row: usize| {
             // SAFETY: `sums` keeps the 4 x 4 pixels around `second` inside the image; the loads need no alignment.
-            let load = |lane: usize| unsafe { _mm_loadu_ps(pixels.add(second[lane] + row * side - side - 1)) };
+            let load =
+                |lane: usize| unsafe { _mm_loadu_ps(pixels.add(second[lane] + row * side - side - 1)) };
             _mm256_set_m128(load(lane + 4), load(lane))
         };
         // The four columns of lane `LANE` in the lower half, of lane `LANE` + 4 in the upper one.
