@@ -1,5 +1,7 @@
 //! Background of an ROI, its noise, and whether anything stands out of it.
 
+use crate::simd::{Running, sums_of, wide};
+
 /// Background of one ROI.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Background {
@@ -29,45 +31,75 @@ pub fn measure(image: &[f32], roi_px: usize, border: &mut Vec<f32>) -> Backgroun
             border.push(pixels[roi_px - 1]);
         }
     }
-    Background { level: median(border), noise: noise(image, roi_px), spread: spread(image) }
+    let level = wide(
+        #[inline(always)]
+        || median(border),
+    );
+    border.resize(roi_px, 0.0);
+    wide(
+        #[inline(always)]
+        || Background { level, noise: noise(image, roi_px, border), spread: spread(image) },
+    )
 }
 
-/// Median; the upper of the two middle values if there are two. NaN if empty.
-fn median(values: &mut [f32]) -> f32 {
-    if values.is_empty() {
-        return f32::NAN;
+/// Median; the upper of the two middle values if there are two. NaN if there are none; a NaN counts as very bright.
+///
+/// Finds it bit by bit, by counting what lies below: 32 passes that have no branch and fill wide registers, where
+/// a selection by swapping mispredicts its way. Several times faster for the few hundred pixels of a border.
+#[inline(always)]
+fn median(values: &[f32]) -> f32 {
+    let rank = values.len() / 2;
+    // Bits in the order of the numbers: the highest for which at most `rank` values lie below is the median.
+    let mut ordered = 0u32;
+    for bit in (0..32).rev() {
+        let tried = ordered | (1 << bit);
+        let level = level_from_ordered(tried);
+        let below: u32 = values.iter().map(|value| u32::from(*value < level)).sum();
+        let above_all = level.is_nan() && level.is_sign_positive();
+        if below as usize <= rank && !above_all {
+            ordered = tried;
+        }
     }
-    let middle = values.len() / 2;
-    *values.select_nth_unstable_by(middle, f32::total_cmp).1
+    if values.is_empty() { f32::NAN } else { level_from_ordered(ordered) }
+}
+
+/// The number at a place in the order of `f32::total_cmp`.
+#[inline(always)]
+fn level_from_ordered(ordered: u32) -> f32 {
+    // Of a positive number the sign is turned, of a negative one all bits.
+    f32::from_bits(if ordered >> 31 == 1 { ordered ^ (1 << 31) } else { !ordered })
 }
 
 /// Immerkaer (1996), Comput. Vis. Image Underst. 64:300: the mean magnitude of a second difference in y of a second
 /// difference in x, to which smooth structure adds little. For Gaussian noise of standard deviation 1 it is 6 (the
-/// norm of the mask) times sqrt(2/pi).
-pub(crate) fn noise(image: &[f32], roi_px: usize) -> f32 {
-    let mut sum = 0.0f64;
+/// norm of the mask) times sqrt(2/pi). `differences` is scratch, one row long.
+#[inline(always)]
+pub(crate) fn noise(image: &[f32], roi_px: usize, differences: &mut [f32]) -> f32 {
+    let mut sum = Running::new();
     for three in image.windows(3 * roi_px).step_by(roi_px) {
         let (above, rest) = three.split_at(roi_px);
         let (here, below) = rest.split_at(roi_px);
-        let mut row_sum = 0.0f32;
-        for ((a, h), b) in above.windows(3).zip(here.windows(3)).zip(below.windows(3)) {
-            let left = a[0] - 2.0 * h[0] + b[0];
-            let middle = a[1] - 2.0 * h[1] + b[1];
-            let right = a[2] - 2.0 * h[2] + b[2];
-            row_sum += (left - 2.0 * middle + right).abs();
+        for (((d, a), h), b) in differences.iter_mut().zip(above).zip(here).zip(below) {
+            *d = a - 2.0 * h + b;
         }
-        sum += f64::from(row_sum);
+        let inner = roi_px - 2;
+        let (left, middle, right) = (&differences[..inner], &differences[1..=inner], &differences[2..]);
+        let magnitude = |[l, m, r]: [f32; 3]| [(l - 2.0 * m + r).abs()];
+        sum = sum.add([left, middle, right], magnitude);
     }
-    let inner_px = roi_px.saturating_sub(2) as f64;
-    (sum / (inner_px * inner_px) / 6.0 * std::f64::consts::FRAC_PI_2.sqrt()) as f32
+    let inner_px = (roi_px - 2) as f32;
+    sum.total()[0] / (inner_px * inner_px) / 6.0 * std::f32::consts::FRAC_PI_2.sqrt()
 }
 
+#[inline(always)]
 fn spread(image: &[f32]) -> f32 {
     let count = image.len() as f64;
-    // Row-sized pieces in f32, their sums in f64: fast, and exact enough for 16 bits.
-    let sum = |f: &dyn Fn(&[f32]) -> f32| image.chunks(64).map(|c| f64::from(f(c))).sum::<f64>();
-    let mean = (sum(&|c| c.iter().sum()) / count) as f32;
-    let squares = sum(&|c| c.iter().map(|v| (v - mean) * (v - mean)).sum());
+    // Pieces in f32, their sums in f64: fast, and exact enough for 16 bits.
+    let pieces = || image.chunks(1024);
+    let sum: f64 = pieces().map(|piece| f64::from(sums_of([piece], |v| v)[0])).sum();
+    let mean = (sum / count) as f32;
+    let square = |[v]: [f32; 1]| [(v - mean) * (v - mean)];
+    let squares: f64 = pieces().map(|piece| f64::from(sums_of([piece], square)[0])).sum();
     (squares / count).sqrt() as f32
 }
 
@@ -84,15 +116,23 @@ impl Background {
 
 /// Writes `image` less `level` into `out`.
 pub fn subtract(image: &[f32], level: f32, out: &mut [f32]) {
-    for (out, pixel) in out.iter_mut().zip(image) {
-        *out = pixel - level;
-    }
+    wide(
+        #[inline(always)]
+        || {
+            for (out, pixel) in out.iter_mut().zip(image) {
+                *out = pixel - level;
+            }
+        },
+    );
 }
 
 /// True if more than one pixel in a hundred is at `max_level` or above.
 pub fn is_saturated(image: &[f32], max_level: f32) -> bool {
-    let count = image.iter().filter(|pixel| **pixel >= max_level).count();
-    100 * count > image.len()
+    let count: u32 = wide(
+        #[inline(always)]
+        || image.iter().map(|pixel| u32::from(*pixel >= max_level)).sum(),
+    );
+    100 * count as usize > image.len()
 }
 
 #[cfg(test)]
@@ -120,6 +160,21 @@ mod tests {
             assert!((background.level - 100.0).abs() < 2.0, "{background:?}");
             assert!(!background.has_contrast(ROI_PX * ROI_PX), "{background:?}");
         }
+    }
+
+    #[test]
+    fn the_median_is_the_upper_of_the_middle_values() {
+        for (values, middle) in [
+            (&[3.0, -1.0, 2.0][..], 2.0),
+            (&[3.0, -1.0, 2.0, 7.5], 3.0),
+            (&[-3.0, -1e-30, -2e30, -7.5], -3.0),
+            (&[0.0, f32::INFINITY, f32::INFINITY], f32::INFINITY),
+            (&[f32::NEG_INFINITY, 0.0, f32::NAN], 0.0),
+            (&[0.1], 0.1),
+        ] {
+            assert_eq!(median(values), middle, "{values:?}");
+        }
+        assert!(median(&[]).is_nan());
     }
 
     #[test]

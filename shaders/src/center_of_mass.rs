@@ -1,49 +1,63 @@
 //! Centre of mass of what stands out of the background: the first guess.
 
-/// A Gaussian that keeps neighbours out of a first guess.
-#[derive(Clone, Copy, Debug, PartialEq)]
+use crate::simd::{sums_of, wide};
+
+/// How much each pixel counts for a first guess: the product of a weight by column and one by row, the same for both.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Window {
-    /// Its middle (x, y), px.
-    pub center_px: (f64, f64),
-    /// Its standard deviation, px.
-    pub sigma_px: f64,
+    weights: Vec<f32>,
+    /// Weight times place.
+    moments: Vec<f32>,
+}
+
+impl Window {
+    /// All pixels of an ROI alike.
+    pub fn flat(roi_px: usize) -> Self {
+        Self::new(roi_px, |_| 1.0)
+    }
+
+    /// A Gaussian around the middle of the ROI, which keeps neighbours out. `sigma_px`: its standard deviation.
+    pub fn gaussian(roi_px: usize, sigma_px: f64) -> Self {
+        let middle = 0.5 * (roi_px as f64 - 1.0);
+        Self::new(roi_px, |at| (-0.5 * ((at - middle) / sigma_px).powi(2)).exp())
+    }
+
+    fn new(roi_px: usize, weight: impl Fn(f64) -> f64) -> Self {
+        let column = |value: &dyn Fn(f64) -> f64| (0..roi_px).map(|at| value(at as f64) as f32).collect();
+        Self { weights: column(&weight), moments: column(&|at| at * weight(at)) }
+    }
 }
 
 /// Centre of mass (x, y) in px of |pixel| less `dead_zone`, where that is above 0. `None` if no pixel is.
 ///
 /// `pixels`: `roi_px` squared, rows from top, background already subtracted. The magnitude, because a bead has rings
 /// both darker and brighter than its background. `dead_zone`: grey levels that count as noise; without it the
-/// noise of a large ROI pulls the answer to the middle. `window`: `None` weighs all pixels alike. `profile` is
-/// scratch, `roi_px` long.
-pub fn center_of_mass(
-    pixels: &[f32],
-    roi_px: usize,
-    dead_zone: f32,
-    window: Option<Window>,
-    profile: &mut [f32],
-) -> Option<(f64, f64)> {
-    // The window is a product of one in x and one in y.
-    let weight_at = |at: usize, center: f64| {
-        window.map_or(1.0, |w| (-0.5 * ((at as f64 - center) / w.sigma_px).powi(2)).exp() as f32)
-    };
-    let (center_x, center_y) = window.map_or((0.0, 0.0), |w| w.center_px);
-    for (x, weight) in profile.iter_mut().enumerate() {
-        *weight = weight_at(x, center_x);
-    }
-    let (mut mass, mut mass_x, mut mass_y) = (0.0f64, 0.0f64, 0.0f64);
-    for (y, row) in pixels.chunks_exact(roi_px.max(1)).enumerate() {
-        let (mut row_mass, mut row_x) = (0.0f32, 0.0f32);
-        for (x, (pixel, weight)) in row.iter().zip(profile.iter()).enumerate() {
-            let excess = weight * (pixel.abs() - dead_zone).max(0.0);
-            row_mass += excess;
-            row_x += excess * x as f32;
-        }
-        let weight = f64::from(weight_at(y, center_y));
-        mass += weight * f64::from(row_mass);
-        mass_x += weight * f64::from(row_x);
-        mass_y += weight * f64::from(row_mass) * y as f64;
-    }
+/// noise of a large ROI pulls the answer to the middle. `window`: made for the same size; what it does not cover does
+/// not count.
+pub fn center_of_mass(pixels: &[f32], roi_px: usize, dead_zone: f32, window: &Window) -> Option<(f64, f64)> {
+    let [mass, mass_x, mass_y] = wide(
+        #[inline(always)]
+        || moments(pixels, roi_px, dead_zone, window),
+    );
     (mass > 0.0).then(|| (mass_x / mass, mass_y / mass))
+}
+
+/// Mass, and its first moments in x and y.
+#[inline(always)]
+fn moments(pixels: &[f32], roi_px: usize, dead_zone: f32, window: &Window) -> [f64; 3] {
+    let mut sums = [0.0f64; 3];
+    let rows = pixels.chunks_exact(roi_px.max(1)).zip(&window.weights).zip(&window.moments);
+    for ((row, weight), moment) in rows {
+        let terms = |[pixel, weight, moment]: [f32; 3]| {
+            let excess = (pixel.abs() - dead_zone).max(0.0);
+            [weight * excess, moment * excess]
+        };
+        let [mass, mass_x] = sums_of([row, &window.weights, &window.moments], terms).map(f64::from);
+        sums[0] += f64::from(*weight) * mass;
+        sums[1] += f64::from(*weight) * mass_x;
+        sums[2] += f64::from(*moment) * mass;
+    }
+    sums
 }
 
 #[cfg(test)]
@@ -64,16 +78,16 @@ mod tests {
     fn dark_and_bright_count_alike_and_noise_not_at_all() {
         let mut pixels = two_spots();
         pixels[18 * ROI_PX + 18] = 0.0;
-        let found = center_of_mass(&pixels, ROI_PX, 1.0, None, &mut [0.0; ROI_PX]).unwrap();
+        let flat = Window::flat(ROI_PX);
+        let found = center_of_mass(&pixels, ROI_PX, 1.0, &flat).unwrap();
         assert!((found.0 - 9.5).abs() < 1e-6 && (found.1 - 7.0).abs() < 1e-6, "{found:?}");
-        assert_eq!(center_of_mass(&pixels, ROI_PX, 60.0, None, &mut [0.0; ROI_PX]), None);
+        assert_eq!(center_of_mass(&pixels, ROI_PX, 60.0, &flat), None);
     }
 
     #[test]
     fn the_window_keeps_a_neighbour_out() {
-        let window = Some(Window { center_px: (9.0, 8.0), sigma_px: 3.0 });
-        let without = center_of_mass(&two_spots(), ROI_PX, 1.0, None, &mut [0.0; ROI_PX]).unwrap();
-        let with = center_of_mass(&two_spots(), ROI_PX, 1.0, window, &mut [0.0; ROI_PX]).unwrap();
+        let without = center_of_mass(&two_spots(), ROI_PX, 1.0, &Window::flat(ROI_PX)).unwrap();
+        let with = center_of_mass(&two_spots(), ROI_PX, 1.0, &Window::gaussian(ROI_PX, 3.0)).unwrap();
         assert!(without.0 > 13.0, "{without:?}");
         assert!((with.0 - 9.5).abs() < 0.2 && (with.1 - 7.0).abs() < 0.2, "{with:?}");
     }

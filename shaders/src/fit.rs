@@ -12,6 +12,7 @@
 use crate::image_model::ImageModel;
 use crate::radial_spline::{KNOT_STEP_PX, slope_weights, value_weights};
 use crate::sampling::usable_radius_px;
+use crate::simd;
 
 /// Narrow rings in a knot interval: 1/8 px each. What is left of the model's curvature inside one is 0.2 % of the
 /// fringe, below the noise of any camera; slopes inside it are taken into account.
@@ -137,7 +138,6 @@ pub struct FitScratch {
     model: Vec<Model>,
     /// Coefficients and their derivatives by z, padded.
     coefficients: Vec<[f64; 2]>,
-    row: Vec<f32>,
     /// For each column: how much of its mirror image is in the ROI; in the row at hand, the radius and its inverse.
     mirror_x: Vec<f32>,
     radius_px: Vec<f32>,
@@ -156,7 +156,6 @@ impl FitScratch {
             bins: Vec::new(),
             model: Vec::new(),
             coefficients: Vec::new(),
-            row: Vec::new(),
             mirror_x: vec![0.0; roi_px],
             radius_px: vec![0.0; roi_px],
             inverse: vec![0.0; roi_px],
@@ -172,10 +171,10 @@ impl FitScratch {
         self.bins.resize(bins, Bin::default());
         self.model.resize(bins, Model::default());
         self.coefficients.resize(n_knots + 2, [0.0; 2]);
-        self.row.resize(n_knots, 0.0);
     }
 
     /// Adds the pixels up around `center_px`.
+    #[inline(always)]
     fn add_up(&mut self, pixels: &[f32], roi_px: usize, center_px: (f64, f64)) {
         self.bins.fill(Bin::default());
         let half = usable_radius_px(roi_px, center_px) as f32;
@@ -207,13 +206,16 @@ impl FitScratch {
     }
 
     /// The model at `z_nm` in the middle of each narrow ring.
+    #[inline(always)]
     fn model_at(&mut self, model: &ImageModel, z_nm: f64) {
         let between = model.spline.between(z_nm);
-        for ring in 0..self.row.len() {
-            let (value, rise) = between.at(ring);
-            self.coefficients[ring + 1] = [value, rise];
+        let n = model.n_knots();
+        let [below, above] = between.values;
+        let [curved_below, curved_above] = between.curvatures;
+        let rows = below[..n].iter().zip(&above[..n]).zip(curved_below[..n].iter().zip(&curved_above[..n]));
+        for (coefficient, ((a, b), (c, d))) in self.coefficients[1..=n].iter_mut().zip(rows) {
+            *coefficient = between.at([*a, *b, *c, *d]).into();
         }
-        let n = self.row.len();
         self.coefficients[0] = self.coefficients[2];
         let (last, before) = (self.coefficients[n], self.coefficients[n - 1]);
         self.coefficients[n + 1] = [2.0 * last[0] - before[0], 2.0 * last[1] - before[1]];
@@ -249,6 +251,7 @@ impl Noise {
 
     /// Variance of a pixel whose modelled grey level is `grey` (background subtracted): shot noise, in proportion to the
     /// level and equal to the measured noise at the background.
+    #[inline(always)]
     fn at(&self, grey: f64) -> f64 {
         self.variance * ((grey + self.level) / self.level).max(DARKEST)
     }
@@ -266,6 +269,17 @@ struct Sums {
 /// # Errors
 /// When the search does not end near where it started, or ends outside the planes of the model.
 pub fn fit(
+    pixels: &[f32],
+    roi_px: usize,
+    model: &ImageModel,
+    start: Start,
+    scratch: &mut FitScratch,
+) -> Result<Fit, Unfit> {
+    simd::wide(|| search(pixels, roi_px, model, start, scratch))
+}
+
+#[inline(always)]
+fn search(
     pixels: &[f32],
     roi_px: usize,
     model: &ImageModel,
@@ -326,6 +340,7 @@ struct Rest {
 impl State {
     /// Weight of each pixel of a narrow ring: the inverse of the variance expected of it. All alike in the first step,
     /// when there is no gain yet.
+    #[inline(always)]
     fn weight(&self, bin: usize, here: &Model, model: &ImageModel, noise: &Noise) -> f64 {
         if self.gain.is_nan() {
             return 1.0 / noise.at(0.0);
@@ -335,6 +350,7 @@ impl State {
     }
 
     /// z, gain and offset for the centre at hand.
+    #[inline(always)]
     fn settle_height(
         &mut self,
         model: &ImageModel,
@@ -368,6 +384,7 @@ impl State {
         Err(Unfit::NotConverged)
     }
 
+    #[inline(always)]
     fn add_up_height(&self, model: &ImageModel, noise: &Noise, scratch: &FitScratch) -> Sums {
         let mut sums = Sums::default();
         for (k, (bin, here)) in scratch.bins.iter().zip(&scratch.model).enumerate() {
@@ -391,6 +408,7 @@ impl State {
     }
 
     /// The step to the centre, its standard error for unit chi squared, and what else the last state tells.
+    #[inline(always)]
     fn step_sideways(
         &self,
         model: &ImageModel,

@@ -142,7 +142,7 @@ pub fn plane(image: &[f32], roi_px: usize, center_px: (f64, f64), smoothing: f64
         }
     }
     // Noise differs from pixel to pixel; what is not round varies as slowly as the fringes do.
-    let noise = f64::from(background::noise(&residuals, roi_px));
+    let noise = f64::from(background::noise(&residuals, roi_px, &mut vec![0.0; roi_px]));
     let around = |values: &[f64], k: usize| -> f64 {
         values[k.saturating_sub(MISFIT_REACH)..(k + MISFIT_REACH + 1).min(knots)].iter().sum()
     };

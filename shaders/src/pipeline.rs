@@ -52,6 +52,7 @@ impl Localization {
 pub struct Tracker {
     roi_px: usize,
     params: Params,
+    guess_window: Window,
     coarse: PolarGrid,
     fine: PolarGrid,
     /// Its own pipeline, where that is the method.
@@ -64,7 +65,6 @@ pub struct Scratch {
     roi_px: usize,
     pixels: Vec<f32>,
     border: Vec<f32>,
-    window: Vec<f32>,
     lines: Lines,
     quadrants: Quadrants,
     /// Profile on the rings of the Z-LUT, where these are not the default ones.
@@ -97,11 +97,15 @@ impl Tracker {
         params.check()?;
         let coarse = PolarGrid::new(Rings::coarse_for_roi(roi_px), COARSE_ARC_STEP_PX);
         let fine = PolarGrid::new(Rings::for_roi(roi_px), ARC_STEP_PX);
+        let guess_window = match params.method {
+            Method::CenterOfMass => Window::flat(roi_px),
+            _ => Window::gaussian(roi_px, GUESS_WINDOW * roi_px as f64),
+        };
         let magtrack = match params.method {
             Method::MagTrack => Some(MagTrack::new(roi_px, &params.magtrack)?),
             _ => None,
         };
-        Ok(Self { roi_px, params: *params, coarse, fine, magtrack })
+        Ok(Self { roi_px, params: *params, guess_window, coarse, fine, magtrack })
     }
 
     /// The same tracker with the Z-LUT of the method `magtrack`, which the Z-LUT of [`Tracker::locate`] is not for.
@@ -120,7 +124,6 @@ impl Tracker {
             roi_px: n,
             pixels: vec![0.0; n * n],
             border: Vec::with_capacity(4 * n),
-            window: vec![0.0; n],
             lines: Lines::new(n),
             quadrants: Quadrants::new(&self.coarse, &self.fine),
             profile: PolarProfile::new(n),
@@ -194,14 +197,8 @@ impl Tracker {
 
     /// x and y by the method asked for; the error is the flag that says why there are none.
     fn find_center(&self, background: &Background, scratch: &mut Scratch) -> Result<(f64, f64), Flags> {
-        let roi = self.roi_px as f64;
-        let middle = (0.5 * (roi - 1.0), 0.5 * (roi - 1.0));
-        let window = match self.params.method {
-            Method::CenterOfMass => None,
-            _ => Some(Window { center_px: middle, sigma_px: GUESS_WINDOW * roi }),
-        };
         let dead_zone = DEAD_ZONE * background.noise;
-        let mut center = center_of_mass(&scratch.pixels, self.roi_px, dead_zone, window, &mut scratch.window)
+        let mut center = center_of_mass(&scratch.pixels, self.roi_px, dead_zone, &self.guess_window)
             .ok_or(Flags::LOW_CONTRAST)?;
         if self.params.method != Method::CenterOfMass {
             center = self.mirror_center(center, scratch)?;

@@ -89,7 +89,7 @@ pub fn ring_weights(profile: &PolarProfile, rings: &Rings, level: f32, weights: 
         // A camera offset can leave a mean near 0; then all levels count alike.
         let relative = (profile.mean[k] + level) / mean_level;
         let shot = if mean_level > 0.0 { relative.max(DARKEST_LEVEL) } else { 1.0 };
-        let variance = smoothed_variance(profile, k) + mean_variance * shot;
+        let variance = smoothed_variance(&profile.variance[..profile.usable], k) + mean_variance * shot;
         *weight = rings.radius_px(k) as f32 / variance.max(f32::MIN_POSITIVE);
     }
 }
@@ -98,11 +98,18 @@ pub fn ring_weights(profile: &PolarProfile, rings: &Rings, level: f32, weights: 
 const DARKEST_LEVEL: f32 = 0.1;
 
 /// Mean variance of ring `k` and two neighbours each side, by their number of samples.
-fn smoothed_variance(profile: &PolarProfile, k: usize) -> f32 {
+#[inline(always)]
+fn smoothed_variance(variance: &[f32], k: usize) -> f32 {
+    if k >= 2 && k + 2 < variance.len() {
+        let [a, b, c, d, e] =
+            [variance[k - 2], variance[k - 1], variance[k], variance[k + 1], variance[k + 2]];
+        let samples = 1.0 + k as f32;
+        return 0.2 * ((a + b) + (d + e) + c) + 0.2 * (2.0 * (e - a) + (d - b)) / samples;
+    }
     let (mut sum, mut count) = (0.0, 0.0);
-    for j in k.saturating_sub(2)..(k + 3).min(profile.usable) {
+    for (j, variance) in variance.iter().enumerate().take(k + 3).skip(k.saturating_sub(2)) {
         let samples = 1.0 + j as f32;
-        sum += samples * profile.variance[j];
+        sum += samples * variance;
         count += samples;
     }
     sum / count

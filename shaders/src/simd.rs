@@ -32,6 +32,88 @@ pub fn wide<R>(work: impl FnOnce() -> R) -> R {
     work()
 }
 
+/// Sums in the making. Sixteen of each that fill wide registers, where a single one would wait for each addition; the
+/// order of all additions is fixed.
+#[derive(Clone, Copy)]
+pub struct Running<const OUT: usize> {
+    lanes: [[f32; 2 * LANES]; OUT],
+    rest: [f32; OUT],
+}
+
+impl<const OUT: usize> Running<OUT> {
+    /// Nothing yet.
+    #[inline(always)]
+    pub fn new() -> Self {
+        Self { lanes: [[0.0; 2 * LANES]; OUT], rest: [0.0; OUT] }
+    }
+
+    /// Adds the terms made from each row of `columns`, as far as the shortest column goes.
+    #[inline(always)]
+    pub fn add<const IN: usize>(
+        mut self,
+        columns: [&[f32]; IN],
+        terms: impl Fn([f32; IN]) -> [f32; OUT],
+    ) -> Self {
+        let count = columns.iter().map(|column| column.len()).min().unwrap_or(0);
+        let columns = columns.map(|column| column[..count].as_chunks::<LANES>());
+        let n_blocks = count / LANES;
+        for two in 0..n_blocks / 2 {
+            self.add_block(0, columns.map(|(blocks, _)| &blocks[2 * two]), &terms);
+            self.add_block(LANES, columns.map(|(blocks, _)| &blocks[2 * two + 1]), &terms);
+        }
+        if n_blocks % 2 == 1 {
+            self.add_block(0, columns.map(|(blocks, _)| &blocks[n_blocks - 1]), &terms);
+        }
+        let mut rest = [0.0; OUT];
+        for i in 0..count % LANES {
+            let terms = terms(columns.map(|(_, rest)| rest[i]));
+            for (sum, term) in rest.iter_mut().zip(terms) {
+                *sum += term;
+            }
+        }
+        for (sum, rest) in self.rest.iter_mut().zip(rest) {
+            *sum += rest;
+        }
+        self
+    }
+
+    #[inline(always)]
+    fn add_block<const IN: usize>(
+        &mut self,
+        first_lane: usize,
+        rows: [&[f32; LANES]; IN],
+        terms: impl Fn([f32; IN]) -> [f32; OUT],
+    ) {
+        for lane in 0..LANES {
+            let terms = terms(rows.map(|row| row[lane]));
+            for (sum, term) in self.lanes.iter_mut().zip(terms) {
+                sum[first_lane + lane] += term;
+            }
+        }
+    }
+
+    /// The sums.
+    #[inline(always)]
+    pub fn total(self) -> [f32; OUT] {
+        let mut totals = self.rest;
+        for (total, lanes) in totals.iter_mut().zip(self.lanes) {
+            let eight: [f32; LANES] = std::array::from_fn(|lane| lanes[lane] + lanes[lane + LANES]);
+            let [a, b, c, d, e, f, g, h] = eight;
+            *total += ((a + e) + (c + g)) + ((b + f) + (d + h));
+        }
+        totals
+    }
+}
+
+/// The sums of the terms made from each row of `columns`, as far as the shortest column goes.
+#[inline(always)]
+pub fn sums_of<const IN: usize, const OUT: usize>(
+    columns: [&[f32]; IN],
+    terms: impl Fn([f32; IN]) -> [f32; OUT],
+) -> [f32; OUT] {
+    Running::new().add(columns, terms).total()
+}
+
 /// How a ring is read between pixels; see `sampling.rs`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sampler {

@@ -32,10 +32,9 @@ pub struct Between<'a> {
 }
 
 impl Between<'_> {
-    /// Value of ring `k`, and its derivative by z per nm.
-    #[inline]
-    pub fn at(&self, k: usize) -> (f64, f64) {
-        let four = [self.values[0][k], self.values[1][k], self.curvatures[0][k], self.curvatures[1][k]];
+    /// Value of a ring and its derivative by z per nm, from what `values` and `curvatures` have for it.
+    #[inline(always)]
+    pub fn at(&self, four: [f32; 4]) -> (f64, f64) {
         let four = four.map(f64::from);
         let weigh = |weights: &[f64; 4]| {
             (weights[0] * four[0] + weights[1] * four[1]) + (weights[2] * four[2] + weights[3] * four[3])
@@ -147,6 +146,12 @@ impl Tridiagonal {
 mod tests {
     use super::*;
 
+    fn at(spline: &ZSpline, z_nm: f64, k: usize) -> (f64, f64) {
+        let between = spline.between(z_nm);
+        let ([a, b], [c, d]) = (between.values, between.curvatures);
+        between.at([a[k], b[k], c[k], d[k]])
+    }
+
     #[test]
     fn a_cubic_is_met_exactly_on_uneven_planes_up_to_both_ends() {
         let z_nm = vec![0.0, 1.0, 2.5, 3.0, 5.0, 6.0];
@@ -155,10 +160,10 @@ mod tests {
         let values = z_nm.iter().flat_map(|z| [f(*z) as f32, -2.0 * f(*z) as f32]).collect();
         let spline = ZSpline::new(z_nm, values, 2);
         for z in [0.0, 0.3, 1.7, 2.6, 4.9, 5.5, 6.0, 6.2] {
-            let (value, derivative) = spline.between(z).at(0);
+            let (value, derivative) = at(&spline, z, 0);
             assert!((value - f(z)).abs() < 1e-4, "{z}: {value}");
             assert!((derivative - slope(z)).abs() < 1e-4, "{z}: {derivative}");
-            assert!((spline.between(z).at(1).0 + 2.0 * f(z)).abs() < 1e-4);
+            assert!((at(&spline, z, 1).0 + 2.0 * f(z)).abs() < 1e-4);
         }
     }
 
@@ -166,7 +171,7 @@ mod tests {
     fn the_fewest_planes_work() {
         let z_nm: Vec<f64> = (0..MIN_PLANES).map(|i| 100.0 * i as f64).collect();
         let values = z_nm.iter().map(|z| (z * z) as f32).collect();
-        let (value, slope) = ZSpline::new(z_nm, values, 1).between(150.0).at(0);
+        let (value, slope) = at(&ZSpline::new(z_nm, values, 1), 150.0, 0);
         assert!((value - 22_500.0).abs() < 0.1 && (slope - 300.0).abs() < 0.01);
     }
 }

@@ -4,6 +4,7 @@
 //! the best plane (Gauss-Newton). Never the top of a parabola through a few planes: see `z_spline.rs`.
 
 use crate::match_table::MIN_RINGS;
+use crate::simd::{sums_of, wide};
 use crate::z_spline::ZSpline;
 
 pub use crate::match_table::{MatchError, MatchTable};
@@ -11,8 +12,10 @@ pub use crate::match_table::{MatchError, MatchTable};
 /// Profile and weights cleaned for the match, made once per thread.
 #[derive(Clone, Debug, Default)]
 pub struct MatchScratch {
+    /// Less its weighted mean.
     profile: Vec<f32>,
     weights: Vec<f32>,
+    weighted_profile: Vec<f32>,
 }
 
 /// What the match found.
@@ -46,9 +49,15 @@ pub fn zlut_match(
     let spline = &table.spline;
     let (first_nm, last_nm) = table.range_nm();
     let plane_step_nm = (last_nm - first_nm) / (spline.z_nm().len() - 1) as f64;
-    let mut z_nm = spline.z_nm()[best_plane(spline, &sums, scratch)];
+    let mut z_nm = spline.z_nm()[wide(
+        #[inline(always)]
+        || best_plane(spline, &sums, scratch),
+    )];
     for _ in 0..MAX_STEPS {
-        let fit = fit_at(spline, z_nm, &sums, scratch);
+        let fit = wide(
+            #[inline(always)]
+            || fit_at(spline, z_nm, &sums, scratch),
+        );
         let dz_nm = fit.dz_nm.clamp(-plane_step_nm, plane_step_nm);
         if dz_nm.is_nan() {
             return None;
@@ -99,14 +108,22 @@ fn clean(
         *p -= mean;
         square += f64::from(*w) * f64::from(*p) * f64::from(*p);
     }
+    scratch.weighted_profile.clear();
+    scratch.weighted_profile.extend(scratch.profile.iter().zip(&scratch.weights).map(|(p, w)| w * p));
     (square > 0.0).then_some(ProfileSums { weight, square })
 }
 
 /// The plane with the highest weighted correlation.
+#[inline(always)]
 fn best_plane(spline: &ZSpline, sums: &ProfileSums, scratch: &MatchScratch) -> usize {
     let (mut best, mut best_plane) = (f64::NEG_INFINITY, 0);
     for plane in 0..spline.z_nm().len() {
-        let [value, square, product] = plane_sums(spline.plane(plane), scratch);
+        let columns = [spline.plane(plane), &scratch.weights, &scratch.weighted_profile];
+        let terms = |[value, weight, weighted_profile]: [f32; 3]| {
+            let weighted = weight * value;
+            [weighted, weighted * value, weighted_profile * value]
+        };
+        let [value, square, product] = sums_of(columns, terms).map(f64::from);
         let correlation = product / (square - value * value / sums.weight).max(f64::MIN_POSITIVE).sqrt();
         if correlation > best {
             (best, best_plane) = (correlation, plane);
@@ -115,50 +132,57 @@ fn best_plane(spline: &ZSpline, sums: &ProfileSums, scratch: &MatchScratch) -> u
     best_plane
 }
 
-/// Weighted sums of a plane, its square, and its product with the profile, eight rings at a time so that the
-/// compiler can use wide registers.
-fn plane_sums(plane: &[f32], scratch: &MatchScratch) -> [f64; 3] {
-    const LANES: usize = 8;
-    let mut lanes = [[0.0f32; LANES]; 3];
-    let columns = plane.chunks(LANES).zip(scratch.profile.chunks(LANES)).zip(scratch.weights.chunks(LANES));
-    for ((values, profile), weights) in columns {
-        for i in 0..values.len().min(profile.len()) {
-            let weighted = weights[i] * values[i];
-            lanes[0][i] += weighted;
-            lanes[1][i] += weighted * values[i];
-            lanes[2][i] += weighted * profile[i];
-        }
-    }
-    lanes.map(|lane| f64::from(lane.iter().sum::<f32>()))
-}
-
 struct Fit {
     /// Step to the best z, nm.
     dz_nm: f64,
     correlation: f64,
 }
 
+/// Rings whose sums are made side by side.
+const LANES: usize = 4;
+
 /// Linear least squares of the profile by `gain * value + gain * dz * slope + offset` around `z_nm`.
+#[inline(always)]
 fn fit_at(spline: &ZSpline, z_nm: f64, sums: &ProfileSums, scratch: &MatchScratch) -> Fit {
     let between = spline.between(z_nm);
-    let (mut v, mut s, mut vv, mut vs, mut ss) = (0.0f64, 0.0f64, 0.0f64, 0.0f64, 0.0f64);
-    let (mut vp, mut sp) = (0.0f64, 0.0f64);
-    for (k, (weight, profile)) in scratch.weights.iter().zip(&scratch.profile).enumerate() {
-        let (weight, profile) = (f64::from(*weight), f64::from(*profile));
-        let (value, slope) = between.at(k);
-        v += weight * value;
-        s += weight * slope;
-        vv += weight * value * value;
-        vs += weight * value * slope;
-        ss += weight * slope * slope;
-        vp += weight * value * profile;
-        sp += weight * slope * profile;
+    let mut running = [[0.0f64; LANES]; 7];
+    for first in (0..scratch.profile.len()).step_by(LANES) {
+        let [weights, profile] = [&scratch.weights, &scratch.profile].map(|column| four_of(column, first));
+        let [below, above] = between.values.map(|row| four_of(row, first));
+        let [curvature_below, curvature_above] = between.curvatures.map(|row| four_of(row, first));
+        for i in 0..LANES {
+            let (weight, profile) = (f64::from(weights[i]), f64::from(profile[i]));
+            let (value, slope) = between.at([below[i], above[i], curvature_below[i], curvature_above[i]]);
+            let (by_value, by_slope) = (weight * value, weight * slope);
+            let terms = [
+                by_value,
+                by_slope,
+                by_value * value,
+                by_value * slope,
+                by_slope * slope,
+                by_value * profile,
+                by_slope * profile,
+            ];
+            for (sum, term) in running.iter_mut().zip(terms) {
+                sum[i] += term;
+            }
+        }
     }
+    let [v, s, vv, vs, ss, vp, sp] = running.map(|[a, b, c, d]| (a + b) + (c + d));
     // The offset is eliminated by taking means off; the mean of the profile is 0 already.
     let (vv, vs, ss) = (vv - v * v / sums.weight, vs - v * s / sums.weight, ss - s * s / sums.weight);
     let gain_dz = (vv * sp - vs * vp) / (vv * ss - vs * vs);
     // The gain at the present z: the joint one is poor, and may be 0, where value and slope look alike.
     Fit { dz_nm: gain_dz * vv / vp, correlation: vp / (vv * sums.square).sqrt() }
+}
+
+/// Four values from `first` on, 0 where there are no more: these have no weight.
+#[inline(always)]
+fn four_of(column: &[f32], first: usize) -> [f32; LANES] {
+    match column[first..].first_chunk() {
+        Some(four) => *four,
+        None => std::array::from_fn(|i| column.get(first + i).copied().unwrap_or(0.0)),
+    }
 }
 
 #[cfg(test)]
