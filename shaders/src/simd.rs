@@ -9,7 +9,10 @@
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
+mod eight;
 mod rings_scalar;
+
+pub use eight::Eight;
 
 /// True if the AVX2 half is used. The answer is looked up in a cached word, so it may be asked often.
 #[inline]
@@ -32,19 +35,16 @@ pub fn wide<R>(work: impl FnOnce() -> R) -> R {
     work()
 }
 
-/// Sums in the making. Sixteen of each that fill wide registers, where a single one would wait for each addition; the
-/// order of all additions is fixed.
+/// Sums in the making. Two times eight of each, where a single one would wait for each addition; the order of all
+/// additions is fixed.
 #[derive(Clone, Copy)]
-pub struct Running<const OUT: usize> {
-    lanes: [[f32; 2 * LANES]; OUT],
-    rest: [f32; OUT],
-}
+pub struct Running<const OUT: usize>([[Eight; 2]; OUT]);
 
 impl<const OUT: usize> Running<OUT> {
     /// Nothing yet.
     #[inline(always)]
     pub fn new() -> Self {
-        Self { lanes: [[0.0; 2 * LANES]; OUT], rest: [0.0; OUT] }
+        Self([[Eight::ZERO; 2]; OUT])
     }
 
     /// Adds the terms made from each row of `columns`, as far as the shortest column goes.
@@ -52,56 +52,42 @@ impl<const OUT: usize> Running<OUT> {
     pub fn add<const IN: usize>(
         mut self,
         columns: [&[f32]; IN],
-        terms: impl Fn([f32; IN]) -> [f32; OUT],
+        terms: impl Fn([Eight; IN]) -> [Eight; OUT],
     ) -> Self {
         let count = columns.iter().map(|column| column.len()).min().unwrap_or(0);
-        let columns = columns.map(|column| column[..count].as_chunks::<LANES>());
+        let columns = columns.map(|column| &column[..count]);
+        let blocks = columns.map(|column| column.as_chunks::<LANES>().0);
         let n_blocks = count / LANES;
+        let block = |at: usize| terms(blocks.map(|blocks| Eight(blocks[at])));
         for two in 0..n_blocks / 2 {
-            self.add_block(0, columns.map(|(blocks, _)| &blocks[2 * two]), &terms);
-            self.add_block(LANES, columns.map(|(blocks, _)| &blocks[2 * two + 1]), &terms);
+            self.add_to(0, block(2 * two));
+            self.add_to(1, block(2 * two + 1));
         }
         if n_blocks % 2 == 1 {
-            self.add_block(0, columns.map(|(blocks, _)| &blocks[n_blocks - 1]), &terms);
+            self.add_to(0, block(n_blocks - 1));
         }
-        let mut rest = [0.0; OUT];
-        for i in 0..count % LANES {
-            let terms = terms(columns.map(|(_, rest)| rest[i]));
-            for (sum, term) in rest.iter_mut().zip(terms) {
-                *sum += term;
-            }
-        }
-        for (sum, rest) in self.rest.iter_mut().zip(rest) {
-            *sum += rest;
+        let rest = count % LANES;
+        if rest > 0 {
+            let end = terms(columns.map(Eight::from_end_of));
+            self.add_to(1, end.map(|terms| terms.last(rest)));
         }
         self
     }
 
     #[inline(always)]
-    fn add_block<const IN: usize>(
-        &mut self,
-        first_lane: usize,
-        rows: [&[f32; LANES]; IN],
-        terms: impl Fn([f32; IN]) -> [f32; OUT],
-    ) {
-        for lane in 0..LANES {
-            let terms = terms(rows.map(|row| row[lane]));
-            for (sum, term) in self.lanes.iter_mut().zip(terms) {
-                sum[first_lane + lane] += term;
-            }
+    fn add_to(&mut self, half: usize, terms: [Eight; OUT]) {
+        for (sums, term) in self.0.iter_mut().zip(terms) {
+            sums[half] = sums[half] + term;
         }
     }
 
     /// The sums.
     #[inline(always)]
     pub fn total(self) -> [f32; OUT] {
-        let mut totals = self.rest;
-        for (total, lanes) in totals.iter_mut().zip(self.lanes) {
-            let eight: [f32; LANES] = std::array::from_fn(|lane| lanes[lane] + lanes[lane + LANES]);
-            let [a, b, c, d, e, f, g, h] = eight;
-            *total += ((a + e) + (c + g)) + ((b + f) + (d + h));
-        }
-        totals
+        self.0.map(|[even, odd]| {
+            let [a, b, c, d, e, f, g, h] = (even + odd).0;
+            ((a + e) + (c + g)) + ((b + f) + (d + h))
+        })
     }
 }
 
@@ -109,7 +95,7 @@ impl<const OUT: usize> Running<OUT> {
 #[inline(always)]
 pub fn sums_of<const IN: usize, const OUT: usize>(
     columns: [&[f32]; IN],
-    terms: impl Fn([f32; IN]) -> [f32; OUT],
+    terms: impl Fn([Eight; IN]) -> [Eight; OUT],
 ) -> [f32; OUT] {
     Running::new().add(columns, terms).total()
 }
@@ -147,7 +133,7 @@ pub struct Scene<'a> {
     pub center_px: [f32; 2],
 }
 
-/// Samples taken at a time: two of the first quadrant with their turns by 90, 180 and 270 degrees.
+/// Values in a wide register. Of a ring, two samples of the first quadrant with their turns by 90, 180, 270 degrees.
 pub(crate) const LANES: usize = 8;
 
 /// Largest side, px, of which every pixel has an index in 32 bits, and smallest that has 16 pixels to read from.
@@ -204,6 +190,19 @@ mod tests {
                     }
                 }
             }
+        }
+    }
+
+    #[test]
+    fn sums_take_every_value_once() {
+        for count in 0..70 {
+            let column: Vec<f32> = (0..count).map(|i| i as f32).collect();
+            let one_more = |[value]: [Eight; 1]| [value + Eight::all(1.0), value * value];
+            let [sum, squares] = wide(|| sums_of([&column], one_more));
+            let n = count as f32;
+            assert_eq!(sum, 0.5 * n * (n + 1.0), "{count}");
+            assert_eq!(squares, column.iter().map(|v| v * v).sum(), "{count}");
+            assert_eq!([sum, squares], sums_of([&column], one_more), "twins");
         }
     }
 

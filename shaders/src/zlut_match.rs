@@ -4,7 +4,7 @@
 //! the best plane (Gauss-Newton). Never the top of a parabola through a few planes: see `z_spline.rs`.
 
 use crate::match_table::MIN_RINGS;
-use crate::simd::{sums_of, wide};
+use crate::simd::{Eight, sums_of, wide};
 use crate::z_spline::ZSpline;
 
 pub use crate::match_table::{MatchError, MatchTable};
@@ -119,7 +119,7 @@ fn best_plane(spline: &ZSpline, sums: &ProfileSums, scratch: &MatchScratch) -> u
     let (mut best, mut best_plane) = (f64::NEG_INFINITY, 0);
     for plane in 0..spline.z_nm().len() {
         let columns = [spline.plane(plane), &scratch.weights, &scratch.weighted_profile];
-        let terms = |[value, weight, weighted_profile]: [f32; 3]| {
+        let terms = |[value, weight, weighted_profile]: [Eight; 3]| {
             let weighted = weight * value;
             [weighted, weighted * value, weighted_profile * value]
         };
