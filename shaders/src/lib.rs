@@ -10,7 +10,7 @@
 //! | [`zlut_match`] | profile, ring weights, Z-LUT | z, correlation | nm, 1 | |
 //!
 //! [`sampling`] reads a grey level between pixels and [`rings`] says where; every kernel uses these two.
-//! [`z_spline`] and [`match_table`] prepare a Z-LUT. [`pipeline`] chains the kernels for one bead, [`params`] holds
+//! [`z_spline`] and [`match_table`] prepare a Z-LUT. [`simd`] makes loops wide, and holds the ring sampler written by hand. [`pipeline`] chains the kernels for one bead, [`params`] holds
 //! the settings, [`flags`] says why a value is missing.
 //!
 //! Pixel centres are at integers, x to the right, y down. Pixels are f32; sums that need it are f64. Each kernel is a
@@ -27,6 +27,6 @@ pub mod quadrant_interpolation;
 pub mod radial_profile;
 pub mod rings;
 pub mod sampling;
-mod simd;
+pub mod simd;
 pub mod z_spline;
 pub mod zlut_match;

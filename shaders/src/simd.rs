@@ -12,11 +12,11 @@ mod avx2;
 mod eight;
 mod rings_scalar;
 
-pub use eight::Eight;
+pub(crate) use eight::Eight;
 
 /// True if the AVX2 half is used. The answer is looked up in a cached word, so it may be asked often.
 #[inline]
-pub fn has_avx2() -> bool {
+pub(crate) fn has_avx2() -> bool {
     #[cfg(target_arch = "x86_64")]
     return std::arch::is_x86_feature_detected!("avx2");
     #[cfg(not(target_arch = "x86_64"))]
@@ -38,7 +38,7 @@ pub fn wide<R>(work: impl FnOnce() -> R) -> R {
 /// Sums in the making. Two times eight of each, where a single one would wait for each addition; the order of all
 /// additions is fixed.
 #[derive(Clone, Copy)]
-pub struct Running<const OUT: usize>([[Eight; 2]; OUT]);
+pub(crate) struct Running<const OUT: usize>([[Eight; 2]; OUT]);
 
 impl<const OUT: usize> Running<OUT> {
     /// Nothing yet.
@@ -93,7 +93,7 @@ impl<const OUT: usize> Running<OUT> {
 
 /// The sums of the terms made from each row of `columns`, as far as the shortest column goes.
 #[inline(always)]
-pub fn sums_of<const IN: usize, const OUT: usize>(
+pub(crate) fn sums_of<const IN: usize, const OUT: usize>(
     columns: [&[f32]; IN],
     terms: impl Fn([Eight; IN]) -> [Eight; OUT],
 ) -> [f32; OUT] {
@@ -102,7 +102,7 @@ pub fn sums_of<const IN: usize, const OUT: usize>(
 
 /// How a ring is read between pixels; see `sampling.rs`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sampler {
+pub(crate) enum Sampler {
     /// From 4 pixels.
     Bilinear,
     /// From 16 pixels. The ring must keep a pixel away from the border pixels.
@@ -111,7 +111,7 @@ pub enum Sampler {
 
 /// Sums over the samples of one ring.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct RingSums {
+pub(crate) struct RingSums {
     /// Of grey levels.
     pub level: f32,
     /// Of their squares.
@@ -124,7 +124,7 @@ pub struct RingSums {
 
 /// An image, `roi_px` squared grey levels, and a centre (x, y) in it.
 #[derive(Clone, Copy, Debug)]
-pub struct Scene<'a> {
+pub(crate) struct Scene<'a> {
     /// Rows from top.
     pub image: &'a [f32],
     /// Side, px.
@@ -141,7 +141,7 @@ const SIDES_PX: std::ops::RangeInclusive<usize> = 4..=32_768;
 
 /// Sums over the ring with the first-quadrant offsets `offsets_px`, an even number of them.
 #[inline]
-pub fn ring_sums(scene: &Scene<'_>, offsets_px: &[[f32; 2]], sampler: Sampler) -> RingSums {
+pub(crate) fn ring_sums(scene: &Scene<'_>, offsets_px: &[[f32; 2]], sampler: Sampler) -> RingSums {
     #[cfg(target_arch = "x86_64")]
     if has_avx2() && SIDES_PX.contains(&scene.roi_px) && scene.image.len() >= scene.roi_px * scene.roi_px {
         // SAFETY: the processor has AVX2, and the image has as many pixels as its side says.

@@ -25,7 +25,9 @@ impl Eight {
             Some(eight) => Self(*eight),
             None => {
                 let mut result = Self::ZERO;
-                result.0[LANES - column.len()..].copy_from_slice(column);
+                for (to, from) in result.0.iter_mut().rev().zip(column.iter().rev()) {
+                    *to = *from;
+                }
                 result
             }
         }
