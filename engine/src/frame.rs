@@ -1,6 +1,7 @@
 //! What the camera thread writes beside the pixels of a frame.
 
 use beadscope_drivers::camera::{CameraConfig, PixelFormat};
+use beadscope_shaders::simd::wide;
 
 /// The header of a frame's slot.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -66,17 +67,24 @@ impl<'a> FrameView<'a> {
     /// Grey levels of `count` pixels of row `y_px` from column `x_px` on. The caller stays inside the frame.
     pub fn copy_row(&self, x_px: usize, y_px: usize, out: &mut [f32]) {
         let first = y_px * self.width_px + x_px;
+        let from = &self.bytes[first * self.format.bytes_per_px()..];
         match self.format.bytes_per_px() {
-            1 => {
-                for (to, from) in out.iter_mut().zip(&self.bytes[first..]) {
-                    *to = f32::from(*from);
-                }
-            }
-            _ => {
-                for (to, from) in out.iter_mut().zip(self.bytes[2 * first..].chunks_exact(2)) {
-                    *to = f32::from(u16::from_le_bytes([from[0], from[1]]));
-                }
-            }
+            1 => wide(
+                #[inline(always)]
+                || {
+                    for (to, from) in out.iter_mut().zip(from) {
+                        *to = f32::from(*from);
+                    }
+                },
+            ),
+            _ => wide(
+                #[inline(always)]
+                || {
+                    for (to, from) in out.iter_mut().zip(from.as_chunks::<2>().0) {
+                        *to = f32::from(u16::from_le_bytes(*from));
+                    }
+                },
+            ),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Background of an ROI, its noise, and whether anything stands out of it.
 
-use crate::simd::{Running, sums_of, wide};
+use crate::simd::{Eight, Running, sums_of, wide};
 
 /// Background of one ROI.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -84,7 +84,7 @@ pub(crate) fn noise(image: &[f32], roi_px: usize, differences: &mut [f32]) -> f3
         }
         let inner = roi_px - 2;
         let (left, middle, right) = (&differences[..inner], &differences[1..=inner], &differences[2..]);
-        let magnitude = |[l, m, r]: [f32; 3]| [(l - 2.0 * m + r).abs()];
+        let magnitude = |[l, m, r]: [Eight; 3]| [(l - (m + m) + r).abs()];
         sum = sum.add([left, middle, right], magnitude);
     }
     let inner_px = (roi_px - 2) as f32;
@@ -98,7 +98,7 @@ fn spread(image: &[f32]) -> f32 {
     let pieces = || image.chunks(1024);
     let sum: f64 = pieces().map(|piece| f64::from(sums_of([piece], |v| v)[0])).sum();
     let mean = (sum / count) as f32;
-    let square = |[v]: [f32; 1]| [(v - mean) * (v - mean)];
+    let square = |[v]: [Eight; 1]| [(v - Eight::all(mean)) * (v - Eight::all(mean))];
     let squares: f64 = pieces().map(|piece| f64::from(sums_of([piece], square)[0])).sum();
     (squares / count).sqrt() as f32
 }

@@ -1,6 +1,6 @@
 //! Centre of mass of what stands out of the background: the first guess.
 
-use crate::simd::{sums_of, wide};
+use crate::simd::{Eight, sums_of, wide};
 
 /// How much each pixel counts for a first guess: the product of a weight by column and one by row, the same for both.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,8 +48,8 @@ fn moments(pixels: &[f32], roi_px: usize, dead_zone: f32, window: &Window) -> [f
     let mut sums = [0.0f64; 3];
     let rows = pixels.chunks_exact(roi_px.max(1)).zip(&window.weights).zip(&window.moments);
     for ((row, weight), moment) in rows {
-        let terms = |[pixel, weight, moment]: [f32; 3]| {
-            let excess = (pixel.abs() - dead_zone).max(0.0);
+        let terms = |[pixel, weight, moment]: [Eight; 3]| {
+            let excess = (pixel.abs() - Eight::all(dead_zone)).positive_part();
             [weight * excess, moment * excess]
         };
         let [mass, mass_x] = sums_of([row, &window.weights, &window.moments], terms).map(f64::from);

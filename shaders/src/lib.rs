@@ -11,7 +11,8 @@
 //! | [`fit`] | image less level, x, y, z, [`image_model`] | x, y, z and their standard errors | px, nm | Fisher scoring |
 //!
 //! [`sampling`] reads a grey level between pixels and [`rings`] says where; every kernel uses these two.
-//! [`z_spline`], [`match_table`], [`radial_spline`] and [`image_model`] prepare a Z-LUT. [`pipeline`] chains the kernels for one bead, [`params`] holds
+//! [`z_spline`], [`match_table`], [`radial_spline`] and [`image_model`] prepare a Z-LUT. [`simd`] makes loops wide and
+//! holds the ring sampler written by hand. [`pipeline`] chains the kernels for one bead, [`params`] holds
 //! the settings, [`flags`] says why a value is missing.
 //!
 //! [`magtrack`] is another pipeline beside this one: MagTrack's, for labs that reproduce their old numbers.
@@ -34,6 +35,6 @@ pub mod radial_profile;
 pub mod radial_spline;
 pub mod rings;
 pub mod sampling;
-mod simd;
+pub mod simd;
 pub mod z_spline;
 pub mod zlut_match;

@@ -46,10 +46,39 @@ pub enum MatchError {
 /// Fewest rings a match may rest on: one more than the unknowns z, gain and offset.
 pub const MIN_RINGS: usize = 4;
 
+/// Planes that are compared side by side.
+pub(crate) const SCAN_PLANES: usize = 32;
+
+/// The values of the planes in the order in which they are compared: blocks of planes, in each ring after ring. So the
+/// sums of a plane grow in place, where those of a row would have to be added up across a register for every plane.
+#[derive(Clone, Debug)]
+pub(crate) struct PlaneScan {
+    n_rings: usize,
+    rows: Vec<[f32; SCAN_PLANES]>,
+}
+
+impl PlaneScan {
+    fn new(spline: &ZSpline, n_rings: usize) -> Self {
+        let n_planes = spline.z_nm().len();
+        let row = |first: usize, k: usize| {
+            // The last block is filled up with the last plane.
+            std::array::from_fn(|i| spline.plane((first + i).min(n_planes - 1))[k])
+        };
+        let blocks = (0..n_planes).step_by(SCAN_PLANES);
+        Self { n_rings, rows: blocks.flat_map(|first| (0..n_rings).map(move |k| row(first, k))).collect() }
+    }
+
+    /// Blocks of planes, each with a row of values for every ring.
+    pub(crate) fn blocks(&self) -> impl Iterator<Item = &[[f32; SCAN_PLANES]]> {
+        self.rows.chunks_exact(self.n_rings)
+    }
+}
+
 /// A Z-LUT prepared for matching.
 #[derive(Clone, Debug)]
 pub struct MatchTable {
     pub(crate) spline: ZSpline,
+    pub(crate) scan: PlaneScan,
     /// False for rings that are NaN in some plane.
     pub(crate) usable: Vec<bool>,
     grid: PolarGrid,
@@ -97,7 +126,9 @@ impl MatchTable {
             ImageModel::from_profiles(&rows, &heights, whole, (first_ring_px, ring_step_px)).ok();
         let values = kept.iter().flat_map(|(_, row)| centered(row, &usable)).collect();
         let grid = PolarGrid::new(Rings { first_ring_px, ring_step_px, n_rings }, ARC_STEP_PX);
-        Ok(Self { spline: ZSpline::new(heights, values, n_rings), usable, grid, image_model })
+        let spline = ZSpline::new(heights, values, n_rings);
+        let scan = PlaneScan::new(&spline, n_rings);
+        Ok(Self { spline, scan, usable, grid, image_model })
     }
 
     /// The same with a model of the image that was fitted to pixels, in place of the one through the profiles.

@@ -9,11 +9,14 @@
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
+mod eight;
 mod rings_scalar;
+
+pub(crate) use eight::Eight;
 
 /// True if the AVX2 half is used. The answer is looked up in a cached word, so it may be asked often.
 #[inline]
-pub fn has_avx2() -> bool {
+pub(crate) fn has_avx2() -> bool {
     #[cfg(target_arch = "x86_64")]
     return std::arch::is_x86_feature_detected!("avx2");
     #[cfg(not(target_arch = "x86_64"))]
@@ -32,19 +35,16 @@ pub fn wide<R>(work: impl FnOnce() -> R) -> R {
     work()
 }
 
-/// Sums in the making. Sixteen of each that fill wide registers, where a single one would wait for each addition; the
-/// order of all additions is fixed.
+/// Sums in the making. Two times eight of each, where a single one would wait for each addition; the order of all
+/// additions is fixed.
 #[derive(Clone, Copy)]
-pub struct Running<const OUT: usize> {
-    lanes: [[f32; 2 * LANES]; OUT],
-    rest: [f32; OUT],
-}
+pub(crate) struct Running<const OUT: usize>([[Eight; 2]; OUT]);
 
 impl<const OUT: usize> Running<OUT> {
     /// Nothing yet.
     #[inline(always)]
     pub fn new() -> Self {
-        Self { lanes: [[0.0; 2 * LANES]; OUT], rest: [0.0; OUT] }
+        Self([[Eight::ZERO; 2]; OUT])
     }
 
     /// Adds the terms made from each row of `columns`, as far as the shortest column goes.
@@ -52,71 +52,57 @@ impl<const OUT: usize> Running<OUT> {
     pub fn add<const IN: usize>(
         mut self,
         columns: [&[f32]; IN],
-        terms: impl Fn([f32; IN]) -> [f32; OUT],
+        terms: impl Fn([Eight; IN]) -> [Eight; OUT],
     ) -> Self {
         let count = columns.iter().map(|column| column.len()).min().unwrap_or(0);
-        let columns = columns.map(|column| column[..count].as_chunks::<LANES>());
+        let columns = columns.map(|column| &column[..count]);
+        let blocks = columns.map(|column| column.as_chunks::<LANES>().0);
         let n_blocks = count / LANES;
+        let block = |at: usize| terms(blocks.map(|blocks| Eight(blocks[at])));
         for two in 0..n_blocks / 2 {
-            self.add_block(0, columns.map(|(blocks, _)| &blocks[2 * two]), &terms);
-            self.add_block(LANES, columns.map(|(blocks, _)| &blocks[2 * two + 1]), &terms);
+            self.add_to(0, block(2 * two));
+            self.add_to(1, block(2 * two + 1));
         }
         if n_blocks % 2 == 1 {
-            self.add_block(0, columns.map(|(blocks, _)| &blocks[n_blocks - 1]), &terms);
+            self.add_to(0, block(n_blocks - 1));
         }
-        let mut rest = [0.0; OUT];
-        for i in 0..count % LANES {
-            let terms = terms(columns.map(|(_, rest)| rest[i]));
-            for (sum, term) in rest.iter_mut().zip(terms) {
-                *sum += term;
-            }
-        }
-        for (sum, rest) in self.rest.iter_mut().zip(rest) {
-            *sum += rest;
+        let rest = count % LANES;
+        if rest > 0 {
+            let end = terms(columns.map(Eight::from_end_of));
+            self.add_to(1, end.map(|terms| terms.last(rest)));
         }
         self
     }
 
     #[inline(always)]
-    fn add_block<const IN: usize>(
-        &mut self,
-        first_lane: usize,
-        rows: [&[f32; LANES]; IN],
-        terms: impl Fn([f32; IN]) -> [f32; OUT],
-    ) {
-        for lane in 0..LANES {
-            let terms = terms(rows.map(|row| row[lane]));
-            for (sum, term) in self.lanes.iter_mut().zip(terms) {
-                sum[first_lane + lane] += term;
-            }
+    fn add_to(&mut self, half: usize, terms: [Eight; OUT]) {
+        for (sums, term) in self.0.iter_mut().zip(terms) {
+            sums[half] = sums[half] + term;
         }
     }
 
     /// The sums.
     #[inline(always)]
     pub fn total(self) -> [f32; OUT] {
-        let mut totals = self.rest;
-        for (total, lanes) in totals.iter_mut().zip(self.lanes) {
-            let eight: [f32; LANES] = std::array::from_fn(|lane| lanes[lane] + lanes[lane + LANES]);
-            let [a, b, c, d, e, f, g, h] = eight;
-            *total += ((a + e) + (c + g)) + ((b + f) + (d + h));
-        }
-        totals
+        self.0.map(|[even, odd]| {
+            let [a, b, c, d, e, f, g, h] = (even + odd).0;
+            ((a + e) + (c + g)) + ((b + f) + (d + h))
+        })
     }
 }
 
 /// The sums of the terms made from each row of `columns`, as far as the shortest column goes.
 #[inline(always)]
-pub fn sums_of<const IN: usize, const OUT: usize>(
+pub(crate) fn sums_of<const IN: usize, const OUT: usize>(
     columns: [&[f32]; IN],
-    terms: impl Fn([f32; IN]) -> [f32; OUT],
+    terms: impl Fn([Eight; IN]) -> [Eight; OUT],
 ) -> [f32; OUT] {
     Running::new().add(columns, terms).total()
 }
 
 /// How a ring is read between pixels; see `sampling.rs`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sampler {
+pub(crate) enum Sampler {
     /// From 4 pixels.
     Bilinear,
     /// From 16 pixels. The ring must keep a pixel away from the border pixels.
@@ -125,7 +111,7 @@ pub enum Sampler {
 
 /// Sums over the samples of one ring.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct RingSums {
+pub(crate) struct RingSums {
     /// Of grey levels.
     pub level: f32,
     /// Of their squares.
@@ -138,7 +124,7 @@ pub struct RingSums {
 
 /// An image, `roi_px` squared grey levels, and a centre (x, y) in it.
 #[derive(Clone, Copy, Debug)]
-pub struct Scene<'a> {
+pub(crate) struct Scene<'a> {
     /// Rows from top.
     pub image: &'a [f32],
     /// Side, px.
@@ -147,7 +133,7 @@ pub struct Scene<'a> {
     pub center_px: [f32; 2],
 }
 
-/// Samples taken at a time: two of the first quadrant with their turns by 90, 180 and 270 degrees.
+/// Values in a wide register. Of a ring, two samples of the first quadrant with their turns by 90, 180, 270 degrees.
 pub(crate) const LANES: usize = 8;
 
 /// Largest side, px, of which every pixel has an index in 32 bits, and smallest that has 16 pixels to read from.
@@ -155,7 +141,7 @@ const SIDES_PX: std::ops::RangeInclusive<usize> = 4..=32_768;
 
 /// Sums over the ring with the first-quadrant offsets `offsets_px`, an even number of them.
 #[inline]
-pub fn ring_sums(scene: &Scene<'_>, offsets_px: &[[f32; 2]], sampler: Sampler) -> RingSums {
+pub(crate) fn ring_sums(scene: &Scene<'_>, offsets_px: &[[f32; 2]], sampler: Sampler) -> RingSums {
     #[cfg(target_arch = "x86_64")]
     if has_avx2() && SIDES_PX.contains(&scene.roi_px) && scene.image.len() >= scene.roi_px * scene.roi_px {
         // SAFETY: the processor has AVX2, and the image has as many pixels as its side says.
@@ -204,6 +190,19 @@ mod tests {
                     }
                 }
             }
+        }
+    }
+
+    #[test]
+    fn sums_take_every_value_once() {
+        for count in 0..70 {
+            let column: Vec<f32> = (0..count).map(|i| i as f32).collect();
+            let one_more = |[value]: [Eight; 1]| [value + Eight::all(1.0), value * value];
+            let [sum, squares] = wide(|| sums_of([&column], one_more));
+            let n = count as f32;
+            assert_eq!(sum, 0.5 * n * (n + 1.0), "{count}");
+            assert_eq!(squares, column.iter().map(|v| v * v).sum(), "{count}");
+            assert_eq!([sum, squares], sums_of([&column], one_more), "twins");
         }
     }
 

@@ -3,8 +3,8 @@
 //! First every plane is compared by weighted correlation; then z, a gain and an offset are solved together from
 //! the best plane (Gauss-Newton). Never the top of a parabola through a few planes: see `z_spline.rs`.
 
-use crate::match_table::MIN_RINGS;
-use crate::simd::{sums_of, wide};
+use crate::match_table::{MIN_RINGS, PlaneScan, SCAN_PLANES};
+use crate::simd::wide;
 use crate::z_spline::ZSpline;
 
 pub use crate::match_table::{MatchError, MatchTable};
@@ -51,7 +51,7 @@ pub fn zlut_match(
     let plane_step_nm = (last_nm - first_nm) / (spline.z_nm().len() - 1) as f64;
     let mut z_nm = spline.z_nm()[wide(
         #[inline(always)]
-        || best_plane(spline, &sums, scratch),
+        || best_plane(&table.scan, &sums, scratch),
     )];
     for _ in 0..MAX_STEPS {
         let fit = wide(
@@ -113,20 +113,32 @@ fn clean(
     (square > 0.0).then_some(ProfileSums { weight, square })
 }
 
-/// The plane with the highest weighted correlation.
+/// The plane with the highest weighted correlation; the first of equal ones.
 #[inline(always)]
-fn best_plane(spline: &ZSpline, sums: &ProfileSums, scratch: &MatchScratch) -> usize {
-    let (mut best, mut best_plane) = (f64::NEG_INFINITY, 0);
-    for plane in 0..spline.z_nm().len() {
-        let columns = [spline.plane(plane), &scratch.weights, &scratch.weighted_profile];
-        let terms = |[value, weight, weighted_profile]: [f32; 3]| {
-            let weighted = weight * value;
-            [weighted, weighted * value, weighted_profile * value]
-        };
-        let [value, square, product] = sums_of(columns, terms).map(f64::from);
-        let correlation = product / (square - value * value / sums.weight).max(f64::MIN_POSITIVE).sqrt();
-        if correlation > best {
-            (best, best_plane) = (correlation, plane);
+fn best_plane(scan: &PlaneScan, sums: &ProfileSums, scratch: &MatchScratch) -> usize {
+    let (mut best, mut best_plane) = (f32::NEG_INFINITY, 0);
+    for (block, rings) in scan.blocks().enumerate() {
+        let [mut value, mut square, mut product] = [[0.0f32; SCAN_PLANES]; 3];
+        let rings = rings.iter().zip(&scratch.weights).zip(&scratch.weighted_profile);
+        for ((planes, weight), weighted_profile) in rings {
+            for (i, v) in planes.iter().enumerate() {
+                let weighted = weight * v;
+                value[i] += weighted;
+                square[i] += weighted * v;
+                product[i] += weighted_profile * v;
+            }
+        }
+        let weight = sums.weight as f32;
+        let mut correlation = [0.0f32; SCAN_PLANES];
+        for i in 0..SCAN_PLANES {
+            let variance = square[i] - value[i] * value[i] / weight;
+            correlation[i] = product[i] / variance.max(f32::MIN_POSITIVE).sqrt();
+        }
+        // Beyond the last plane the table repeats it, and it is no better the second time.
+        for (i, correlation) in correlation.into_iter().enumerate() {
+            if correlation > best {
+                (best, best_plane) = (correlation, block * SCAN_PLANES + i);
+            }
         }
     }
     best_plane
