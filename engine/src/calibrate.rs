@@ -190,6 +190,7 @@ pub enum ZLutMismatch {
 
 /// A Z-LUT ready for the method that will use it.
 #[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant, reason = "there is one for each tracker")]
 pub enum PreparedZLut {
     /// None: x and y only.
     Absent,

@@ -3,7 +3,7 @@
 //! Fisher scoring of `pixel = gain * model(r, z) + offset`, each pixel weighted by the inverse of the variance expected
 //! of it. The model and its derivatives depend on the radius only, so the pixels are added up once in narrow rings, with
 //! their moments, and every step works on these sums: one pass over the image, however many steps. When x or y moves by
-//! more than [`REBIN_PX`] the pixels are added up again around the new centre.
+//! more than `REBIN_PX` the pixels are added up again around the new centre.
 //!
 //! x and y use only pixels whose mirror image through the centre lies in the ROI as well, so that nothing that is the
 //! same on opposite sides (a bead that is not quite round, the square edge of the ROI) can pull them. z, gain and offset
