@@ -1,4 +1,4 @@
-//! What one bead costs, method by method, on one core: `cargo bench --bench kernels`.
+//! What one bead costs, method by method and kernel by kernel, on one core: `cargo bench --bench kernels`.
 //!
 //! Figures are per bead image. Compare them as ratios within one run; machines are shared and noisy.
 #![allow(
@@ -7,13 +7,22 @@
     reason = "a benchmark that cannot be set up has nothing to report"
 )]
 
+use std::hint::black_box;
+
 use beadscope_drivers::cameras::simulated::{Scene, Settings};
 use beadscope_engine::calibrate::{match_table, zlut_from_sweep};
+use beadscope_shaders::auto_convolution::{Lines, Reach, auto_convolution};
+use beadscope_shaders::background;
+use beadscope_shaders::center_of_mass::{Window, center_of_mass};
+use beadscope_shaders::match_table::MatchTable;
 use beadscope_shaders::params::{Method, Params};
 use beadscope_shaders::pipeline::Tracker;
-use beadscope_shaders::radial_profile::radial_profile;
-use beadscope_shaders::rings::Rings;
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use beadscope_shaders::quadrant_interpolation::step;
+use beadscope_shaders::radial_profile::{PolarProfile, ring_weights};
+use beadscope_shaders::rings::{ARC_STEP_PX, COARSE_ARC_STEP_PX, PolarGrid, Rings};
+use beadscope_shaders::zlut_match::{MatchScratch, zlut_match};
+use criterion::measurement::WallTime;
+use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
 
 fn kernels(criterion: &mut Criterion) {
     for roi_px in [64, 100, 128] {
@@ -37,14 +46,55 @@ fn kernels(criterion: &mut Criterion) {
                 bencher.iter(|| locate(Some(&table)))
             });
         }
-        let rings = Rings::for_roi(side);
-        let mut profile = vec![0.0; rings.n_rings];
-        let center_px = (f64::from(roi_px / 2), f64::from(roi_px / 2));
-        group.bench_function("radial profile", |bencher| {
-            bencher.iter(|| radial_profile(image, side, center_px, &rings, &mut profile));
-        });
+        stages(&mut group, image, side, &table);
         group.finish();
     }
+}
+
+/// The kernels one by one, each on what the one before it gives.
+fn stages(group: &mut BenchmarkGroup<'_, WallTime>, image: &[f32], side: usize, table: &MatchTable) {
+    let mut border = Vec::with_capacity(4 * side);
+    group.bench_function("background", |bencher| {
+        bencher.iter(|| background::measure(black_box(image), side, &mut border));
+    });
+    let background = background::measure(image, side, &mut border);
+    group.bench_function("saturation", |bencher| {
+        bencher.iter(|| background::is_saturated(black_box(image), 255.0));
+    });
+    let mut pixels = vec![0.0; side * side];
+    group.bench_function("subtraction", |bencher| {
+        bencher.iter(|| background::subtract(black_box(image), background.level, &mut pixels));
+    });
+    let window = Window::gaussian(side, 0.2 * side as f64);
+    let dead_zone = 2.0 * background.noise;
+    group.bench_function("centre of mass", |bencher| {
+        bencher.iter(|| center_of_mass(black_box(&pixels), side, dead_zone, &window));
+    });
+    let mut center_px = center_of_mass(&pixels, side, dead_zone, &window).expect("the image shows a bead");
+    let mut lines = Lines::new(side);
+    for (name, search) in [("auto-convolution, first", 0.25), ("auto-convolution, second", 1.0 / 16.0)] {
+        let reach = Reach { window_px: 0.15 * side as f64, search_px: search * side as f64 };
+        let mut step = || auto_convolution(black_box(&pixels), side, center_px, reach, &mut lines);
+        group.bench_function(name, |bencher| bencher.iter(&mut step));
+        center_px = step().expect("the bead is symmetric").center_px;
+    }
+    let coarse = PolarGrid::new(Rings::coarse_for_roi(side), COARSE_ARC_STEP_PX);
+    let fine = PolarGrid::new(Rings::for_roi(side), ARC_STEP_PX);
+    let mut profile = PolarProfile::new(side);
+    for (name, grid) in [("polar pass, coarse", &coarse), ("polar pass, fine", &fine)] {
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| profile.measure(black_box(&pixels), side, center_px, grid));
+        });
+    }
+    let (rings, mut weights) = (fine.rings(), vec![0.0; side]);
+    group.bench_function("ring weights", |bencher| {
+        bencher.iter(|| ring_weights(black_box(&profile), rings, background.level, &mut weights));
+    });
+    group.bench_function("step", |bencher| bencher.iter(|| step(black_box(&profile), rings, &weights)));
+    let mut matching = MatchScratch::default();
+    group.bench_function("Z-LUT match", |bencher| {
+        bencher.iter(|| zlut_match(table, black_box(&profile.mean), &weights, &mut matching));
+    });
 }
 
 criterion_group!(benches, kernels);

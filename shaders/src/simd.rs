@@ -58,7 +58,13 @@ impl<const OUT: usize> Running<OUT> {
         let columns = columns.map(|column| &column[..count]);
         let blocks = columns.map(|column| column.as_chunks::<LANES>().0);
         let n_blocks = count / LANES;
-        let block = |at: usize| terms(blocks.map(|blocks| Eight(blocks[at])));
+        let block = |at: usize| {
+            let mut rows = [Eight::ZERO; IN];
+            for (row, blocks) in rows.iter_mut().zip(blocks) {
+                *row = Eight(blocks[at]);
+            }
+            terms(rows)
+        };
         for two in 0..n_blocks / 2 {
             self.add_to(0, block(2 * two));
             self.add_to(1, block(2 * two + 1));
@@ -68,8 +74,15 @@ impl<const OUT: usize> Running<OUT> {
         }
         let rest = count % LANES;
         if rest > 0 {
-            let end = terms(columns.map(Eight::from_end_of));
-            self.add_to(1, end.map(|terms| terms.last(rest)));
+            let mut ends = [Eight::ZERO; IN];
+            for (end, column) in ends.iter_mut().zip(columns) {
+                *end = Eight::from_end_of(column);
+            }
+            let mut ends = terms(ends);
+            for end in &mut ends {
+                *end = end.last(rest);
+            }
+            self.add_to(1, ends);
         }
         self
     }
