@@ -54,7 +54,7 @@ fn keys_weights(u: f32) -> [f32; 4] {
 /// Rings up to this radius, px, are sampled with [`cubic`], the others with [`bilinear`].
 ///
 /// A small ring has few samples, all near the same place between pixels, so interpolation errors do not average
-/// out. 14 px: takes the z bias from 0.5 to 0.27 nm on simulated beads in ROIs of 64 px, for a fifth of the time; all
+/// out. 14 px: takes the z bias from 0.5 to 0.27 nm on simulated beads in ROIs of 64 px, for a quarter of the time; all
 /// rings cubic reach 0.18 nm for the double.
 pub const CUBIC_UP_TO_PX: f64 = 14.0;
 
