@@ -183,6 +183,11 @@ pub enum ZLutMismatch {
         /// The ROI size in use.
         roi_px: u32,
     },
+    /// Nothing to fit the image against.
+    #[error(
+        "the method fit needs the innermost rings, which this Z-LUT lacks; use the method qi or another Z-LUT"
+    )]
+    NoImage,
     /// The matching kernel refuses the table.
     #[error("the Z-LUT cannot be matched: {0}")]
     Match(#[from] MatchError),
@@ -216,7 +221,11 @@ pub fn prepare_zlut(
     params: &Params,
 ) -> Result<(PreparedZLut, Option<String>), ZLutMismatch> {
     if params.method != Method::MagTrack {
-        return match_table(zlut, roi_px).map(|(table, note)| (PreparedZLut::Match(table), note));
+        let (table, note) = match_table(zlut, roi_px)?;
+        if params.method == Method::Fit && table.image_model().is_none() {
+            return Err(ZLutMismatch::NoImage);
+        }
+        return Ok((PreparedZLut::Match(table), note));
     }
     if let Some(zlut_px) = zlut.origin.roi_px.filter(|zlut_px| *zlut_px != roi_px) {
         return Err(ZLutMismatch::RoiSize { zlut_px, roi_px });
@@ -265,6 +274,16 @@ pub fn match_table(zlut: &ZLut, roi_px: u32) -> Result<(MatchTable, Option<Strin
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_zlut_without_its_innermost_rings_cannot_be_fitted_but_matched() {
+        let profiles = (0..48).map(|i| if i % 8 == 0 { f32::NAN } else { (i * i % 7) as f32 }).collect();
+        let origin = Origin { ring_step_px: Some(0.5), ..Origin::default() };
+        let zlut = ZLut::new((0..6).map(f64::from).collect(), 8, profiles, origin).unwrap();
+        let prepare = |method| prepare_zlut(&zlut, 16, &Params { method, ..Params::default() });
+        assert!(matches!(prepare(Method::Fit), Err(ZLutMismatch::NoImage)));
+        assert!(prepare(Method::QuadrantInterpolation).is_ok());
+    }
 
     #[test]
     fn pixels_of_another_size_are_told() {

@@ -9,15 +9,16 @@
 //! same on opposite sides (a bead that is not quite round, the square edge of the ROI) can pull them. z, gain and offset
 //! use all pixels out to the corners, as the model did when it was made.
 
+mod bins;
+mod matrix;
+
 use crate::image_model::ImageModel;
-use crate::radial_spline::{KNOT_STEP_PX, slope_weights, value_weights};
 use crate::sampling::usable_radius_px;
 use crate::simd;
 
-/// Narrow rings in a knot interval: 1/8 px each. What is left of the model's curvature inside one is 0.2 % of the
-/// fringe, below the noise of any camera; slopes inside it are taken into account.
-const BINS_PER_KNOT: usize = 4;
-const BIN_PX: f64 = KNOT_STEP_PX / BINS_PER_KNOT as f64;
+pub use bins::FitScratch;
+use bins::{BIN_PX, BINS_PER_KNOT, Model};
+use matrix::invert;
 
 /// A shift of the centre above this, px, is not taken on the sums alone: its square, times the curvature of a fringe
 /// over its slope, would be 0.02 nm at 100 nm/px.
@@ -62,11 +63,6 @@ pub struct Fit {
     pub z_nm: f64,
     /// Standard errors of x and y in px and of z in nm.
     pub sigma: [f64; 3],
-    /// Contrast of the image over that of the model.
-    pub gain: f64,
-    /// Variance of the pixels about the model, less the misfit it came with, over the noise it was given: 1 if the model
-    /// is right.
-    pub chi_squared: f64,
 }
 
 /// Why there is no fit.
@@ -76,164 +72,6 @@ pub enum Unfit {
     NotConverged,
     /// The best height lies beyond the first or last plane.
     OutOfRange,
-}
-
-/// Sums over the pixels of one narrow ring. `c`, `s`: cosine and sine of a pixel's angle; `d`: its radius less that of
-/// the ring's middle, px; `m`: 1 if its mirror image is in the ROI, at the edge a part of it.
-#[derive(Clone, Copy, Debug, Default)]
-#[repr(C, align(64))] // a cache line
-struct Bin {
-    grey: f32,
-    grey_squared: f32,
-    count: f32,
-    d: f32,
-    grey_mc: f32,
-    grey_ms: f32,
-    mc: f32,
-    ms: f32,
-    dmc: f32,
-    dms: f32,
-    mcc: f32,
-    mss: f32,
-    c: f32,
-    s: f32,
-}
-
-impl Bin {
-    /// Adds one pixel.
-    #[inline(always)]
-    fn add(&mut self, grey: f32, d: f32, (c, s): (f32, f32), m: f32) {
-        let (mc, ms) = (m * c, m * s);
-        self.grey += grey;
-        self.grey_squared += grey * grey;
-        self.count += 1.0;
-        self.d += d;
-        self.grey_mc += grey * mc;
-        self.grey_ms += grey * ms;
-        self.mc += mc;
-        self.ms += ms;
-        self.dmc += d * mc;
-        self.dms += d * ms;
-        self.mcc += mc * c;
-        self.mss += ms * s;
-        self.c += c;
-        self.s += s;
-    }
-}
-
-/// The model at the middle of one narrow ring.
-#[derive(Clone, Copy, Debug, Default)]
-struct Model {
-    value: f64,
-    /// By the radius, per px.
-    slope: f64,
-    /// By z, per nm.
-    rise: f64,
-}
-
-/// Room for [`fit`]; one per thread.
-#[derive(Clone, Debug)]
-pub struct FitScratch {
-    bins: Vec<Bin>,
-    model: Vec<Model>,
-    /// Coefficients and their derivatives by z, padded.
-    coefficients: Vec<[f64; 2]>,
-    /// For each column: how much of its mirror image is in the ROI; in the row at hand, the radius and its inverse.
-    mirror_x: Vec<f32>,
-    radius_px: Vec<f32>,
-    inverse: Vec<f32>,
-    weights: [[[f64; 4]; 2]; BINS_PER_KNOT],
-}
-
-impl FitScratch {
-    /// Room for ROIs of `roi_px` and models of `n_knots`.
-    pub fn new(roi_px: usize, n_knots: usize) -> Self {
-        let weights = std::array::from_fn(|b| {
-            let u = (b as f64 + 0.5) / BINS_PER_KNOT as f64;
-            [value_weights(u), slope_weights(u)]
-        });
-        let mut scratch = Self {
-            bins: Vec::new(),
-            model: Vec::new(),
-            coefficients: Vec::new(),
-            mirror_x: vec![0.0; roi_px],
-            radius_px: vec![0.0; roi_px],
-            inverse: vec![0.0; roi_px],
-            weights,
-        };
-        scratch.resize(n_knots);
-        scratch
-    }
-
-    /// Makes room for models of `n_knots`; allocates only if there never was that much room.
-    fn resize(&mut self, n_knots: usize) {
-        let bins = (n_knots - 1) * BINS_PER_KNOT;
-        self.bins.resize(bins, Bin::default());
-        self.model.resize(bins, Model::default());
-        self.coefficients.resize(n_knots + 2, [0.0; 2]);
-    }
-
-    /// Adds the pixels up around `center_px`.
-    #[inline(always)]
-    fn add_up(&mut self, pixels: &[f32], roi_px: usize, center_px: (f64, f64)) {
-        self.bins.fill(Bin::default());
-        let half = usable_radius_px(roi_px, center_px) as f32;
-        // A pixel reaches half a pixel to each side: what of it lies within the mirrored square.
-        let mirrored = |distance: f32| (half + 0.5 - distance.abs()).clamp(0.0, 1.0);
-        for (x, mirror) in self.mirror_x.iter_mut().enumerate() {
-            *mirror = mirrored(x as f32 - center_px.0 as f32);
-        }
-        let per_px = (1.0 / BIN_PX) as f32;
-        for (y, row) in pixels.chunks_exact(roi_px).enumerate() {
-            let dy = y as f32 - center_px.1 as f32;
-            let mirror_y = mirrored(dy);
-            // Two loops: the first has no order and becomes wide, the second adds to places that may be the same.
-            for (x, (radius_px, inverse)) in self.radius_px.iter_mut().zip(&mut self.inverse).enumerate() {
-                let dx = x as f32 - center_px.0 as f32;
-                *radius_px = (dx * dx + dy * dy).sqrt();
-                *inverse = 1.0 / radius_px.max(1e-6);
-            }
-            let places = self.radius_px.iter().zip(&self.inverse).zip(&self.mirror_x);
-            for (x, (&grey, ((&radius_px, &inverse), &mirror_x))) in row.iter().zip(places).enumerate() {
-                let index = (radius_px * per_px) as u32;
-                let Some(bin) = self.bins.get_mut(index as usize) else { continue };
-                let (c, s) = ((x as f32 - center_px.0 as f32) * inverse, dy * inverse);
-                let d = radius_px - (index as f32 + 0.5) * BIN_PX as f32;
-                let m = mirror_x * mirror_y;
-                bin.add(grey, d, (c, s), m);
-            }
-        }
-    }
-
-    /// The model at `z_nm` in the middle of each narrow ring.
-    #[inline(always)]
-    fn model_at(&mut self, model: &ImageModel, z_nm: f64) {
-        let between = model.spline.between(z_nm);
-        let n = model.n_knots();
-        let [below, above] = between.values;
-        let [curved_below, curved_above] = between.curvatures;
-        let rows = below[..n].iter().zip(&above[..n]).zip(curved_below[..n].iter().zip(&curved_above[..n]));
-        for (coefficient, ((a, b), (c, d))) in self.coefficients[1..=n].iter_mut().zip(rows) {
-            *coefficient = between.at([*a, *b, *c, *d]).into();
-        }
-        self.coefficients[0] = self.coefficients[2];
-        let (last, before) = (self.coefficients[n], self.coefficients[n - 1]);
-        self.coefficients[n + 1] = [2.0 * last[0] - before[0], 2.0 * last[1] - before[1]];
-        let intervals = self.coefficients.windows(4);
-        for (four, models) in intervals.zip(self.model.chunks_exact_mut(BINS_PER_KNOT)) {
-            for (out, [value_weights, slope_weights]) in models.iter_mut().zip(&self.weights) {
-                let weigh = |weights: &[f64; 4], part: usize| {
-                    (weights[0] * four[0][part] + weights[1] * four[1][part])
-                        + (weights[2] * four[2][part] + weights[3] * four[3][part])
-                };
-                *out = Model {
-                    value: weigh(value_weights, 0),
-                    slope: weigh(slope_weights, 0),
-                    rise: weigh(value_weights, 1),
-                };
-            }
-        }
-    }
 }
 
 /// The noise expected of pixels, and with it their weights.
@@ -275,51 +113,41 @@ pub fn fit(
     start: Start,
     scratch: &mut FitScratch,
 ) -> Result<Fit, Unfit> {
-    simd::wide(|| search(pixels, roi_px, model, start, scratch))
-}
-
-#[inline(always)]
-fn search(
-    pixels: &[f32],
-    roi_px: usize,
-    model: &ImageModel,
-    start: Start,
-    scratch: &mut FitScratch,
-) -> Result<Fit, Unfit> {
-    if pixels.len() != roi_px * roi_px || scratch.mirror_x.len() != roi_px {
-        return Err(Unfit::NotConverged);
-    }
-    scratch.resize(model.n_knots());
-    let noise = Noise::new(&start);
-    let mut state = State { center_px: start.center_px, z_nm: start.z_nm, gain: f64::NAN, offset: f64::NAN };
-    for _ in 0..MAX_PASSES {
-        scratch.add_up(pixels, roi_px, state.center_px);
-        state.settle_height(model, &noise, scratch)?;
-        let (shift_px, sigma_px, rest) = state.step_sideways(model, &noise, scratch);
-        state.center_px = (state.center_px.0 + shift_px.0, state.center_px.1 + shift_px.1);
-        state.z_nm += rest.z_nm_per_px.0 * shift_px.0 + rest.z_nm_per_px.1 * shift_px.1;
-        let moved = (state.center_px.0 - start.center_px.0).hypot(state.center_px.1 - start.center_px.1);
-        // A bead does not lie far from where its own symmetry put it; NaN is nowhere.
-        if !(moved < 2.0 && usable_radius_px(roi_px, state.center_px) > 3.0) {
+    simd::wide(|| {
+        if pixels.len() != roi_px * roi_px || !scratch.is_for(roi_px) {
             return Err(Unfit::NotConverged);
         }
-        if shift_px.0.abs().max(shift_px.1.abs()) < REBIN_PX {
-            let (first_nm, last_nm) =
-                (model.spline.z_nm()[0], model.spline.z_nm()[model.spline.z_nm().len() - 1]);
-            if !(first_nm..=last_nm).contains(&state.z_nm) {
-                return Err(Unfit::OutOfRange);
+        scratch.resize(model.n_knots());
+        let noise = Noise::new(&start);
+        let mut state =
+            State { center_px: start.center_px, z_nm: start.z_nm, gain: f64::NAN, offset: f64::NAN };
+        for _ in 0..MAX_PASSES {
+            scratch.add_up(pixels, roi_px, state.center_px);
+            state.settle_height(model, &noise, scratch)?;
+            let (shift_px, sigma_px, rest) = state.step_sideways(model, &noise, scratch);
+            state.center_px = (state.center_px.0 + shift_px.0, state.center_px.1 + shift_px.1);
+            state.z_nm += rest.z_nm_per_px.0 * shift_px.0 + rest.z_nm_per_px.1 * shift_px.1;
+            let moved = (state.center_px.0 - start.center_px.0).hypot(state.center_px.1 - start.center_px.1);
+            // A bead does not lie far from where its own symmetry put it; NaN is nowhere.
+            if !(moved < 2.0 && usable_radius_px(roi_px, state.center_px) > 3.0) {
+                return Err(Unfit::NotConverged);
             }
-            let scale = rest.chi_squared.sqrt();
-            return Ok(Fit {
-                center_px: state.center_px,
-                z_nm: state.z_nm,
-                sigma: [sigma_px.0 * scale, sigma_px.1 * scale, rest.sigma_z_nm * scale],
-                gain: state.gain,
-                chi_squared: rest.chi_squared,
-            });
+            if shift_px.0.abs().max(shift_px.1.abs()) < REBIN_PX {
+                let (first_nm, last_nm) =
+                    (model.spline.z_nm()[0], model.spline.z_nm()[model.spline.z_nm().len() - 1]);
+                if !(first_nm..=last_nm).contains(&state.z_nm) {
+                    return Err(Unfit::OutOfRange);
+                }
+                let scale = rest.chi_squared.sqrt();
+                return Ok(Fit {
+                    center_px: state.center_px,
+                    z_nm: state.z_nm,
+                    sigma: [sigma_px.0 * scale, sigma_px.1 * scale, rest.sigma_z_nm * scale],
+                });
+            }
         }
-    }
-    Err(Unfit::NotConverged)
+        Err(Unfit::NotConverged)
+    })
 }
 
 struct State {
@@ -334,6 +162,8 @@ struct Rest {
     sigma_z_nm: f64,
     /// How the best height changes with the centre: not at all if all rings were whole, but corners are not.
     z_nm_per_px: (f64, f64),
+    /// Variance of the pixels about the model, less the misfit it came with, over the noise it was given: 1 if the model
+    /// is right.
     chi_squared: f64,
 }
 
@@ -464,14 +294,4 @@ impl State {
         let rest = Rest { sigma_z_nm: z_variance.sqrt(), z_nm_per_px, chi_squared };
         ((right_x / xx, right_y / yy), (spread_x.sqrt() / xx, spread_y.sqrt() / yy), rest)
     }
-}
-
-/// Inverse of a symmetric matrix of three rows given by its upper triangle. `None` if it has none.
-fn invert(&[a, b, c, d, e, f]: &[f64; 6]) -> Option<[[f64; 3]; 3]> {
-    let minors = [d * f - e * e, c * e - b * f, b * e - c * d];
-    let determinant = a * minors[0] + b * minors[1] + c * minors[2];
-    // Compared with the product of the diagonal, which it equals when nothing is correlated. False for NaN.
-    let is_regular = determinant.abs() > 1e-12 * (a * d * f).abs();
-    let rows = [minors, [minors[1], a * f - c * c, b * c - a * e], [minors[2], b * c - a * e, a * d - b * b]];
-    is_regular.then(|| rows.map(|row| row.map(|value| value / determinant)))
 }
