@@ -266,7 +266,11 @@ fn frames_that_a_full_disk_refuses_are_counted_and_the_next_recording_is_whole()
     setup.camera = Box::new(ToldCamera { numbers });
     let (session, _view) = Session::start(setup).unwrap();
     deliver(&camera, &session, 0..5);
-    std::thread::sleep(Duration::from_millis(1500)); // until they are flushed
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while session.health().ledger.recorded < 5 {
+        assert!(Instant::now() < deadline, "not flushed: {:?}", session.health().ledger);
+        std::thread::sleep(Duration::from_millis(10));
+    }
     deliver(&camera, &session, (5..15).chain(20..30));
     let (error, ledger) = failure(&session);
     assert!(error.contains("1.h5"), "{error}");
