@@ -63,7 +63,7 @@ pub struct Model {
     pub rise: f64,
 }
 
-/// Room for [`fit`]; one per thread.
+/// Room for [`fit`](super::fit); one per thread.
 #[derive(Clone, Debug)]
 pub struct FitScratch {
     pub(super) bins: Vec<Bin>,
