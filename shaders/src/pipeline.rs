@@ -231,11 +231,8 @@ impl Tracker {
         level: f32,
         scratch: &mut Scratch,
     ) -> Result<(f64, f64), Flags> {
-        let iteration = Iteration {
-            tolerance_px: self.params.tolerance_px,
-            max_steps: self.params.max_steps,
-            step_factor: 1.0,
-        };
+        let iteration =
+            Iteration { tolerance_px: self.params.tolerance_px, max_steps: self.params.max_steps };
         let grids = (&self.coarse, &self.fine);
         let quadrants = &mut scratch.quadrants;
         let center = quadrant_interpolation(
