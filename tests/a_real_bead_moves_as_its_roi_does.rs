@@ -12,10 +12,8 @@ use beadscope_drivers::stack::Stack;
 use beadscope_drivers::sweep::FocusSweep;
 use beadscope_engine::calibrate::{PreparedZLut, prepare_zlut, zlut_from_sweep};
 use beadscope_engine::find::{Image, Options, Verdict, find};
-use beadscope_shaders::image_model;
 use beadscope_shaders::params::{Method, Params};
 use beadscope_shaders::pipeline::Tracker;
-use beadscope_shaders::radial_spline::KNOT_STEP_PX;
 use common::real_data;
 
 struct Frame {
@@ -47,6 +45,20 @@ impl Frame {
             .collect()
     }
 
+    /// Grey level between pixels, by a parabola through three pixels each way; the last pixel beyond the edge.
+    fn at(&self, x_px: f64, y_px: f64) -> f32 {
+        let parabola = |u: f64| [0.5 * u * (u - 1.0), 1.0 - u * u, 0.5 * u * (u + 1.0)];
+        let (wx, wy) = (parabola(x_px - x_px.round()), parabola(y_px - y_px.round()));
+        let pixel = |x: f64, y: f64| {
+            let x = x.clamp(0.0, (self.width_px - 1) as f64) as usize;
+            let y = y.clamp(0.0, (self.height_px - 1) as f64) as usize;
+            f64::from(self.pixels[y * self.width_px + x])
+        };
+        let place = |i: usize, center: f64| center.round() + i as f64 - 1.0;
+        let terms = (0..9).map(|i| wx[i % 3] * wy[i / 3] * pixel(place(i % 3, x_px), place(i / 3, y_px)));
+        terms.sum::<f64>() as f32
+    }
+
     /// The square of `side_px` whose middle pixel is at `middle`.
     fn cut(&self, middle: (usize, usize), side_px: usize) -> Vec<f32> {
         let (left, top) = (middle.0 - side_px / 2, middle.1 - side_px / 2);
@@ -71,28 +83,28 @@ fn params(method: Method) -> Params {
 
 /// A Z-LUT for one bead, from its image alone: out of focus the rings of a bead grow in proportion to the distance, so a
 /// sweep is imitated by magnifying them. It says nothing of z, but has `fit` look at the rings of this very bead.
-fn zlut_of(image: &[f32], roi_px: usize, bin: usize, fit: &Params) -> PreparedZLut {
+fn zlut_of(frame: &Frame, middle: (usize, usize), roi_px: usize, bin: usize, fit: &Params) -> PreparedZLut {
     let side = roi_px * bin;
     let tracker = Tracker::new(side, &params(Method::QuadrantInterpolation)).unwrap();
-    let found = tracker.locate(image, f32::INFINITY, None, &mut tracker.scratch());
-    let values = image_model::plane(image, side, (found.x_px, found.y_px), 1.0).values;
-    let middle = (side as f64 - 1.0) / 2.0;
+    let found = tracker.locate(&frame.cut(middle, side), f32::INFINITY, None, &mut tracker.scratch());
+    let corner = (middle.0 as f64 - (side / 2) as f64, middle.1 as f64 - (side / 2) as f64);
+    let bead = (corner.0 + found.x_px, corner.1 + found.y_px);
+    let center = (side as f64 - 1.0) / 2.0;
     let magnified = |by: f64| {
         let grey = |i: usize| {
-            let (x, y) = ((i % side) as f64 - middle, (i / side) as f64 - middle);
-            let place = (x.hypot(y) / by / KNOT_STEP_PX).min((values.len() - 2) as f64);
-            let (knot, part) = (place as usize, place.fract() as f32);
-            values[knot] + (values[knot + 1] - values[knot]) * part
+            let (x, y) = ((i % side) as f64 - center, (i / side) as f64 - center);
+            frame.at(bead.0 + x / by, bead.1 + y / by)
         };
         binned(&(0..side * side).map(grey).collect::<Vec<f32>>(), roi_px, bin)
     };
+    let center = (roi_px as f64 - 1.0) / 2.0;
     let steps = 0..11;
     let images = steps.clone().flat_map(|step| magnified(0.9 + 0.02 * f64::from(step))).collect();
     let sweep = FocusSweep {
         images,
         roi_px: roi_px as u32,
         z_nm: steps.map(|step| 100.0 * f64::from(step)).collect(),
-        center_px: Some(((roi_px as f64 - 1.0) / 2.0, (roi_px as f64 - 1.0) / 2.0)),
+        center_px: Some((center, center)),
     };
     let zlut = zlut_from_sweep(&sweep, None, "one image".to_owned()).unwrap();
     prepare_zlut(&zlut, roi_px as u32, fit).unwrap().0
@@ -118,7 +130,7 @@ fn spread(frame: &Frame, roi_px: usize, bin: usize, shifts_px: Range<isize>, par
     let mut count = 0.0;
     for (x, y) in beads {
         let prepared = match params.method {
-            Method::Fit => zlut_of(&frame.cut((x, y), roi_px * bin), roi_px, bin, params),
+            Method::Fit => zlut_of(frame, (x, y), roi_px, bin, params),
             _ => PreparedZLut::Absent,
         };
         let zlut = if let PreparedZLut::Match(table) = &prepared { Some(table) } else { None };

@@ -99,7 +99,6 @@ pub fn quadrant_interpolation(
         ring_weights(profile, grid.rings(), level, &mut quadrants.weights);
         let computed = step(profile, grid.rings(), &quadrants.weights).ok_or(Lost::NotConverged)?;
         let (dx, dy) = gait.next(computed);
-        let (dx, dy) = (limit(dx), limit(dy));
         center = (center.0 + dx, center.1 + dy);
         let longest = dx.abs().max(dy.abs());
         if is_fine && longest < iteration.tolerance_px {
@@ -118,27 +117,27 @@ pub fn quadrant_interpolation(
 /// and the sampler, and steps too long by up to two: two steps in a row say by how much (secant method).
 struct Gait {
     factor: f64,
-    last_px: (f64, f64),
+    computed_px: (f64, f64),
+    taken_px: (f64, f64),
 }
 
 impl Default for Gait {
     fn default() -> Self {
-        Self { factor: 1.0, last_px: (0.0, 0.0) }
+        Self { factor: 1.0, computed_px: (0.0, 0.0), taken_px: (0.0, 0.0) }
     }
 }
 
 impl Gait {
     /// What to take of the `computed` step, px, given what came of the one before.
     fn next(&mut self, computed: (f64, f64)) -> (f64, f64) {
-        let (last, now) = (self.last_px, computed);
-        let square = last.0 * last.0 + last.1 * last.1;
-        if square > 0.0 {
-            // Had the last step been of the right length, nothing of its direction would be left.
-            let left = (last.0 * now.0 + last.1 * now.1) / square;
-            self.factor = (self.factor / (1.0 - left.min(0.5))).clamp(0.25, 1.5);
+        let (taken, before) = (self.taken_px, self.computed_px);
+        let answer = taken.0 * (before.0 - computed.0) + taken.1 * (before.1 - computed.1);
+        if answer > 0.0 {
+            self.factor = ((taken.0 * taken.0 + taken.1 * taken.1) / answer).clamp(0.25, 1.5);
         }
-        self.last_px = now;
-        (self.factor * now.0, self.factor * now.1)
+        self.computed_px = computed;
+        self.taken_px = (limit(self.factor * computed.0), limit(self.factor * computed.1));
+        self.taken_px
     }
 }
 
@@ -252,6 +251,12 @@ mod tests {
                 assert!((x - center.0).hypot(y - center.1) < 6e-3, "{per_px} around {center:?}: {x} {y}");
             }
         }
+    }
+
+    #[test]
+    fn a_poor_guess_is_only_a_longer_way() {
+        let found = find(&rings_image((23.3, 23.8), 0.0), (25.4, 22.0), USUAL).unwrap();
+        assert!((found.0 - 23.3).abs() < 3e-3 && (found.1 - 23.8).abs() < 3e-3, "{found:?}");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Pixels added up in narrow rings, and the model in the middle of each ring: all that the steps of `fit` look at.
 
+use super::sideways::Left;
 use crate::image_model::ImageModel;
 use crate::radial_spline::{KNOT_STEP_PX, slope_weights, value_weights};
 use crate::sampling::usable_radius_px;
@@ -68,6 +69,11 @@ pub struct Model {
 pub struct FitScratch {
     pub(super) bins: Vec<Bin>,
     pub(super) model: Vec<Model>,
+    /// Variance of the pixels beyond noise and misfit.
+    pub(super) excess: Vec<f64>,
+    pub(super) left: Vec<Left>,
+    /// Of each narrow ring, in units of its noise: grey level, slope per px, and one grey level.
+    expected: Vec<[f32; 3]>,
     /// Coefficients and their derivatives by z, padded.
     coefficients: Vec<[f64; 2]>,
     /// For each column: how much of its mirror image is in the ROI; in the row at hand, the radius and its inverse.
@@ -87,6 +93,9 @@ impl FitScratch {
         let mut scratch = Self {
             bins: Vec::new(),
             model: Vec::new(),
+            excess: Vec::new(),
+            left: Vec::new(),
+            expected: Vec::new(),
             coefficients: Vec::new(),
             mirror_x: vec![0.0; roi_px],
             radius_px: vec![0.0; roi_px],
@@ -102,6 +111,9 @@ impl FitScratch {
         let bins = (n_knots - 1) * BINS_PER_KNOT;
         self.bins.resize(bins, Bin::default());
         self.model.resize(bins, Model::default());
+        self.excess.resize(bins, 0.0);
+        self.left.resize(bins, Left::default());
+        self.expected.resize(bins, [0.0; 3]);
         self.coefficients.resize(n_knots + 2, [0.0; 2]);
     }
 
@@ -140,6 +152,40 @@ impl FitScratch {
                 bin.add(grey, d, (c, s), m);
             }
         }
+    }
+
+    /// Standard deviation of the pixels' noise about the model, in units of what was expected of each, after
+    /// [`State::step_sideways`](super::State). From second differences along every other row, to which what is not round
+    /// adds little: Immerkaer (1996), as in [`background`](crate::background), but in one direction and without the rings.
+    #[inline(always)]
+    pub(super) fn noise_seen(&mut self, pixels: &[f32], roi_px: usize, center_px: (f64, f64)) -> f64 {
+        for (expected, left) in self.expected.iter_mut().zip(&self.left) {
+            let inverse = 1.0 / left.noise.sqrt();
+            *expected = [left.grey * inverse, left.slope * inverse, inverse].map(|v| v as f32);
+        }
+        let per_px = (1.0 / BIN_PX) as f32;
+        let last = self.expected.len() - 1;
+        let (mut sum, mut count) = (0.0f32, 0.0f32);
+        for (y, row) in pixels.chunks_exact(roi_px).enumerate().step_by(2) {
+            let dy = y as f32 - center_px.1 as f32;
+            for (x, radius_px) in self.radius_px.iter_mut().enumerate() {
+                let dx = x as f32 - center_px.0 as f32;
+                *radius_px = (dx * dx + dy * dy).sqrt();
+            }
+            for ((residual, radius_px), grey) in self.inverse.iter_mut().zip(&self.radius_px).zip(row) {
+                let place = radius_px * per_px;
+                let index = (place as usize).min(last);
+                let [value, slope, inverse] = self.expected[index];
+                let d = (place - (index as f32 + 0.5)) * BIN_PX as f32;
+                *residual = grey * inverse - value - slope * d;
+            }
+            for three in self.inverse.windows(3) {
+                sum += (three[0] - 2.0 * three[1] + three[2]).abs();
+            }
+            count += (roi_px - 2) as f32;
+        }
+        // For noise of standard deviation 1 the mean is sqrt(6), the norm of the mask, times sqrt(2/pi).
+        f64::from(sum / count) * (std::f64::consts::PI / 12.0).sqrt()
     }
 
     /// The model at `z_nm` in the middle of each narrow ring.

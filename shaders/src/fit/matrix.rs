@@ -1,4 +1,7 @@
-//! The one matrix that `fit` turns round: z, gain and offset.
+//! The symmetric matrices of three rows that `fit` turns round: of z, gain and offset, and of an axis.
+
+/// Row and column of each entry of an upper triangle.
+pub const ENTRIES: [(usize, usize); 6] = [(0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2)];
 
 /// Inverse of a symmetric matrix of three rows given by its upper triangle. `None` if it has none.
 pub fn invert(&[a, b, c, d, e, f]: &[f64; 6]) -> Option<[[f64; 3]; 3]> {
