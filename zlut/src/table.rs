@@ -19,6 +19,9 @@ pub struct Origin {
     pub bead: Option<String>,
     /// When the sweep was made: UTC, ISO 8601.
     pub created_utc: Option<String>,
+    /// What the images were corrected with before the profiles were taken: `dark`, `flat` or `dark and flat` frames, or
+    /// `none`.
+    pub correction: Option<String>,
     /// How the profiles were made or which file and format they were read from.
     pub source: String,
     /// What had to be assumed because the file does not say it, for the reader to confirm. One sentence each.
