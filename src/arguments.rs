@@ -58,6 +58,19 @@ pub struct WindowArguments {
     pub out: Option<PathBuf>,
 }
 
+/// Frames that make all pixels alike.
+#[derive(Args, Clone)]
+pub struct CorrectionArguments {
+    /// Frames taken without light, of the size of those to correct: an image, a .npy or TIFF stack, or a folder of
+    /// images. Their mean is subtracted.
+    #[arg(long, value_name = "FILE")]
+    pub dark: Option<PathBuf>,
+    /// Frames taken with light and without a sample. What their mean shows to be uneven, in light or pixels, is evened
+    /// out; dead pixels are replaced by their neighbours. Without --dark, black is taken to be grey level 0.
+    #[arg(long, value_name = "FILE")]
+    pub flat: Option<PathBuf>,
+}
+
 #[derive(Args)]
 pub struct RunArguments {
     /// The instrument (default: the simulated microscope).
@@ -82,6 +95,8 @@ pub struct RunArguments {
     /// Distance between the planes of a Z-LUT that does not say it, nm.
     #[arg(long, value_name = "NM")]
     pub z_step_nm: Option<f64>,
+    #[command(flatten)]
+    pub correction: CorrectionArguments,
     /// Folder in which the run makes its own folder.
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
@@ -128,6 +143,8 @@ pub struct TrackArguments {
     /// An option of the method magtrack under MagTrack's name, such as "lookup_z.n_local=9"; may be repeated.
     #[arg(long, value_name = "KEY=VALUE", value_parser = parse_setting)]
     pub magtrack: Vec<(String, String)>,
+    #[command(flatten)]
+    pub correction: CorrectionArguments,
     /// Where to compute.
     #[arg(long, value_enum, default_value_t = Backend::Auto)]
     pub backend: Backend,
@@ -165,6 +182,8 @@ pub struct FindArguments {
     /// Least score, 0 to 1 (default: chosen from the scores).
     #[arg(long)]
     pub threshold: Option<f32>,
+    #[command(flatten)]
+    pub correction: CorrectionArguments,
     /// Where the list goes (default: standard output).
     #[arg(long, value_name = "FILE.csv")]
     pub out: Option<PathBuf>,
@@ -201,6 +220,8 @@ pub struct ZLutBuildArguments {
     /// An option of the method magtrack under MagTrack's name, such as "radial_profile.oversample=2"; may be repeated.
     #[arg(long, value_name = "KEY=VALUE", value_parser = parse_setting)]
     pub magtrack: Vec<(String, String)>,
+    #[command(flatten)]
+    pub correction: CorrectionArguments,
     /// Size of a camera pixel in the sample, nm.
     #[arg(long, value_name = "NM")]
     pub pixel_size_nm: Option<f64>,

@@ -9,6 +9,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use beadscope_drivers::camera::PixelFormat;
+use beadscope_drivers::npy::NpyWriter;
 use common::{beadscope, beadscope_ok};
 
 /// Runs the program on bad input; returns its one line.
@@ -128,6 +130,63 @@ fn rois_that_are_not_in_the_frame() {
 }
 
 #[test]
+fn dark_and_flat_frames_that_do_not_fit() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let write = |name: &str, head: &str, pixels: Vec<u8>| {
+        fs::write(folder.path().join(name), [npy_head(head), pixels].concat()).unwrap();
+    };
+    let pixels = 64 * 64;
+    fs::write(path("stack.npy"), stack(3, 64)).unwrap();
+    write("dark.npy", "(64, 64)", vec![10; pixels]);
+    write("flat.npy", "(64, 64)", vec![150; pixels]);
+    write("larger.npy", "(128, 64)", vec![150; 2 * pixels]);
+    write("white.npy", "(2, 64, 64)", vec![255; 2 * pixels]);
+    write("half_dead.npy", "(64, 64)", (0..pixels).map(|pixel| 150 * (pixel % 2) as u8).collect());
+    let hole = |pixel: usize| if pixel % 64 < 12 && pixel / 64 < 12 { 10 } else { 150 };
+    write("hole.npy", "(64, 64)", (0..pixels).map(hole).collect());
+    let mut deep = NpyWriter::create(&folder.path().join("deep.npy"), 64, 64, PixelFormat::Mono12).unwrap();
+    deep.append(&vec![10; 2 * pixels]).unwrap();
+    deep.finish().unwrap();
+    fs::write(path("text.npy"), "hello").unwrap();
+    fs::create_dir(path("empty")).unwrap();
+    let (input, out, z) = (path("stack.npy"), path("out.csv"), path("z.npy"));
+    for (given, words) in [
+        (&["--flat", "missing.npy"][..], ["missing.npy", "flat"]),
+        (&["--dark", "text.npy"], ["text.npy", "dark"]),
+        (&["--dark", "empty"], ["empty", "folder"]),
+        (&["--dark", "larger.npy"], ["64 x 128 px", "64 x 64 px"]),
+        (&["--flat", "deep.npy"], ["16 bits", "deep.npy"]),
+        (&["--dark", "flat.npy", "--flat", "dark.npy"], ["dark.npy", "swapped"]),
+        (&["--dark", "dark.npy", "--flat", "dark.npy"], ["dark.npy", "no light"]),
+        (&["--flat", "white.npy"], ["white.npy", "4096 of 4096"]),
+        (&["--dark", "white.npy"], ["white.npy", "without any light"]),
+        (&["--dark", "dark.npy", "--flat", "half_dead.npy"], ["half_dead.npy", "2048 of 4096"]),
+        (&["--dark", "dark.npy", "--flat", "hole.npy"], ["hole.npy", "lie together"]),
+    ] {
+        let given: Vec<String> = given
+            .iter()
+            .map(|word| if word.starts_with("--") { (*word).to_owned() } else { path(word) })
+            .collect();
+        let given: Vec<&str> = given.iter().map(String::as_str).collect();
+        for command in [
+            &["track", &input, "--out", &out][..],
+            &["find", &input, "--roi-px", "32", "--out", &out],
+            &["zlut", "build", &input, "--z", &z, "--out", &out],
+        ] {
+            let line = refuse(&[command, &given].concat(), Some(Path::new(&out)));
+            assert!(words.iter().all(|word| line.contains(word)), "{given:?}: {line}");
+        }
+        let rig = path("rig.toml");
+        fs::write(&rig, "[camera]\ndriver = 'replay'\nsettings = { path = 'stack.npy' }\n[optics]\npixel_size_nm = 100.0\n").unwrap();
+        let runs = path("runs");
+        let line =
+            refuse(&[&["run", "--rig", &rig, "--out", &runs], &given[..]].concat(), Some(Path::new(&runs)));
+        assert!(words.iter().all(|word| line.contains(word)), "{given:?}: {line}");
+    }
+}
+
+#[test]
 fn a_roi_over_the_edge_is_flagged_not_refused() {
     let folder = tempfile::tempdir().unwrap();
     let (input, rois, out) =
@@ -216,6 +275,8 @@ fn an_output_never_replaces_an_input() {
     let image = path("images/1.png");
     beadscope_ok(&["zlut", "plot", &zlut, "--out", &image]);
     let dotted = path("images/../frames.npy");
+    let dark = path("dark.npy");
+    fs::copy(&frames, &dark).unwrap();
     let before = contents(folder.path());
     for arguments in [
         &["track", &frames, "--rois", &rois, "--out", &frames][..],
@@ -225,6 +286,9 @@ fn an_output_never_replaces_an_input() {
         &["track", &frames, "--rois", &rois, "--zlut", &zlut, "--out", &zlut],
         &["find", &frames, "--roi-px", "64", "--out", &frames],
         &["find", &images, "--roi-px", "64", "--out", &image],
+        &["find", &frames, "--dark", &dark, "--roi-px", "64", "--out", &dark],
+        &["track", &frames, "--rois", &rois, "--dark", &dark, "--out", &dark],
+        &["zlut", "build", &frames, "--z", &z, "--dark", &dark, "--out", &dark],
         &["zlut", "build", &frames, "--z", &z, "--out", &frames],
         &["zlut", "build", &frames, "--z", &z, "--out", &z],
         &["zlut", "convert", &zlut, &zlut],

@@ -10,6 +10,7 @@ use beadscope_shaders::zlut_match::{MatchError, MatchTable};
 use beadscope_zlut::{ImageTable, Origin, TableError, ZLut};
 
 use crate::clock;
+use crate::correction::{self, Correction};
 
 /// Why no Z-LUT could be built.
 #[derive(Debug, thiserror::Error)]
@@ -83,6 +84,7 @@ pub fn zlut_from_sweep(
         pixel_size_nm,
         bead: None,
         created_utc: Some(clock::utc_text(clock::unix_ns_now())),
+        correction: None,
         source,
         assumed: Vec::new(),
     };
@@ -148,6 +150,7 @@ pub fn magtrack_zlut_from_sweep(
         pixel_size_nm,
         bead: None,
         created_utc: Some(clock::utc_text(clock::unix_ns_now())),
+        correction: None,
         source,
         assumed: Vec::new(),
     };
@@ -244,6 +247,16 @@ pub fn pixel_size_warning(zlut: &ZLut, pixel_size_nm: f64) -> Option<String> {
     let differs = (zlut_nm - pixel_size_nm).abs() > PIXEL_SIZE_TOLERANCE * pixel_size_nm;
     differs.then(|| {
         format!("the Z-LUT was made with pixels of {zlut_nm} nm, those here are {pixel_size_nm} nm: heights will be wrong if both are right")
+    })
+}
+
+/// Says so if a Z-LUT was made from images corrected with other sorts of frames than those to be tracked: rings of
+/// uneven light look like another height. `None` if they agree or the Z-LUT does not say.
+pub fn correction_warning(zlut: &ZLut, correction: Option<&Correction>) -> Option<String> {
+    let zlut_with = zlut.origin.correction.as_deref()?;
+    let here_with = correction::kinds(correction);
+    (zlut_with != here_with).then(|| {
+        format!("of dark and flat frames, the Z-LUT was made with {zlut_with}, these images with {here_with}: heights will be off; use the same for both")
     })
 }
 

@@ -1,7 +1,10 @@
 //! What the camera thread writes beside the pixels of a frame.
 
 use beadscope_drivers::camera::{CameraConfig, PixelFormat};
+use beadscope_drivers::stack::Stack;
 use beadscope_shaders::simd::wide;
+
+use crate::correction::Correction;
 
 /// The header of a frame's slot.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -64,7 +67,13 @@ impl<'a> FrameView<'a> {
         Self { bytes, width_px, height_px, format: config.format }
     }
 
-    /// Grey levels of `count` pixels of row `y_px` from column `x_px` on. The caller stays inside the frame.
+    /// A frame of `stack`, read into `bytes`.
+    pub fn of_stack(stack: &Stack, bytes: &'a [u8]) -> Self {
+        let (width_px, height_px) = (stack.width_px() as usize, stack.height_px() as usize);
+        Self { bytes, width_px, height_px, format: stack.format() }
+    }
+
+    /// Raw grey levels of as many pixels of row `y_px` from column `x_px` on as `out` holds. The caller stays inside the frame.
     pub fn copy_row(&self, x_px: usize, y_px: usize, out: &mut [f32]) {
         let first = y_px * self.width_px + x_px;
         let from = &self.bytes[first * self.format.bytes_per_px()..];
@@ -88,11 +97,14 @@ impl<'a> FrameView<'a> {
         }
     }
 
-    /// All grey levels, row by row.
-    pub fn to_levels(&self) -> Vec<f32> {
+    /// All grey levels, row by row, corrected if there is a correction; it is for frames of this size.
+    pub fn to_levels(&self, correction: Option<&Correction>) -> Vec<f32> {
         let mut levels = vec![0.0; self.width_px * self.height_px];
         for (y_px, row) in levels.chunks_exact_mut(self.width_px).enumerate() {
             self.copy_row(0, y_px, row);
+        }
+        if let Some(correction) = correction {
+            correction.correct(self, (0, 0), self.width_px, &mut levels);
         }
         levels
     }

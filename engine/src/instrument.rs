@@ -10,6 +10,7 @@ use beadscope_shaders::pipeline::{Method, Params};
 use beadscope_zlut::{FileError, ReadOptions, ZLut};
 
 use crate::calibrate::{self, CalibrateError, PreparedZLut, ZLutMismatch};
+use crate::correction::{Correction, CorrectionError};
 use crate::find::{self, FindError, Verdict};
 use crate::frame::FrameView;
 use crate::magtrack_options::options_from_toml;
@@ -53,6 +54,9 @@ pub enum OpenError {
     /// The camera refused.
     #[error(transparent)]
     Camera(#[from] CameraError),
+    /// The dark or flat frames cannot be used.
+    #[error(transparent)]
+    Correction(#[from] CorrectionError),
     /// The ROI file cannot be used.
     #[error(transparent)]
     Rois(#[from] RoisError),
@@ -104,7 +108,7 @@ pub enum OpenError {
 }
 
 impl Instrument {
-    /// Opens the rig's camera from `drivers`, finds or loads the beads, loads or makes the Z-LUT.
+    /// Opens the rig's camera from `drivers`, reads the frames that correct it, finds or loads the beads, loads or makes the Z-LUT.
     ///
     /// # Errors
     /// The first thing that is missing or does not fit, with what to do.
@@ -120,6 +124,8 @@ impl Instrument {
         let roi_px = asked_px.unwrap_or(DEFAULT_ROI_PX);
         let mut notes = Vec::new();
         let mut warnings = Vec::new();
+        let correction = Correction::read(&rig.correction, &FrameView::new(&config, &[]))?;
+        notes.extend(correction.iter().map(|correction| correction.used().to_string()));
 
         let rois = match &rig.tracking.rois {
             Some(path) => check_rois(
@@ -129,7 +135,7 @@ impl Instrument {
                 })?,
                 &config,
             )?,
-            None => find_beads(camera.as_mut(), &config, roi_px, &mut notes)?,
+            None => find_beads(camera.as_mut(), &config, correction.as_ref(), roi_px, &mut notes)?,
         };
         let roi_px = rois.first().map_or(roi_px, |roi| roi.size_px);
 
@@ -146,6 +152,7 @@ impl Instrument {
                 let (table, note) = calibrate::prepare_zlut(zlut, roi_px, &params)?;
                 warnings.extend(zlut.origin.assumed.iter().cloned().chain(note));
                 warnings.extend(calibrate::pixel_size_warning(zlut, pixel_size_nm));
+                warnings.extend(calibrate::correction_warning(zlut, correction.as_ref()));
                 table
             }
             None => {
@@ -153,7 +160,7 @@ impl Instrument {
                 PreparedZLut::Absent
             }
         };
-        let tracker = CpuTracker::new(roi_px, rois, &params, table, None)?;
+        let tracker = CpuTracker::new(roi_px, rois, &params, table, None)?.with_correction(correction);
         Ok(Self { camera, config, tracker, zlut, pixel_size_nm, notes, warnings })
     }
 }
@@ -194,12 +201,13 @@ fn first_frame(camera: &mut dyn Camera, config: &CameraConfig) -> Result<Vec<u8>
 fn find_beads(
     camera: &mut dyn Camera,
     config: &CameraConfig,
+    correction: Option<&Correction>,
     roi_px: u32,
     notes: &mut Vec<String>,
 ) -> Result<Vec<Roi>, OpenError> {
     let bytes = first_frame(camera, config)?;
     let frame = FrameView::new(config, &bytes);
-    let levels = frame.to_levels();
+    let levels = frame.to_levels(correction);
     let image = find::Image { pixels: &levels, width_px: frame.width_px, height_px: frame.height_px };
     let options = find::Options { roi_px: roi_px as usize, seed_px: None, threshold: None };
     let candidates = find::find(&image, &options)?;

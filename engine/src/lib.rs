@@ -20,6 +20,7 @@ mod acquire;
 pub mod bench;
 pub mod calibrate;
 pub mod clock;
+pub mod correction;
 pub mod doctor;
 pub mod find;
 pub mod frame;

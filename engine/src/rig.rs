@@ -21,6 +21,8 @@ pub struct Rig {
     pub camera: CameraSection,
     /// What lies between sample and camera.
     pub optics: OpticsSection,
+    /// What makes all pixels alike.
+    pub correction: CorrectionSection,
     /// Which beads, and how they are located.
     pub tracking: TrackingSection,
     /// Where recordings go.
@@ -47,6 +49,20 @@ pub struct CameraSection {
 pub struct OpticsSection {
     /// Size of a camera pixel in the sample plane, nm; `None` takes what the camera says.
     pub pixel_size_nm: Option<f64>,
+}
+
+/// `[correction]`
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CorrectionSection {
+    /// Frames without light: an image, a stack, or a folder of images. `None` subtracts nothing.
+    pub dark: Option<PathBuf>,
+    /// Frames with light and without a sample; `None` takes all pixels to be alike.
+    pub flat: Option<PathBuf>,
+    /// Hash of the mean of the dark frames, as a run stores it; others are refused.
+    pub dark_hash: Option<String>,
+    /// Hash of the mean of the flat frames, as a run stores it; others are refused.
+    pub flat_hash: Option<String>,
 }
 
 /// `[tracking]`
@@ -193,7 +209,8 @@ impl Rig {
         };
         let rois = self.tracking.rois.as_mut();
         let zlut = self.tracking.zlut.as_mut();
-        for path in rois.into_iter().chain(zlut).chain([&mut self.recording.folder]) {
+        let correction = self.correction.dark.iter_mut().chain(&mut self.correction.flat);
+        for path in rois.into_iter().chain(zlut).chain(correction).chain([&mut self.recording.folder]) {
             *path = utf8(folder.join(&*path))?.into();
         }
         // A driver does not know where the rig lies, so the one key that names a file is resolved for it.
@@ -244,6 +261,8 @@ mod tests {
             "rate_hz",
             "exposure_us",
             "pixel_size_nm",
+            "dark",
+            "flat",
             "roi_px",
             "method",
             "rois",
@@ -299,13 +318,17 @@ mod tests {
         // Relative to the folder that the test runs in, which is the crate's.
         let folder = tempfile::tempdir_in(".").unwrap();
         let relative = Path::new(folder.path().file_name().unwrap()).join("rig.toml");
-        let text = "[camera]\nsettings = { path = 'frames.npy' }\n[tracking]\nrois = 'rois.csv'\nzlut = 'bead.zlut.h5'\n";
+        let text = "[camera]\nsettings = { path = 'frames.npy' }\n[correction]\ndark = 'dark.npy'\nflat = 'flat.tif'\n\
+                    [tracking]\nrois = 'rois.csv'\nzlut = 'bead.zlut.h5'\n";
         std::fs::write(&relative, text).unwrap();
         let rig = Rig::read(&relative).unwrap();
         let camera = Path::new(rig.camera.settings["path"].as_str().unwrap());
         let tracking = rig.tracking;
-        let found = [camera, &tracking.rois.unwrap(), &tracking.zlut.unwrap(), &rig.recording.folder];
-        for (path, name) in found.into_iter().zip(["frames.npy", "rois.csv", "bead.zlut.h5", "runs"]) {
+        let (dark, flat) = (rig.correction.dark.unwrap(), rig.correction.flat.unwrap());
+        let found =
+            [camera, &dark, &flat, &tracking.rois.unwrap(), &tracking.zlut.unwrap(), &rig.recording.folder];
+        let names = ["frames.npy", "dark.npy", "flat.tif", "rois.csv", "bead.zlut.h5", "runs"];
+        for (path, name) in found.into_iter().zip(names) {
             assert!(
                 path.is_absolute() && path.ends_with(relative.with_file_name(name)),
                 "{}",

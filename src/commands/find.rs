@@ -14,15 +14,16 @@ use crate::output;
 
 pub fn run(arguments: &FindArguments) -> Result<()> {
     let mut stack = Stack::open(&arguments.image)?;
+    let correction = super::read_correction(&arguments.correction, &stack)?;
     if let Some(out) = &arguments.out {
-        super::refuse_to_replace(out, stack.files().iter().map(PathBuf::as_path))?;
+        let inputs = stack.files().iter().chain(super::files_of(correction.as_ref()));
+        super::refuse_to_replace(out, inputs.map(PathBuf::as_path))?;
     }
     let mut bytes = vec![0; stack.frame_bytes()];
     stack.read_frame(0, &mut bytes)?;
-    let (width_px, height_px) = (stack.width_px() as usize, stack.height_px() as usize);
-    let frame = FrameView { bytes: &bytes, width_px, height_px, format: stack.format() };
-    let levels = frame.to_levels();
-    let image = find::Image { pixels: &levels, width_px, height_px };
+    let frame = FrameView::of_stack(&stack, &bytes);
+    let levels = frame.to_levels(correction.as_ref());
+    let image = find::Image { pixels: &levels, width_px: frame.width_px, height_px: frame.height_px };
     let options = find::Options {
         roi_px: arguments.roi_px as usize,
         seed_px: arguments.seed,

@@ -11,16 +11,21 @@ pub mod track;
 pub mod window;
 pub mod zlut;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use beadscope_drivers::CAMERAS;
+use beadscope_drivers::stack::Stack;
+use beadscope_engine::correction::{Correction, Used};
+use beadscope_engine::frame::FrameView;
 use beadscope_engine::instrument::Instrument;
 use beadscope_engine::record::info::RunInfo;
-use beadscope_engine::rig::Rig;
+use beadscope_engine::rig::{CorrectionSection, Rig};
 use beadscope_engine::session::{Outcome, Setup};
 use beadscope_shaders::magtrack::Options;
 use beadscope_shaders::pipeline::Method;
+
+use crate::arguments::CorrectionArguments;
 
 /// The rig at `path`, or the simulated microscope.
 fn read_rig(path: Option<&Path>) -> Result<Rig> {
@@ -39,6 +44,10 @@ fn open(rig: &Rig) -> Result<(Setup, Vec<String>)> {
     notes.extend(warnings);
     let rois = tracker.rois().to_vec();
     rig.tracking.roi_px = rois.first().map(|roi| roi.size_px);
+    if let Some(Used { dark, flat, .. }) = tracker.correction().map(Correction::used) {
+        rig.correction.dark_hash = dark.as_ref().map(|dark| dark.hash.clone());
+        rig.correction.flat_hash = flat.as_ref().map(|flat| flat.hash.clone());
+    }
     let info = RunInfo {
         pixel_size_nm,
         settings_toml: comments(&notes) + &rig.to_toml()?,
@@ -75,6 +84,22 @@ fn magtrack_options(method: Method, settings: &[(String, String)]) -> Result<Opt
         options.set(key, value)?;
     }
     Ok(options)
+}
+
+/// The correction that `--dark` and `--flat` ask for, for frames of `stack`.
+fn read_correction(arguments: &CorrectionArguments, stack: &Stack) -> Result<Option<Correction>> {
+    let CorrectionArguments { dark, flat } = arguments.clone();
+    let section = CorrectionSection { dark, flat, ..CorrectionSection::default() };
+    let correction = Correction::read(&section, &FrameView::of_stack(stack, &[]))?;
+    if let Some(correction) = &correction {
+        tracing::info!("{}", correction.used());
+    }
+    Ok(correction)
+}
+
+/// The files that a correction was read from.
+fn files_of(correction: Option<&Correction>) -> &[PathBuf] {
+    correction.map_or(&[], Correction::files)
 }
 
 /// Sentences as comments of a TOML file, so that a recording keeps them beside its settings.

@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow};
 use beadscope_engine::clock::unix_ns_now;
+use beadscope_engine::correction::{Correction, Used};
 use beadscope_engine::instrument::run_folder;
 use beadscope_engine::latency::Percentiles;
 use beadscope_engine::ledger::{Ledger, Lost};
 use beadscope_engine::record::tracks_path;
-use beadscope_engine::rig::Rig;
+use beadscope_engine::rig::{CorrectionSection, Rig};
 use beadscope_engine::session::{Outcome, Session, Setup, View};
 use serde::Serialize;
 
@@ -34,6 +35,7 @@ struct Summary<'a> {
     ended: String,
     ledger_sums: bool,
     run: &'a Path,
+    correction: Option<&'a Used>,
     notes: &'a [String],
 }
 
@@ -62,6 +64,7 @@ pub fn run(arguments: &RunArguments) -> Result<()> {
     setup.frame_limit = arguments.frames;
     let beads = setup.info.rois.len();
     let threads = setup.tracker.threads();
+    let correction = setup.tracker.correction().map(Correction::used).cloned();
 
     let stop = Arc::new(AtomicBool::new(false));
     let asked = stop.clone();
@@ -70,7 +73,22 @@ pub fn run(arguments: &RunArguments) -> Result<()> {
     let (session, _view) = start(setup, &folder).inspect_err(|_| remove_folder(&folder))?;
     watch(&session, arguments, &stop);
     let outcome = session.stop();
-    report(arguments, &outcome, beads, threads, &folder, &notes)
+    let health = &outcome.health;
+    let summary = Summary {
+        frames: (&health.ledger).into(),
+        beads,
+        tracks: health.rows,
+        rate_hz: health.rate_hz,
+        latency_ms: health.latency_ms,
+        backend: "cpu",
+        adapter: format!("{threads} threads"),
+        ended: outcome.reason.to_string(),
+        ledger_sums: health.ledger.check().is_ok(),
+        run: &folder,
+        correction: correction.as_ref(),
+        notes: &notes,
+    };
+    report(arguments, &outcome, &summary)
 }
 
 /// Starts recording into the run's folder, with the rig that is in use beside it.
@@ -98,11 +116,18 @@ fn remove_folder(folder: &Path) {
 }
 
 fn override_rig(rig: &mut Rig, arguments: &RunArguments) {
-    let RunArguments { rois, zlut, z_step_nm, out, rate_hz, beads, roi_px, .. } = arguments;
+    let RunArguments { rois, zlut, z_step_nm, correction, out, rate_hz, beads, roi_px, .. } = arguments;
     rig.tracking.rois = rois.clone().or(rig.tracking.rois.take());
     rig.tracking.zlut = zlut.clone().or(rig.tracking.zlut.take());
     rig.tracking.z_step_nm = z_step_nm.or(rig.tracking.z_step_nm);
     rig.tracking.roi_px = roi_px.or(rig.tracking.roi_px);
+    let CorrectionSection { dark, dark_hash, flat, flat_hash } = &mut rig.correction;
+    for (given, path, hash) in [(&correction.dark, dark, dark_hash), (&correction.flat, flat, flat_hash)] {
+        if given.is_some() {
+            path.clone_from(given);
+            *hash = None; // it was that of the rig's frames
+        }
+    }
     rig.camera.rate_hz = rate_hz.unwrap_or(rig.camera.rate_hz);
     if let Some(out) = out {
         rig.recording.folder.clone_from(out);
@@ -141,34 +166,14 @@ fn watch(session: &Session, arguments: &RunArguments, stop: &AtomicBool) {
     bar.finish_and_clear();
 }
 
-fn report(
-    arguments: &RunArguments,
-    outcome: &Outcome,
-    beads: usize,
-    threads: usize,
-    folder: &Path,
-    notes: &[String],
-) -> Result<()> {
-    let health = &outcome.health;
-    let summary = Summary {
-        frames: (&health.ledger).into(),
-        beads,
-        tracks: health.rows,
-        rate_hz: health.rate_hz,
-        latency_ms: health.latency_ms,
-        backend: "cpu",
-        adapter: format!("{threads} threads"),
-        ended: outcome.reason.to_string(),
-        ledger_sums: health.ledger.check().is_ok(),
-        run: folder,
-        notes,
-    };
+fn report(arguments: &RunArguments, outcome: &Outcome, summary: &Summary<'_>) -> Result<()> {
     if arguments.json {
-        output::print_json(&summary)?;
+        output::print_json(summary)?;
     } else {
-        output::print(&describe(&summary))?;
+        output::print(&describe(summary))?;
     }
-    super::check(outcome).map_err(|error| anyhow!("{error}; what was recorded is in {}", folder.display()))
+    super::check(outcome)
+        .map_err(|error| anyhow!("{error}; what was recorded is in {}", summary.run.display()))
 }
 
 fn describe(summary: &Summary<'_>) -> String {

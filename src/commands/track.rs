@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use beadscope_drivers::stack::Stack;
-use beadscope_engine::calibrate::{PreparedZLut, pixel_size_warning, prepare_zlut};
+use beadscope_engine::calibrate::{PreparedZLut, correction_warning, pixel_size_warning, prepare_zlut};
+use beadscope_engine::correction::{Correction, Used};
 use beadscope_engine::instrument::read_options;
 use beadscope_engine::magtrack_options::toml_from_options;
 use beadscope_engine::offline::output::{Format, Summary, track_to_file};
@@ -26,6 +27,7 @@ use crate::output;
 struct Report<'a> {
     #[serde(flatten)]
     summary: &'a Summary,
+    correction: Option<&'a Used>,
     notes: &'a [String],
 }
 
@@ -38,7 +40,8 @@ pub fn run(arguments: &TrackArguments) -> Result<()> {
     if let Some(note) = stack.note() {
         tracing::warn!("{note}");
     }
-    refuse_to_replace_inputs(arguments, &stack)?;
+    let correction = super::read_correction(&arguments.correction, &stack)?;
+    refuse_to_replace_inputs(arguments, &stack, correction.as_ref())?;
     let rois = read_rois(arguments, &stack)?;
     let roi_px = rois.first().map_or(0, |roi| roi.size_px);
     let zlut = arguments.zlut.as_deref().map(|name| read_zlut(name, arguments, roi_px)).transpose()?;
@@ -46,14 +49,16 @@ pub fn run(arguments: &TrackArguments) -> Result<()> {
         Some(zlut) => {
             let (table, note) = prepare_zlut(zlut, roi_px, &params)?;
             let other_pixels = arguments.pixel_size_nm.and_then(|nm| pixel_size_warning(zlut, nm));
-            (table, zlut.origin.assumed.iter().cloned().chain(note).chain(other_pixels).collect())
+            let other_correction = correction_warning(zlut, correction.as_ref());
+            let doubts = note.into_iter().chain(other_pixels).chain(other_correction);
+            (table, zlut.origin.assumed.iter().cloned().chain(doubts).collect())
         }
         None => (PreparedZLut::Absent, Vec::new()),
     };
     for note in &notes {
         tracing::warn!("{note}");
     }
-    let tracker = CpuTracker::new(roi_px, rois, &params, table, None)?;
+    let tracker = CpuTracker::new(roi_px, rois, &params, table, None)?.with_correction(correction);
     let info = describe(arguments, &params, &notes, roi_px, zlut, &tracker, format)?;
 
     let bar = output::progress(Some(stack.len() as u64), "frames");
@@ -61,7 +66,8 @@ pub fn run(arguments: &TrackArguments) -> Result<()> {
         .with_context(|| format!("{} not written", arguments.out.display()))?;
     bar.finish_and_clear();
     if arguments.json {
-        output::print_json(&Report { summary: &summary, notes: &notes })
+        let correction = tracker.correction().map(Correction::used);
+        output::print_json(&Report { summary: &summary, correction, notes: &notes })
     } else {
         output::print(&sentence(&summary, &arguments.out))
     }
@@ -106,9 +112,13 @@ fn read_zlut(name: &Path, arguments: &TrackArguments, roi_px: u32) -> Result<ZLu
 }
 
 /// A slip of the hand must not cost the measurement.
-fn refuse_to_replace_inputs(arguments: &TrackArguments, stack: &Stack) -> Result<()> {
+fn refuse_to_replace_inputs(
+    arguments: &TrackArguments,
+    stack: &Stack,
+    correction: Option<&Correction>,
+) -> Result<()> {
     let zlut = arguments.zlut.as_deref().map(|name| split_name(name).0);
-    let inputs = stack.files().iter().chain(&arguments.rois).chain(&zlut);
+    let inputs = stack.files().iter().chain(&arguments.rois).chain(&zlut).chain(super::files_of(correction));
     super::refuse_to_replace(&arguments.out, inputs.map(PathBuf::as_path))
 }
 
@@ -141,6 +151,9 @@ fn describe(
         ("roi_px".to_owned(), i64::from(roi_px).into()),
         ("notes".to_owned(), notes.to_vec().into()),
     ]);
+    if let Some(correction) = tracker.correction() {
+        settings.insert("correction".to_owned(), toml::Value::try_from(correction.used())?);
+    }
     if params.method == Method::MagTrack {
         settings.insert("magtrack".to_owned(), toml_from_options(&params.magtrack).into());
     }

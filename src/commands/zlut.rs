@@ -7,6 +7,7 @@ use beadscope_drivers::npy::read_npy_f64;
 use beadscope_drivers::stack::Stack;
 use beadscope_drivers::sweep::FocusSweep;
 use beadscope_engine::calibrate::{magtrack_zlut_from_sweep, zlut_from_sweep};
+use beadscope_engine::correction;
 use beadscope_engine::frame::FrameView;
 use beadscope_shaders::pipeline::Method;
 use beadscope_zlut::file::split_name;
@@ -22,8 +23,9 @@ pub fn build(arguments: &ZLutBuildArguments) -> Result<()> {
     let method = arguments.method;
     let magtrack = super::magtrack_options(method, &arguments.magtrack)?;
     let mut stack = Stack::open(&arguments.stack)?;
-    let inputs = stack.files().iter().chain([&arguments.z]).map(PathBuf::as_path);
-    super::refuse_to_replace(&arguments.out, inputs)?;
+    let correction = super::read_correction(&arguments.correction, &stack)?;
+    let inputs = stack.files().iter().chain([&arguments.z]).chain(super::files_of(correction.as_ref()));
+    super::refuse_to_replace(&arguments.out, inputs.map(PathBuf::as_path))?;
     let z_nm = read_npy_f64(&arguments.z)?;
     let (width_px, height_px) = (stack.width_px(), stack.height_px());
     ensure!(width_px == height_px, "the images must be square, they are {width_px} x {height_px} px");
@@ -31,12 +33,11 @@ pub fn build(arguments: &ZLutBuildArguments) -> Result<()> {
     let mut images = Vec::with_capacity(stack.len() * (width_px * height_px) as usize);
     for index in 0..stack.len() {
         stack.read_frame(index, &mut bytes)?;
-        let (width_px, height_px) = (width_px as usize, height_px as usize);
-        let frame = FrameView { bytes: &bytes, width_px, height_px, format: stack.format() };
-        images.extend(frame.to_levels());
+        images.extend(FrameView::of_stack(&stack, &bytes).to_levels(correction.as_ref()));
     }
     let sweep = FocusSweep { roi_px: width_px, images, z_nm, center_px: arguments.center };
-    let source = format!("focus sweep {}", arguments.stack.display());
+    let used = correction.as_ref().map_or_else(String::new, |correction| format!(", {}", correction.used()));
+    let source = format!("focus sweep {}{used}", arguments.stack.display());
     let built = match method {
         Method::MagTrack => {
             let source = format!("{source}, profiles as in MagTrack 1.0.0");
@@ -44,7 +45,8 @@ pub fn build(arguments: &ZLutBuildArguments) -> Result<()> {
         }
         _ => zlut_from_sweep(&sweep, arguments.pixel_size_nm, source),
     };
-    let zlut = built.with_context(|| format!("no Z-LUT from {}", arguments.stack.display()))?;
+    let mut zlut = built.with_context(|| format!("no Z-LUT from {}", arguments.stack.display()))?;
+    zlut.origin.correction = Some(correction::kinds(correction.as_ref()).to_owned());
     write(&arguments.out, &zlut)?;
     output::print(&format!("{}\n{}\n", describe(&zlut), assess(&zlut).verdict()))
 }
@@ -62,6 +64,7 @@ pub fn info(arguments: &ZLutInfoArguments) -> Result<()> {
         ("made", origin.created_utc.clone()),
         ("pixel size", origin.pixel_size_nm.map(|size| format!("{size} nm"))),
         ("ROI", origin.roi_px.map(|side| format!("{side} px"))),
+        ("dark and flat frames", origin.correction.clone()),
     ];
     for (name, value) in known.into_iter().filter_map(|(name, value)| Some((name, value?))) {
         text += &format!("{name}: {value}\n");
@@ -136,7 +139,7 @@ fn json(zlut: &ZLut, quality: &Quality) -> serde_json::Value {
         "z_min_nm": z_min_nm, "z_max_nm": z_max_nm, "z_step_nm": zlut.z_step_nm(),
         "roi_px": origin.roi_px, "first_ring_px": origin.first_ring_px, "ring_step_px": origin.ring_step_px,
         "pixel_size_nm": origin.pixel_size_nm, "bead": origin.bead, "created_utc": origin.created_utc,
-        "source": origin.source, "assumed": origin.assumed,
+        "correction": origin.correction, "source": origin.source, "assumed": origin.assumed,
         "good": quality.is_good(), "verdict": quality.verdict(),
     })
 }

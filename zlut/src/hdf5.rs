@@ -154,6 +154,9 @@ fn write_origin(profiles: &H5Dataset, origin: &Origin) -> Result<(), Hdf5Error> 
     if let Some(utc) = &origin.created_utc {
         set_text(profiles, "created_utc", utc)?;
     }
+    if let Some(correction) = &origin.correction {
+        set_text(profiles, "correction", correction)?;
+    }
     set_text(profiles, "source", &origin.source)?;
     // One sentence per line: the library reads no array of strings back from an attribute.
     set_text(profiles, "assumed", &origin.assumed.join("\n"))
@@ -204,6 +207,7 @@ fn read_origin(profiles: &H5Dataset) -> Result<Origin, GroupError> {
         pixel_size_nm: number(profiles, "pixel_size_nm")?,
         bead: text(profiles, "bead")?,
         created_utc: text(profiles, "created_utc")?,
+        correction: text(profiles, "correction")?,
         source: text(profiles, "source")?.unwrap_or_default(),
         assumed: assumed.lines().map(String::from).collect(),
     })

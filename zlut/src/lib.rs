@@ -19,6 +19,7 @@ mod assume;
 pub mod build;
 pub mod error;
 pub mod file;
+pub mod fnv;
 mod font;
 pub mod hdf5;
 pub mod image;

@@ -130,6 +130,7 @@ fn keys(origin: &Origin) -> Vec<(&'static str, String)> {
     keys.extend(origin.pixel_size_nm.map(|nm| ("pixel_size_nm", format!("{nm:?}"))));
     keys.extend(origin.bead.clone().map(|bead| ("bead", bead)));
     keys.extend(origin.created_utc.clone().map(|utc| ("created_utc", utc)));
+    keys.extend(origin.correction.clone().map(|correction| ("correction", correction)));
     keys.push(("source", origin.source.clone()));
     keys.extend(origin.assumed.iter().map(|sentence| ("assumed", sentence.clone())));
     keys
@@ -149,6 +150,7 @@ fn take_key(origin: &mut Origin, line: &str) {
         "pixel_size_nm" => origin.pixel_size_nm = positive(value),
         "bead" => origin.bead = Some(value.into()),
         "created_utc" => origin.created_utc = Some(value.into()),
+        "correction" => origin.correction = Some(value.into()),
         "source" => origin.source = value.into(),
         "assumed" => origin.assumed.push(value.into()),
         _ => {}
@@ -189,6 +191,7 @@ mod tests {
             pixel_size_nm: Some(120.5),
             bead: Some("bead 7".into()),
             created_utc: Some("2026-11-21T03:00:00Z".into()),
+            correction: Some("dark and flat".into()),
             source: "a sweep".into(),
             assumed: vec!["One.".into(), "Two.".into()],
         };

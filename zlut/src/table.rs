@@ -1,5 +1,6 @@
 //! The Z-LUT: radial profiles of one bead at known heights.
 
+use crate::fnv::Fnv;
 use crate::image_table::ImageTable;
 use std::borrow::Cow;
 
@@ -18,6 +19,9 @@ pub struct Origin {
     pub bead: Option<String>,
     /// When the sweep was made: UTC, ISO 8601.
     pub created_utc: Option<String>,
+    /// What the images were corrected with before the profiles were taken: `dark`, `flat` or `dark and flat` frames, or
+    /// `none`.
+    pub correction: Option<String>,
     /// How the profiles were made or which file and format they were read from.
     pub source: String,
     /// What had to be assumed because the file does not say it, for the reader to confirm. One sentence each.
@@ -224,22 +228,7 @@ impl ZLut {
         for value in self.image.iter().flat_map(|image| image.values.iter().chain(&image.misfit)) {
             hash.add(&value.to_le_bytes());
         }
-        format!("{:016x}", hash.0)
-    }
-}
-
-/// FNV-1a, 64 bit: <http://www.isthe.com/chongo/tech/comp/fnv/>.
-struct Fnv(u64);
-
-impl Fnv {
-    fn new() -> Self {
-        Self(0xcbf2_9ce4_8422_2325)
-    }
-
-    fn add(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-        }
+        hash.name()
     }
 }
 

@@ -20,6 +20,7 @@ fn table() -> ZLut {
         pixel_size_nm: Some(119.97),
         bead: Some("bead 3 (µ)".into()),
         created_utc: Some("2026-11-21T03:16:49Z".into()),
+        correction: Some("flat".into()),
         source: "focus sweep, 10 images per step".into(),
         assumed: vec!["First sentence.".into(), "Second sentence.".into()],
     };

@@ -38,8 +38,6 @@ pub fn track<E: From<StackError>>(
 ) -> Result<(), E> {
     let frame_bytes = stack.frame_bytes();
     let batch = (BATCH_BYTES / frame_bytes.max(1)).clamp(1, MAX_BATCH).min(stack.len());
-    let (width_px, height_px) = (stack.width_px() as usize, stack.height_px() as usize);
-    let format = stack.format();
     let beads = tracker.rois().len();
     let mut bytes = vec![0; batch * frame_bytes];
     let mut rows = vec![TrackRow::zeroed(); batch * beads];
@@ -48,9 +46,10 @@ pub fn track<E: From<StackError>>(
         for (place, slot) in bytes.chunks_exact_mut(frame_bytes).take(frames).enumerate() {
             stack.read_frame(first + place, slot)?;
         }
+        let empty = FrameView::of_stack(stack, &[]);
         let view = |place: usize| {
             let bytes = bytes.get(place * frame_bytes..(place + 1) * frame_bytes)?;
-            Some(FrameView { bytes, width_px, height_px, format })
+            Some(FrameView { bytes, ..empty })
         };
         let rows = &mut rows[..frames * beads];
         tracker.locate(frames, &view, rows);

@@ -2,6 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use beadscope_shaders::background::is_saturated;
 use beadscope_shaders::flags::Flags;
 use beadscope_shaders::params::Method;
 use beadscope_shaders::pipeline::{ParamError, Params, Scratch, Tracker};
@@ -9,6 +10,7 @@ use beadscope_shaders::zlut_match::MatchTable;
 use rayon::prelude::*;
 
 use crate::calibrate::PreparedZLut;
+use crate::correction::Correction;
 use crate::frame::FrameView;
 use crate::roi::Roi;
 use crate::tracks::TrackRow;
@@ -21,6 +23,7 @@ pub struct CpuTracker {
     kernels: Tracker,
     rois: Vec<Roi>,
     zlut: Option<MatchTable>,
+    correction: Option<Correction>,
     pool: rayon::ThreadPool,
     workers: Vec<Mutex<Worker>>,
 }
@@ -85,7 +88,18 @@ impl CpuTracker {
             .build()?;
         let worker = || Worker { scratch: kernels.scratch(), levels: vec![0.0; (roi_px * roi_px) as usize] };
         let workers = (0..pool.current_num_threads()).map(|_| Mutex::new(worker())).collect();
-        Ok(Self { kernels, rois, zlut, pool, workers })
+        Ok(Self { kernels, rois, zlut, correction: None, pool, workers })
+    }
+
+    /// The same tracker for frames that need a correction, or none. The correction is for frames of the size that will
+    /// be tracked.
+    pub fn with_correction(self, correction: Option<Correction>) -> Self {
+        Self { correction, ..self }
+    }
+
+    /// What frames are corrected with.
+    pub fn correction(&self) -> Option<&Correction> {
+        self.correction.as_ref()
     }
 
     /// The ROIs, in the order of the rows.
@@ -132,11 +146,23 @@ impl CpuTracker {
             return TrackRow::missing(roi, Flags::EDGE);
         }
         let side = roi.size_px as usize;
+        let (left_px, top_px) = (roi.left_px as usize, roi.top_px as usize);
         for (y_px, row) in worker.levels.chunks_exact_mut(side).enumerate() {
-            frame.copy_row(roi.left_px as usize, roi.top_px as usize + y_px, row);
+            frame.copy_row(left_px, top_px + y_px, row);
         }
-        let max_level = f32::from(frame.format.max_level());
-        let found = self.kernels.locate(&worker.levels, max_level, self.zlut.as_ref(), &mut worker.scratch);
+        let mut max_level = f32::from(frame.format.max_level());
+        let mut flags = Flags::NONE;
+        if let Some(correction) = &self.correction {
+            // The camera saturates at a raw level; a corrected one does not tell.
+            if is_saturated(&worker.levels, max_level) {
+                flags |= Flags::SATURATED;
+            }
+            max_level = f32::INFINITY;
+            correction.correct(frame, (left_px, top_px), side, &mut worker.levels);
+        }
+        let zlut = self.zlut.as_ref();
+        let mut found = self.kernels.locate(&worker.levels, max_level, zlut, &mut worker.scratch);
+        found.flags |= flags;
         TrackRow::new(roi, &found)
     }
 }
