@@ -218,8 +218,8 @@ def measure(job):
     def add(setting, method, errors, answer, flagged=None, told=None):
         """Scores one method (rows, 3) in nm against the answer: all together, and each level of z by itself.
 
-        Of the levels a line keeps the lowest and highest ratio of told errors, which may cancel in the whole, and at the
-        base setting a line each.
+        Of the levels a line keeps the lowest and highest ratio of told errors, which may cancel in the whole; at the base
+        setting each has its own line.
         """
         errors = errors.reshape(len(xyz), -1, 3)
         flagged = np.zeros(errors.shape[:2], bool) if flagged is None else flagged.reshape(errors.shape[:2])
