@@ -11,6 +11,7 @@
 
 mod bins;
 mod matrix;
+mod noise;
 
 use crate::image_model::ImageModel;
 use crate::sampling::usable_radius_px;
@@ -19,6 +20,7 @@ use crate::simd;
 pub use bins::FitScratch;
 use bins::{BIN_PX, BINS_PER_KNOT, Model};
 use matrix::invert;
+use noise::Noise;
 
 /// A shift of the centre above this, px, is not taken on the sums alone: its square, times the curvature of a fringe
 /// over its slope, would be 0.02 nm at 100 nm/px.
@@ -37,9 +39,6 @@ const LAST_STEP: f64 = 0.02;
 /// simulated ones in ROIs of 64 px, at 5 000 photo-electrons, 0.1 gives a spread of x of 1.09 times the Cramer-Rao bound
 /// and a bias of 0.14 nm, 0.3 gives 1.11 and 0.09 nm; none gives 1.07 and 0.23 nm.
 const MISFIT_SHARE: f64 = 0.2;
-
-/// Levels below this part of the background expect no less noise: dark rings must not rule.
-const DARKEST: f64 = 0.1;
 
 /// Where the search starts and what is known of the image.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -74,27 +73,6 @@ pub enum Unfit {
     OutOfRange,
 }
 
-/// The noise expected of pixels, and with it their weights.
-struct Noise {
-    /// Variance at the background level.
-    variance: f64,
-    level: f64,
-}
-
-impl Noise {
-    fn new(start: &Start) -> Self {
-        let variance = f64::from(start.noise).powi(2);
-        Self { variance: variance.max(1e-12), level: f64::from(start.level).max(1e-6) }
-    }
-
-    /// Variance of a pixel whose modelled grey level is `grey` (background subtracted): shot noise, in proportion to the
-    /// level and equal to the measured noise at the background.
-    #[inline(always)]
-    fn at(&self, grey: f64) -> f64 {
-        self.variance * ((grey + self.level) / self.level).max(DARKEST)
-    }
-}
-
 /// Sums for one step in z, gain and offset: the matrix (upper triangle zz, zg, zo, gg, go, oo) and the right side.
 #[derive(Default)]
 struct Sums {
@@ -118,7 +96,7 @@ pub fn fit(
             return Err(Unfit::NotConverged);
         }
         scratch.resize(model.n_knots());
-        let noise = Noise::new(&start);
+        let noise = Noise::new(start.noise, start.level);
         let mut state =
             State { center_px: start.center_px, z_nm: start.z_nm, gain: f64::NAN, offset: f64::NAN };
         for _ in 0..MAX_PASSES {
