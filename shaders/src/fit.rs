@@ -9,6 +9,7 @@
 //! same on opposite sides (a bead that is not quite round, the square edge of the ROI) can pull them. z, gain and offset
 //! use all pixels out to the corners, as the model did when it was made.
 
+pub mod attainable;
 mod bins;
 mod matrix;
 mod noise;
