@@ -128,12 +128,8 @@ impl CpuTracker {
     }
 
     fn locate_bead(&self, frame: &FrameView<'_>, roi: &Roi, worker: &mut Worker) -> TrackRow {
-        if !roi.is_inside(frame.width_px, frame.height_px) {
+        if !frame.copy_roi(roi, &mut worker.levels) {
             return TrackRow::missing(roi, Flags::EDGE);
-        }
-        let side = roi.size_px as usize;
-        for (y_px, row) in worker.levels.chunks_exact_mut(side).enumerate() {
-            frame.copy_row(roi.left_px as usize, roi.top_px as usize + y_px, row);
         }
         let max_level = f32::from(frame.format.max_level());
         let found = self.kernels.locate(&worker.levels, max_level, self.zlut.as_ref(), &mut worker.scratch);
