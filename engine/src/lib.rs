@@ -29,6 +29,7 @@ pub mod ledger;
 pub mod magtrack_options;
 pub mod offline;
 pub mod plane_check;
+pub mod precision;
 pub mod record;
 pub mod rig;
 pub mod ring;

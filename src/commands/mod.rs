@@ -10,6 +10,7 @@ pub mod simulate;
 pub mod track;
 pub mod window;
 pub mod zlut;
+mod zlut_precision;
 
 use std::path::Path;
 
