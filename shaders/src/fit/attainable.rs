@@ -79,15 +79,17 @@ pub fn attainable(
     let mut fisher = [[0.0; 5]; 5];
     for (row, column) in (0..roi_px * roi_px).map(|i| (i / roi_px, i % roi_px)) {
         let (dx, dy) = (column as f64 - at.center_px.0, row as f64 - at.center_px.1);
-        let radius_px = dx.hypot(dy);
+        let radius_px = (dx * dx + dy * dy).sqrt();
         // The model is that of the middle of a ring of 1/8 px, as in `fit`. NaN is ring 0, and comes out as no number.
         let Some(here) = scratch.model.get((radius_px / BIN_PX) as usize) else { continue };
         let outwards = -gain * here.slope / radius_px.max(1e-6);
         let derivatives = [outwards * dx, outwards * dy, gain * here.rise, here.value, 1.0];
         let weight = 1.0 / noise.at(gain * here.value + offset);
-        for (line, a) in fisher.iter_mut().zip(derivatives) {
-            for (sum, b) in line.iter_mut().zip(derivatives) {
-                *sum += weight * a * b;
+        // The lower triangle is all that is read of a symmetric matrix.
+        for (k, (line, a)) in fisher.iter_mut().zip(derivatives).enumerate() {
+            let weighted = weight * a;
+            for (sum, b) in line.iter_mut().zip(derivatives).take(k + 1) {
+                *sum += weighted * b;
             }
         }
     }

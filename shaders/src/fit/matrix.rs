@@ -11,7 +11,7 @@ pub fn invert(&[a, b, c, d, e, f]: &[f64; 6]) -> Option<[[f64; 3]; 3]> {
 }
 
 /// Diagonal of the inverse of a symmetric, positive definite matrix: the variances that belong to an information
-/// matrix. `None` if it has none, because two unknowns cannot be told apart.
+/// matrix. Reads the lower triangle. `None` if it has none, because two unknowns cannot be told apart.
 pub fn diagonal_of_inverse<const N: usize>(matrix: &[[f64; N]; N]) -> Option<[f64; N]> {
     // Cholesky of the matrix scaled to ones on its diagonal, so that one bound serves unknowns of all units.
     let scale: [f64; N] = std::array::from_fn(|i| matrix[i][i].sqrt());
