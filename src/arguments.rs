@@ -196,7 +196,7 @@ pub struct FindArguments {
 pub enum ZLutCommand {
     /// Builds a Z-LUT from images of one bead at known heights.
     Build(ZLutBuildArguments),
-    /// Describes a Z-LUT and says how well it tells heights apart.
+    /// Describes a Z-LUT: how well it tells heights apart, whether its planes agree, which errors it allows.
     Info(ZLutInfoArguments),
     /// Converts between .zlut.h5 (ours), .txt (MagScope), .radialzlut (QTrk) and reads image Z-LUTs.
     Convert(ZLutConvertArguments),
@@ -251,6 +251,10 @@ pub struct ZLutFile {
 pub struct ZLutInfoArguments {
     #[command(flatten)]
     pub zlut: ZLutFile,
+    /// Noise of one image for the attainable errors: standard deviation of a background pixel, grey levels (default: that
+    /// of 5 000 photo-electrons at white and 7 of read noise).
+    #[arg(long, value_name = "GREY", value_parser = parse_positive)]
+    pub noise: Option<f64>,
     /// Prints one JSON object.
     #[arg(long)]
     pub json: bool,
@@ -392,6 +396,12 @@ fn parse_setting(text: &str) -> Result<(String, String), String> {
     Ok((key.trim().to_owned(), value.trim().to_owned()))
 }
 
+/// A number above 0.
+fn parse_positive(text: &str) -> Result<f64, String> {
+    let number = text.trim().parse::<f64>().ok().filter(|value| value.is_finite() && *value > 0.0);
+    number.ok_or_else(|| format!("{text:?} is not a number above 0"))
+}
+
 /// `X,Y`.
 fn parse_point(text: &str) -> Result<(f64, f64), String> {
     let number = |text: &str| text.trim().parse::<f64>().ok().filter(|value| value.is_finite());
@@ -424,6 +434,14 @@ mod tests {
         let parsed = parse_setting("n auto_conv = 5").unwrap();
         assert_eq!(parsed, ("n auto_conv".to_owned(), "5".to_owned()));
         assert!(parse_setting("n auto_conv 5").is_err());
+    }
+
+    #[test]
+    fn positive_numbers() {
+        assert_eq!(parse_positive(" 2.5"), Ok(2.5));
+        for wrong in ["", "0", "-1", "nan", "inf", "two"] {
+            assert!(parse_positive(wrong).is_err(), "{wrong:?}");
+        }
     }
 
     #[test]

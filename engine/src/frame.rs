@@ -5,6 +5,7 @@ use beadscope_drivers::stack::Stack;
 use beadscope_shaders::simd::wide;
 
 use crate::correction::Correction;
+use crate::roi::Roi;
 
 /// The header of a frame's slot.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -95,6 +96,19 @@ impl<'a> FrameView<'a> {
                 },
             ),
         }
+    }
+
+    /// Grey levels of a ROI into `out`, which holds as many. False, and nothing written, if the ROI is not inside the
+    /// frame or `out` has another size.
+    pub fn copy_roi(&self, roi: &Roi, out: &mut [f32]) -> bool {
+        let side = roi.size_px as usize;
+        if !roi.is_inside(self.width_px, self.height_px) || out.len() != side * side {
+            return false;
+        }
+        for (y_px, row) in out.chunks_exact_mut(side.max(1)).enumerate() {
+            self.copy_row(roi.left_px as usize, roi.top_px as usize + y_px, row);
+        }
+        true
     }
 
     /// All grey levels, row by row, corrected if there is a correction; it is for frames of this size.

@@ -29,6 +29,8 @@ pub mod latency;
 pub mod ledger;
 pub mod magtrack_options;
 pub mod offline;
+pub mod plane_check;
+pub mod precision;
 pub mod record;
 pub mod rig;
 pub mod ring;

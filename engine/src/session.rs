@@ -13,6 +13,7 @@ use beadscope_drivers::camera::{Camera, CameraConfig};
 
 use crate::acquire::Acquisition;
 use crate::clock::Clock;
+use crate::correction::Correction;
 use crate::frame::FrameHeader;
 use crate::ledger::Ledger;
 use crate::record::error::RecordError;
@@ -66,6 +67,7 @@ pub struct Session {
     threads: Vec<JoinHandle<()>>,
     recorder: RecorderHandle,
     config: CameraConfig,
+    correction: Option<Arc<Correction>>,
     info: RunInfo,
 }
 
@@ -97,6 +99,7 @@ impl Session {
         let status = Arc::new(Status::default());
         let clock = Clock::start();
         let beads = tracker.rois().len();
+        let correction = tracker.correction().cloned();
 
         let frame_bytes = config.frame_bytes();
         let Ends { writer: ring_in, lossless: [frames], skipping: [frame_view] } =
@@ -114,7 +117,7 @@ impl Session {
             Acquisition { camera, config, ring: ring_in, status, clock, frame_limit }.run();
         })?);
         let view = View { frames: frame_view, tracks: track_view };
-        Ok((Self { status, threads, recorder: handle, config, info }, view))
+        Ok((Self { status, threads, recorder: handle, config, correction, info }, view))
     }
 
     /// False once the session has ended by itself; [`stop`](Self::stop) tells why.
@@ -130,6 +133,11 @@ impl Session {
     /// What the camera applied.
     pub fn config(&self) -> &CameraConfig {
         &self.config
+    }
+
+    /// What frames are corrected with before they are tracked.
+    pub fn correction(&self) -> Option<&Arc<Correction>> {
+        self.correction.as_ref()
     }
 
     /// What the session knows about itself: ROIs, pixel size, Z-LUT, settings.

@@ -9,6 +9,8 @@ pub struct Background {
     pub level: f32,
     /// Standard deviation of the pixel noise, grey levels.
     pub noise: f32,
+    /// Mean of the whole ROI, grey levels.
+    pub mean: f32,
     /// Standard deviation of the whole ROI about its mean, grey levels.
     pub spread: f32,
 }
@@ -20,7 +22,7 @@ pub struct Background {
 /// such an ROI.
 pub fn measure(image: &[f32], roi_px: usize, border: &mut Vec<f32>) -> Background {
     if roi_px < 3 || image.len() != roi_px * roi_px {
-        return Background { level: f32::NAN, noise: f32::NAN, spread: f32::NAN };
+        return Background { level: f32::NAN, noise: f32::NAN, mean: f32::NAN, spread: f32::NAN };
     }
     border.clear();
     for (row, pixels) in image.chunks_exact(roi_px).enumerate() {
@@ -38,7 +40,10 @@ pub fn measure(image: &[f32], roi_px: usize, border: &mut Vec<f32>) -> Backgroun
     border.resize(roi_px, 0.0);
     wide(
         #[inline(always)]
-        || Background { level, noise: noise(image, roi_px, border), spread: spread(image) },
+        || {
+            let (mean, spread) = mean_and_spread(image);
+            Background { level, noise: noise(image, roi_px, border), mean, spread }
+        },
     )
 }
 
@@ -92,7 +97,7 @@ pub(crate) fn noise(image: &[f32], roi_px: usize, differences: &mut [f32]) -> f3
 }
 
 #[inline(always)]
-fn spread(image: &[f32]) -> f32 {
+fn mean_and_spread(image: &[f32]) -> (f32, f32) {
     let count = image.len() as f64;
     // Pieces in f32, their sums in f64: fast, and exact enough for 16 bits.
     let pieces = || image.chunks(1024);
@@ -100,7 +105,7 @@ fn spread(image: &[f32]) -> f32 {
     let mean = (sum / count) as f32;
     let square = |[v]: [Eight; 1]| [(v - Eight::all(mean)) * (v - Eight::all(mean))];
     let squares: f64 = pieces().map(|piece| f64::from(sums_of([piece], square)[0])).sum();
-    (squares / count).sqrt() as f32
+    (mean, (squares / count).sqrt() as f32)
 }
 
 impl Background {

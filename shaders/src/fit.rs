@@ -9,8 +9,10 @@
 //! same on opposite sides (a bead that is not quite round, the square edge of the ROI) can pull them. z, gain and offset
 //! use all pixels out to the corners, as the model did when it was made.
 
+pub mod attainable;
 mod bins;
 mod matrix;
+mod noise;
 mod sideways;
 
 use crate::image_model::ImageModel;
@@ -20,6 +22,7 @@ use crate::simd;
 pub use bins::FitScratch;
 use bins::{BINS_PER_KNOT, Model};
 use matrix::invert;
+use noise::Noise;
 use sideways::weight;
 
 /// A shift of the centre above this, px, is not taken on the sums alone: its square, times the curvature of a fringe
@@ -40,9 +43,6 @@ const LAST_STEP: f64 = 0.02;
 /// and a bias in z of 0.37 nm; 0.2 gives 1.13 and 0.36 nm. Rings whose misfit is worse still are left to the excess.
 const MISFIT_SHARE: f64 = 0.05;
 
-/// Levels below this part of the mean expect no less noise: dark rings must not rule.
-const DARKEST: f64 = 0.1;
-
 /// Where the search starts and what is known of the image.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Start {
@@ -54,6 +54,8 @@ pub struct Start {
     pub level: f32,
     /// Standard deviation of the pixel noise, grey levels.
     pub noise: f32,
+    /// Grey level, above black, of pixels that have that noise.
+    pub noise_at: f32,
 }
 
 /// The best model image.
@@ -74,36 +76,6 @@ pub enum Unfit {
     NotConverged,
     /// The best height lies beyond the first or last plane.
     OutOfRange,
-}
-
-/// The noise expected of pixels, and with it their weights: shot noise, in proportion to the grey level, and as much on
-/// average as was measured.
-struct Noise {
-    /// Mean variance.
-    variance: f64,
-    /// Grey level that was subtracted, and the mean of the ROI above black; the latter infinite if black is all there is.
-    level: f64,
-    mean: f64,
-}
-
-impl Noise {
-    /// `mean`: of the ROI, background subtracted.
-    fn new(start: &Start, mean: f64) -> Self {
-        let (level, noise) = (f64::from(start.level), f64::from(start.noise));
-        let mean = level + mean;
-        // A camera offset can leave a mean near 0; then all levels count alike.
-        let mean = if mean > noise { mean } else { f64::INFINITY };
-        Self { variance: (noise * noise).max(1e-12), level, mean }
-    }
-
-    /// Variance of a pixel whose modelled grey level is `grey` (background subtracted).
-    #[inline(always)]
-    fn at(&self, grey: f64) -> f64 {
-        if self.mean.is_infinite() {
-            return self.variance;
-        }
-        self.variance * ((grey + self.level) / self.mean).max(DARKEST)
-    }
 }
 
 /// Sums for one step in z, gain and offset: the matrix (upper triangle zz, zg, zo, gg, go, oo) and the right side.
@@ -142,8 +114,7 @@ fn search(
     start: Start,
     scratch: &mut FitScratch,
 ) -> Result<Fit, Unfit> {
-    let mean = f64::from(pixels.iter().sum::<f32>()) / pixels.len() as f64;
-    let noise = Noise::new(&start, mean);
+    let noise = Noise::new(&start);
     let mut state = State { center_px: start.center_px, z_nm: start.z_nm, gain: f64::NAN, offset: f64::NAN };
     for _ in 0..MAX_PASSES {
         scratch.add_up(pixels, roi_px, state.center_px);

@@ -9,6 +9,7 @@
 //! | [`radial_profile`] | image less level, x, y | mean, variance and sides of each ring | grey levels | Gosse and Croquette 2002 |
 //! | [`zlut_match`] | profile, ring weights, Z-LUT | z, correlation | nm, 1 | |
 //! | [`fit`] | image less level, x, y, z, [`image_model`] | x, y, z and their standard errors | px, nm | Fisher scoring |
+//! | [`fit::attainable`] | [`image_model`], x, y, z, gain, offset, noise | the least standard errors of x, y, z | px, nm | Cramer-Rao (Kay 1993) |
 //!
 //! [`sampling`] reads a grey level between pixels and [`rings`] says where; every kernel uses these two.
 //! [`z_spline`], [`match_table`], [`radial_spline`] and [`image_model`] prepare a Z-LUT. [`simd`] makes loops wide and

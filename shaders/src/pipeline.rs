@@ -272,6 +272,7 @@ impl Tracker {
             z_nm: found.z_nm,
             level: background.level,
             noise: background.noise,
+            noise_at: background.mean,
         };
         match fit(&scratch.pixels, self.roi_px, model, start, &mut scratch.fitting) {
             Ok(fit) => {

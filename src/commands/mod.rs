@@ -10,6 +10,7 @@ pub mod simulate;
 pub mod track;
 pub mod window;
 pub mod zlut;
+mod zlut_precision;
 
 use std::path::{Path, PathBuf};
 
@@ -44,7 +45,7 @@ fn open(rig: &Rig) -> Result<(Setup, Vec<String>)> {
     notes.extend(warnings);
     let rois = tracker.rois().to_vec();
     rig.tracking.roi_px = rois.first().map(|roi| roi.size_px);
-    if let Some(Used { dark, flat, .. }) = tracker.correction().map(Correction::used) {
+    if let Some(Used { dark, flat, .. }) = tracker.correction().map(|correction| correction.used()) {
         rig.correction.dark_hash = dark.as_ref().map(|dark| dark.hash.clone());
         rig.correction.flat_hash = flat.as_ref().map(|flat| flat.hash.clone());
     }

@@ -64,7 +64,7 @@ pub fn run(arguments: &RunArguments) -> Result<()> {
     setup.frame_limit = arguments.frames;
     let beads = setup.info.rois.len();
     let threads = setup.tracker.threads();
-    let correction = setup.tracker.correction().map(Correction::used).cloned();
+    let correction = setup.tracker.correction().map(|correction| correction.used()).cloned();
 
     let stop = Arc::new(AtomicBool::new(false));
     let asked = stop.clone();

@@ -66,7 +66,7 @@ pub fn run(arguments: &TrackArguments) -> Result<()> {
         .with_context(|| format!("{} not written", arguments.out.display()))?;
     bar.finish_and_clear();
     if arguments.json {
-        let correction = tracker.correction().map(Correction::used);
+        let correction = tracker.correction().map(|correction| correction.used());
         output::print_json(&Report { summary: &summary, correction, notes: &notes })
     } else {
         output::print(&sentence(&summary, &arguments.out))

@@ -9,6 +9,8 @@ use beadscope_drivers::sweep::FocusSweep;
 use beadscope_engine::calibrate::{magtrack_zlut_from_sweep, zlut_from_sweep};
 use beadscope_engine::correction;
 use beadscope_engine::frame::FrameView;
+use beadscope_engine::plane_check::PlaneCheck;
+use beadscope_engine::precision::CameraNoise;
 use beadscope_shaders::pipeline::Method;
 use beadscope_zlut::file::split_name;
 use beadscope_zlut::quality::{Quality, assess};
@@ -17,6 +19,7 @@ use beadscope_zlut::{ReadOptions, ZLut, aside, file, plot as draw};
 use crate::arguments::{
     ZLutBuildArguments, ZLutConvertArguments, ZLutFile, ZLutInfoArguments, ZLutPlotArguments,
 };
+use crate::commands::zlut_precision::Attained;
 use crate::output;
 
 pub fn build(arguments: &ZLutBuildArguments) -> Result<()> {
@@ -48,14 +51,17 @@ pub fn build(arguments: &ZLutBuildArguments) -> Result<()> {
     let mut zlut = built.with_context(|| format!("no Z-LUT from {}", arguments.stack.display()))?;
     zlut.origin.correction = Some(correction::kinds(correction.as_ref()).to_owned());
     write(&arguments.out, &zlut)?;
-    output::print(&format!("{}\n{}\n", describe(&zlut), assess(&zlut).verdict()))
+    let check = check_planes(&zlut);
+    output::print(&format!("{}\n{}\n{}", describe(&zlut), assess(&zlut).verdict(), lines(check.summary())))
 }
 
 pub fn info(arguments: &ZLutInfoArguments) -> Result<()> {
     let zlut = read(&arguments.zlut)?;
-    let quality = assess(&zlut);
+    let (quality, check) = (assess(&zlut), check_planes(&zlut));
+    let noise = arguments.noise.map_or_else(|| CameraNoise::assumed(&zlut), CameraNoise::AtBackground);
+    let attained = Attained::of(&zlut, noise);
     if arguments.json {
-        return output::print_json(&json(&zlut, &quality));
+        return output::print_json(&json(&zlut, &quality, &check, &attained));
     }
     let origin = &zlut.origin;
     let mut text = format!("{}\nhash {}\nsource: {}\n", describe(&zlut), zlut.hash(), origin.source);
@@ -72,7 +78,7 @@ pub fn info(arguments: &ZLutInfoArguments) -> Result<()> {
     for assumed in &origin.assumed {
         text += &format!("assumed: {assumed}\n");
     }
-    text += &format!("{}\n", quality.verdict());
+    text += &format!("{}\n{}{attained}", quality.verdict(), lines(check.summary()));
     output::print(&text)
 }
 
@@ -114,6 +120,20 @@ fn write(path: &Path, zlut: &ZLut) -> Result<()> {
     Ok(file::write(path, zlut)?)
 }
 
+/// Looks each plane up in the others, and warns of what is wrong.
+fn check_planes(zlut: &ZLut) -> PlaneCheck {
+    let check = PlaneCheck::new(zlut);
+    if let Some(warning) = check.warning() {
+        tracing::warn!("{warning}");
+    }
+    check
+}
+
+/// The text as a line, if there is any.
+fn lines(text: Option<String>) -> String {
+    text.map_or_else(String::new, |text| text + "\n")
+}
+
 fn describe(zlut: &ZLut) -> String {
     let (low_nm, high_nm) = zlut.z_range_nm();
     let radii = match zlut.origin.ring_step_px {
@@ -131,9 +151,10 @@ fn describe(zlut: &ZLut) -> String {
     )
 }
 
-fn json(zlut: &ZLut, quality: &Quality) -> serde_json::Value {
+fn json(zlut: &ZLut, quality: &Quality, check: &PlaneCheck, attained: &Attained) -> serde_json::Value {
     let origin = &zlut.origin;
     let (z_min_nm, z_max_nm) = zlut.z_range_nm();
+    let worst = check.worst();
     serde_json::json!({
         "planes": zlut.n_planes(), "rings": zlut.n_rings(), "hash": zlut.hash(),
         "z_min_nm": z_min_nm, "z_max_nm": z_max_nm, "z_step_nm": zlut.z_step_nm(),
@@ -141,5 +162,8 @@ fn json(zlut: &ZLut, quality: &Quality) -> serde_json::Value {
         "pixel_size_nm": origin.pixel_size_nm, "bead": origin.bead, "created_utc": origin.created_utc,
         "correction": origin.correction, "source": origin.source, "assumed": origin.assumed,
         "good": quality.is_good(), "verdict": quality.verdict(),
+        "left_out_rms_nm": check.rms_nm(), "left_out_worst_nm": worst.map(|plane| plane.error_nm),
+        "left_out_worst_z_nm": worst.map(|plane| plane.z_nm), "misplaced_z_nm": check.misplaced.map(|plane| plane.z_nm),
+        "attainable": attained.json(),
     })
 }

@@ -7,18 +7,33 @@ use beadscope_engine::roi::Roi;
 use beadscope_engine::tracks::TrackRow;
 use eframe::egui::{self, Align, Layout, RichText, ScrollArea, Sense, TextStyle, vec2};
 
+use crate::history::CHANNELS;
+use crate::precision::Figures;
 use crate::scale::measured;
+use crate::spread::Spread;
 use crate::theme;
 
 /// The table shows new numbers this often: faster ones cannot be read.
 const REFRESH: Duration = Duration::from_millis(250);
 /// Columns of the table: heading, width in points, what it means.
-const COLUMNS: [(&str, f32, &str); 5] = [
+const COLUMNS: [(&str, f32, &str); 7] = [
     ("bead", 46.0, "Number of the bead; [ and ] or the arrow keys go through them"),
     ("x (px)", 92.0, "Column of the bead's centre in the frame, px"),
     ("y (px)", 92.0, "Row of the bead's centre in the frame, px"),
     ("z (nm)", 92.0, "Height from the Z-LUT, nm"),
     ("match", 64.0, "How well the radial profile fits the Z-LUT: correlation, up to 1"),
+    (
+        "σ x, y (nm)",
+        92.0,
+        "Spread of x and y from frame to frame / the least that this image allows (Cramer-Rao), nm. A tether's own fast \
+         motion counts as spread",
+    ),
+    (
+        "σ z (nm)",
+        92.0,
+        "Spread of z from frame to frame / the least that this image allows at this height (Cramer-Rao), nm. A tether's \
+         own fast motion counts as spread",
+    ),
 ];
 
 /// One bead.
@@ -27,6 +42,10 @@ pub struct Bead {
     pub roi: Roi,
     /// Its row in the newest frame.
     pub newest: Option<TrackRow>,
+    /// How much it scatters.
+    pub spread: Spread,
+    /// How precise it is, as computed last.
+    pub figures: Option<Figures>,
 }
 
 impl Bead {
@@ -36,6 +55,12 @@ impl Bead {
         let flags = self.newest.filter(|row| row.flags != 0)?.flags().to_string();
         let words: Vec<&str> = flags.split('|').filter(|name| *name != "no_zlut").map(in_words).collect();
         (!words.is_empty()).then(|| words.join("; "))
+    }
+
+    /// The standard errors that the method `fit` told of x, y and z in the newest frame, nm; NaN from other methods.
+    fn told_nm(&self, nm_per_px: f64) -> [f64; CHANNELS] {
+        let [x_px, y_px, z_nm] = self.newest.map_or([f32::NAN; CHANNELS], |row| row.sigma).map(f64::from);
+        [nm_per_px * x_px, nm_per_px * y_px, z_nm]
     }
 }
 
@@ -58,6 +83,9 @@ pub struct Beads {
     pub all: Vec<Bead>,
     /// Place of the selected one in `all`.
     pub selected: Option<usize>,
+    /// Why it is not known of any bead what is attainable; `None` if it may be known.
+    pub no_prediction: Option<String>,
+    nm_per_px: f64,
     place_of: HashMap<u32, usize>,
     shown: Vec<[String; COLUMNS.len()]>,
     shown_at: Option<Instant>,
@@ -65,11 +93,16 @@ pub struct Beads {
 }
 
 impl Beads {
-    /// The beads of these ROIs, the first selected.
-    pub fn new(rois: &[Roi]) -> Self {
+    /// The beads of these ROIs, the first selected. `nm_per_px`: size of a pixel in the sample.
+    pub fn new(rois: &[Roi], nm_per_px: f64) -> Self {
         Self {
-            all: rois.iter().map(|roi| Bead { roi: *roi, newest: None }).collect(),
+            all: rois
+                .iter()
+                .map(|roi| Bead { roi: *roi, newest: None, spread: Spread::default(), figures: None })
+                .collect(),
             selected: (!rois.is_empty()).then_some(0),
+            no_prediction: None,
+            nm_per_px,
             place_of: rois.iter().enumerate().map(|(place, roi)| (roi.bead, place)).collect(),
             shown: Vec::new(),
             shown_at: None,
@@ -177,6 +210,9 @@ impl Beads {
         if response.clicked() {
             self.selected = Some(place);
         }
+        let Some(figures) = bead.figures else { return };
+        let (told_nm, why) = (bead.told_nm(self.nm_per_px), self.no_prediction.as_deref());
+        response.on_hover_ui(|ui| precision(ui, &figures, told_nm, why));
     }
 
     fn refresh(&mut self) {
@@ -206,14 +242,61 @@ fn cells(ui: &mut egui::Ui, height: f32, mut cell: impl FnMut(&mut egui::Ui, usi
 fn texts(bead: &Bead) -> [String; COLUMNS.len()] {
     let number = bead.roi.bead.to_string();
     match &bead.newest {
-        None => [number, "–".into(), "–".into(), "–".into(), "–".into()],
-        Some(row) => [
-            number,
-            measured(row.x_px, 3),
-            measured(row.y_px, 3),
-            measured(row.z_nm, 1),
-            measured(f64::from(row.quality), 4),
-        ],
+        None => std::array::from_fn(|column| if column == 0 { number.clone() } else { "–".into() }),
+        Some(row) => {
+            let [sideways, upwards] = seen_and_attainable(bead.figures.as_ref());
+            [
+                number,
+                measured(row.x_px, 3),
+                measured(row.y_px, 3),
+                measured(row.z_nm, 1),
+                measured(f64::from(row.quality), 4),
+                sideways,
+                upwards,
+            ]
+        }
+    }
+}
+
+/// `seen / attainable` for x and y together, and for z.
+fn seen_and_attainable(figures: Option<&Figures>) -> [String; 2] {
+    let Some(Figures { seen, attainable, .. }) = figures else { return ["–".into(), "–".into()] };
+    let both = |[x, y, _]: [f64; CHANNELS]| x.hypot(y) / std::f64::consts::SQRT_2;
+    let pair = |seen: f64, attainable: f64| match seen.is_nan() && attainable.is_nan() {
+        true => "–".to_owned(),
+        false => format!("{} / {}", sigma_text(seen), sigma_text(attainable)),
+    };
+    [pair(both(*seen), both(*attainable)), pair(seen[2], attainable[2])]
+}
+
+/// A standard deviation with three digits.
+fn sigma_text(sigma_nm: f64) -> String {
+    measured(sigma_nm, if sigma_nm < 9.995 { 2 } else { usize::from(sigma_nm < 99.95) })
+}
+
+/// The table that explains a bead's precision; `why`: the reason why nothing is known to be attainable.
+fn precision(ui: &mut egui::Ui, figures: &Figures, told_nm: [f64; CHANNELS], why: Option<&str>) {
+    ui.label("Standard deviation (nm)");
+    let is_told = told_nm.iter().any(|sigma| sigma.is_finite());
+    egui::Grid::new("precision").num_columns(4).striped(true).show(ui, |ui| {
+        let headings = ["", "seen", "attainable", "by fit"];
+        headings[..3 + usize::from(is_told)].iter().for_each(|heading| {
+            ui.label(*heading);
+        });
+        ui.end_row();
+        for (channel, name) in ["x", "y", "z"].into_iter().enumerate() {
+            let values = [figures.seen[channel], figures.attainable[channel], told_nm[channel]];
+            ui.label(name);
+            values[..2 + usize::from(is_told)].iter().for_each(|value| {
+                ui.monospace(sigma_text(*value));
+            });
+            ui.end_row();
+        }
+    });
+    let is_known = figures.attainable.iter().any(|sigma| sigma.is_finite());
+    let unlike = "in the newest picture no bead was found here that looks like the Z-LUT";
+    if !is_known {
+        ui.label(format!("What is attainable is not known: {}.", why.unwrap_or(unlike)));
     }
 }
 
@@ -224,7 +307,7 @@ mod tests {
     fn beads(count: u32) -> Beads {
         let rois: Vec<_> =
             (0..count).map(|bead| Roi { bead, left_px: 10 * bead as i32, top_px: 0, size_px: 12 }).collect();
-        Beads::new(&rois)
+        Beads::new(&rois, 100.0)
     }
 
     fn row(bead: u32, flags: u32) -> TrackRow {
@@ -279,5 +362,24 @@ mod tests {
         assert_eq!(two.all[0].remark(), None);
         assert_eq!(two.all[1].remark().unwrap(), "beyond the Z-LUT; saturated pixels: z may be biased");
         assert_eq!(two.flagged(), 1);
+    }
+
+    #[test]
+    fn precision_is_seen_over_attainable_and_a_dash_where_it_is_not_known() {
+        assert_eq!(seen_and_attainable(None), ["–", "–"]);
+        let mut figures =
+            Figures { seen: [3.0, 4.0, 123.4], attainable: [0.3, 0.4, f64::NAN], at: Instant::now() };
+        // Root mean square of x and y.
+        assert_eq!(seen_and_attainable(Some(&figures)), ["3.54 / 0.35", "123 / –"]);
+        figures.seen[2] = 12.34;
+        assert_eq!(seen_and_attainable(Some(&figures))[1], "12.3 / –");
+        figures.seen[2] = f64::NAN;
+        assert_eq!(seen_and_attainable(Some(&figures))[1], "–");
+
+        let mut one = beads(1);
+        let told = |beads: &Beads| beads.all[0].told_nm(beads.nm_per_px);
+        assert!(told(&one).iter().all(|sigma| sigma.is_nan()));
+        one.take(0, &TrackRow { sigma: [0.5, 0.25, 2.0], ..row(0, 0) });
+        assert_eq!(told(&one), [50.0, 25.0, 2.0]);
     }
 }

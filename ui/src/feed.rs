@@ -9,6 +9,7 @@ use beadscope_engine::tracks::rows_of;
 use crate::beads::Beads;
 use crate::history::History;
 use crate::picture::Picture;
+use crate::precision::Precision;
 
 /// Rows are taken for this long at most: a window that falls behind misses rows, but goes on drawing.
 const BUDGET: Duration = Duration::from_millis(8);
@@ -24,6 +25,7 @@ pub struct Feed {
     pub history: History,
     /// Time of the newest frame tracked, s since the session's start.
     pub newest_s: f64,
+    precision: Precision,
     pixel_size_nm: f64,
     last_frame: Option<u64>,
 }
@@ -32,10 +34,14 @@ impl Feed {
     /// A feed of this session.
     pub fn new(session: &Session, view: View) -> Self {
         let info = session.info();
+        let (precision, why) = Precision::new(session);
+        let mut beads = Beads::new(&info.rois, info.pixel_size_nm);
+        beads.no_prediction = why;
         Self {
             view,
             picture: Picture::default(),
-            beads: Beads::new(&info.rois),
+            beads,
+            precision,
             history: History::new(info.rois.len()),
             newest_s: 0.0,
             pixel_size_nm: info.pixel_size_nm,
@@ -43,10 +49,12 @@ impl Feed {
         }
     }
 
-    /// Takes the newest frame, if there is a newer one.
+    /// Takes the newest frame, if there is a newer one, and renews what it tells of the beads' precision.
     pub fn take_picture(&mut self, session: &Session) {
         if let Some((header, bytes)) = self.view.frames.newest() {
-            self.picture.take(header.frame, &FrameView::new(session.config(), bytes));
+            let frame = FrameView::new(session.config(), bytes);
+            self.picture.take(header.frame, &frame);
+            self.precision.renew(&frame, &mut self.beads);
         }
     }
 
@@ -58,11 +66,14 @@ impl Feed {
             let is_next = self.last_frame.is_none_or(|last| frame.frame == last + 1);
             self.last_frame = Some(frame.frame);
             self.newest_s = frame.arrival_ns as f64 * 1e-9;
-            self.history.begin(frame.arrival_ns, !is_next || frame.gap.total() > 0);
+            let follows = is_next && frame.gap.total() == 0;
+            self.history.begin(frame.arrival_ns, !follows);
             for (expected, row) in rows_of(header, bytes).iter().enumerate() {
+                let nm = self.pixel_size_nm;
+                let values = [row.x_px * nm, row.y_px * nm, row.z_nm];
                 if let Some(bead) = self.beads.take(expected, row) {
-                    let nm = self.pixel_size_nm;
-                    self.history.add(bead, [row.x_px * nm, row.y_px * nm, row.z_nm]);
+                    self.history.add(bead, values);
+                    self.beads.all[bead].spread.take(values, follows);
                 }
             }
             if started.elapsed() > BUDGET {

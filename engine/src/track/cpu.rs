@@ -1,6 +1,6 @@
 //! Tracking on the processor: every bead of every frame of a batch, spread over the cores by rayon.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use beadscope_shaders::background::is_saturated;
 use beadscope_shaders::flags::Flags;
@@ -23,7 +23,7 @@ pub struct CpuTracker {
     kernels: Tracker,
     rois: Vec<Roi>,
     zlut: Option<MatchTable>,
-    correction: Option<Correction>,
+    correction: Option<Arc<Correction>>,
     pool: rayon::ThreadPool,
     workers: Vec<Mutex<Worker>>,
 }
@@ -94,11 +94,11 @@ impl CpuTracker {
     /// The same tracker for frames that need a correction, or none. The correction is for frames of the size that will
     /// be tracked.
     pub fn with_correction(self, correction: Option<Correction>) -> Self {
-        Self { correction, ..self }
+        Self { correction: correction.map(Arc::new), ..self }
     }
 
     /// What frames are corrected with.
-    pub fn correction(&self) -> Option<&Correction> {
+    pub fn correction(&self) -> Option<&Arc<Correction>> {
         self.correction.as_ref()
     }
 
@@ -142,14 +142,11 @@ impl CpuTracker {
     }
 
     fn locate_bead(&self, frame: &FrameView<'_>, roi: &Roi, worker: &mut Worker) -> TrackRow {
-        if !roi.is_inside(frame.width_px, frame.height_px) {
+        if !frame.copy_roi(roi, &mut worker.levels) {
             return TrackRow::missing(roi, Flags::EDGE);
         }
         let side = roi.size_px as usize;
         let (left_px, top_px) = (roi.left_px as usize, roi.top_px as usize);
-        for (y_px, row) in worker.levels.chunks_exact_mut(side).enumerate() {
-            frame.copy_row(left_px, top_px + y_px, row);
-        }
         let mut max_level = f32::from(frame.format.max_level());
         let mut flags = Flags::NONE;
         if let Some(correction) = &self.correction {

@@ -1,4 +1,4 @@
-//! The symmetric matrices of three rows that `fit` turns round: of z, gain and offset, and of an axis.
+//! The matrices that are turned round: of z, gain and offset and of an axis in `fit`, and the Fisher matrix of all unknowns.
 
 /// Row and column of each entry of an upper triangle.
 pub const ENTRIES: [(usize, usize); 6] = [(0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2)];
@@ -11,6 +11,34 @@ pub fn invert(&[a, b, c, d, e, f]: &[f64; 6]) -> Option<[[f64; 3]; 3]> {
     let is_regular = determinant.abs() > 1e-12 * (a * d * f).abs();
     let rows = [minors, [minors[1], a * f - c * c, b * c - a * e], [minors[2], b * c - a * e, a * d - b * b]];
     is_regular.then(|| rows.map(|row| row.map(|value| value / determinant)))
+}
+
+/// Diagonal of the inverse of a symmetric, positive definite matrix: the variances that belong to an information
+/// matrix. Reads the lower triangle. `None` if it has none, because two unknowns cannot be told apart.
+pub fn diagonal_of_inverse<const N: usize>(matrix: &[[f64; N]; N]) -> Option<[f64; N]> {
+    // Cholesky of the matrix scaled to ones on its diagonal, so that one bound serves unknowns of all units.
+    let scale: [f64; N] = std::array::from_fn(|i| matrix[i][i].sqrt());
+    let mut factor = [[0.0; N]; N];
+    let mut inverse = [[0.0; N]; N];
+    for i in 0..N {
+        for k in 0..=i {
+            let known: f64 = (0..k).map(|j| factor[i][j] * factor[k][j]).sum();
+            let left = matrix[i][k] / (scale[i] * scale[k]) - known;
+            factor[i][k] = if k < i { left / factor[k][k] } else { left.sqrt() };
+        }
+        // False for NaN, too.
+        let is_regular = factor[i][i] > 1e-6;
+        if !is_regular {
+            return None;
+        }
+        let row = |k: usize| {
+            let known: f64 = (k..i).map(|j| factor[i][j] * inverse[j][k]).sum();
+            (f64::from(u8::from(i == k)) - known) / factor[i][i]
+        };
+        inverse[i] = std::array::from_fn(|k| if k <= i { row(k) } else { 0.0 });
+    }
+    let squares = |k: usize| (k..N).map(|i| inverse[i][k] * inverse[i][k]).sum::<f64>();
+    Some(std::array::from_fn(|k| squares(k) / (scale[k] * scale[k])))
 }
 
 #[cfg(test)]
@@ -28,5 +56,19 @@ mod tests {
         }
         assert!(invert(&[1.0, 1.0, 1.0, 1.0, 1.0, 1.0]).is_none());
         assert!(invert(&[f64::NAN; 6]).is_none());
+    }
+
+    #[test]
+    fn both_inverses_have_the_same_diagonal_whatever_the_units() {
+        // The second unknown in units a million times smaller.
+        let upper = [4.0, 1e6, 0.5, 3e12, -0.2e6, 2.0];
+        let full = [[4.0, 1e6, 0.5], [1e6, 3e12, -0.2e6], [0.5, -0.2e6, 2.0]];
+        let (rows, diagonal) = (invert(&upper).unwrap(), diagonal_of_inverse(&full).unwrap());
+        for (k, value) in diagonal.into_iter().enumerate() {
+            assert!((value / rows[k][k] - 1.0).abs() < 1e-12, "{k}: {value} {}", rows[k][k]);
+        }
+        assert!(diagonal_of_inverse(&[[1.0; 3]; 3]).is_none());
+        assert!(diagonal_of_inverse(&[[f64::NAN; 2]; 2]).is_none());
+        assert!(diagonal_of_inverse(&[[0.0; 2]; 2]).is_none());
     }
 }

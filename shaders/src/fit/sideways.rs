@@ -9,7 +9,8 @@
 
 use super::bins::{BIN_PX, Bin, FitScratch, Model};
 use super::matrix::{ENTRIES, invert};
-use super::{MISFIT_SHARE, Noise, State};
+use super::noise::Noise;
+use super::{MISFIT_SHARE, State};
 use crate::image_model::ImageModel;
 
 /// What is known after a step.
