@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow};
 use beadscope_engine::clock::unix_ns_now;
-use beadscope_engine::correction::{Correction, Used};
+use beadscope_engine::correction::Used;
 use beadscope_engine::instrument::run_folder;
 use beadscope_engine::latency::Percentiles;
 use beadscope_engine::ledger::{Ledger, Lost};
