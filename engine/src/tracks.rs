@@ -19,7 +19,7 @@ pub struct TrackRow {
     pub y_px: f64,
     /// Height from the Z-LUT, nm; NaN if not measured.
     pub z_nm: f64,
-    /// Correlation with the Z-LUT, up to 1; NaN without one.
+    /// Likeness to a round bead of the Z-LUT, up to 1: see `Localization::quality`; NaN if not measured.
     pub quality: f32,
     /// [`Flags`] that say why a value is NaN or doubtful.
     pub flags: u32,

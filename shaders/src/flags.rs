@@ -23,8 +23,12 @@ impl Flags {
     /// The profile does not look like any plane of the Z-LUT. Values are kept; see the quality figure.
     pub const POOR_MATCH: Self = Self(1 << 6);
 
+    /// Much of what stands out around the centre is not round: a neighbour, dirt, or motion during the exposure. Values
+    /// are kept, and may be pulled by it.
+    pub const NOT_ROUND: Self = Self(1 << 7);
+
     /// Every flag with the name that files and tables use, in the order of its bit.
-    pub const NAMES: [(Self, &'static str); 7] = [
+    pub const NAMES: [(Self, &'static str); 8] = [
         (Self::EDGE, "edge"),
         (Self::NO_ZLUT, "no_zlut"),
         (Self::Z_OUT_OF_RANGE, "z_out_of_range"),
@@ -32,6 +36,7 @@ impl Flags {
         (Self::NOT_CONVERGED, "not_converged"),
         (Self::SATURATED, "saturated"),
         (Self::POOR_MATCH, "poor_match"),
+        (Self::NOT_ROUND, "not_round"),
     ];
 
     /// True if all of `other` is in this set.

@@ -9,7 +9,7 @@ use crate::image_model::knots_for_roi;
 use crate::magtrack::{self, MagTrack, OptionError, Reference};
 use crate::params::{MAX_ROI_PX, MIN_ROI_PX};
 use crate::quadrant_interpolation::{Iteration, Lost, Quadrants, quadrant_interpolation, smallest_radius_px};
-use crate::radial_profile::{PolarProfile, ring_share, ring_weights};
+use crate::radial_profile::{PolarProfile, ring_share, ring_weights, roundness};
 use crate::rings::{ARC_STEP_PX, COARSE_ARC_STEP_PX, PolarGrid, Rings};
 use crate::sampling::usable_radius_px;
 use crate::zlut_match::{MatchScratch, MatchTable, zlut_match};
@@ -25,7 +25,9 @@ pub struct Localization {
     pub y_px: f64,
     /// Height from the Z-LUT, nm.
     pub z_nm: f64,
-    /// Weighted correlation of the profile with the Z-LUT at `z_nm`: 1 is a perfect match. NaN without a Z-LUT.
+    /// Likeness of the image to a round one of the Z-LUT, up to 1: the root of its [`roundness`], times the weighted
+    /// correlation of its profile with the Z-LUT where it matches best. Without a Z-LUT roundness alone, from `qi` and
+    /// `fit`; else NaN.
     pub quality: f32,
     /// Standard errors of x and y in px and of z in nm, from `fit`; NaN from other methods.
     pub sigma: [f32; 3],
@@ -183,8 +185,11 @@ impl Tracker {
             Ok(center) => {
                 let mut found = Localization::nothing(flags);
                 (found.x_px, found.y_px) = center;
+                if self.uses_quadrants() && lut.is_none() {
+                    self.judge(&scratch.quadrants.fine, self.fine.rings(), &background, &mut found);
+                }
                 if let Some(lut) = lut {
-                    self.find_height(center, background.level, lut, scratch, &mut found);
+                    self.find_height(center, &background, lut, scratch, &mut found);
                     if self.params.method == Method::Fit && found.z_nm.is_finite() {
                         self.refine(&background, lut, scratch, &mut found);
                     }
@@ -288,10 +293,25 @@ impl Tracker {
         }
     }
 
+    /// How round the image is about the rings of a profile.
+    fn judge(
+        &self,
+        profile: &PolarProfile,
+        rings: &Rings,
+        background: &Background,
+        found: &mut Localization,
+    ) {
+        let round = roundness(profile, rings, background.noise);
+        found.quality = round.sqrt();
+        if round < self.params.min_roundness {
+            found.flags |= Flags::NOT_ROUND;
+        }
+    }
+
     fn find_height(
         &self,
         center_px: (f64, f64),
-        level: f32,
+        background: &Background,
         lut: &MatchTable,
         scratch: &mut Scratch,
         found: &mut Localization,
@@ -307,12 +327,13 @@ impl Tracker {
             scratch.profile.measure(&scratch.pixels, self.roi_px, center_px, lut.grid());
             &scratch.profile
         };
-        ring_weights(profile, rings, level, &mut scratch.weights);
+        self.judge(profile, rings, background, found);
+        ring_weights(profile, rings, background.level, &mut scratch.weights);
         let Some(found_z) = zlut_match(lut, &profile.mean, &scratch.weights, &mut scratch.matching) else {
             found.flags |= Flags::POOR_MATCH;
             return;
         };
-        found.quality = found_z.quality;
+        found.quality *= found_z.quality;
         if found_z.in_range {
             found.z_nm = found_z.z_nm;
         } else {

@@ -130,6 +130,28 @@ pub fn ring_share(profile: &PolarProfile, weights: &[f32]) -> f32 {
     (explained / (explained + sum_variance)) as f32
 }
 
+/// Part of the noise's variance that is left in samples between pixels: 4/9 on average where four pixels are mixed; the
+/// rest is room for the error of the noise.
+const NOISE_IN_SAMPLES: f64 = 0.5;
+
+/// Share of what stands out of the noise around the centre that is round: 1 for a bead alone, less with a neighbour,
+/// dirt, or motion during the exposure. Pixels count alike. Uneven light, a first harmonic along the rings, does not
+/// count. `noise`: standard deviation of a pixel.
+pub fn roundness(profile: &PolarProfile, rings: &Rings, noise: f32) -> f32 {
+    let (mut sum, mut sum_mean, mut sum_squares, mut sum_other) = (0.0f64, 0.0f64, 0.0f64, 0.0f64);
+    let noise = NOISE_IN_SAMPLES * f64::from(noise) * f64::from(noise);
+    for k in 0..profile.usable {
+        let (radius, mean) = (rings.radius_px(k), f64::from(profile.mean[k]));
+        let (x, y) = (f64::from(profile.right_left[k]), f64::from(profile.lower_upper[k]));
+        sum += radius;
+        sum_mean += radius * mean;
+        sum_squares += radius * mean * mean;
+        sum_other += radius * (f64::from(profile.variance[k]) - 0.5 * (x * x + y * y) - noise);
+    }
+    let round = sum_squares - sum_mean * sum_mean / sum;
+    (round / (round + sum_other.max(0.0))) as f32
+}
+
 /// The radial profile of one image: mean grey level of each ring, NaN where a ring has not enough samples.
 ///
 /// `image`: `roi_px` squared grey levels, rows from top. `center_px`: column and row. `out`: one entry per ring;
@@ -186,6 +208,26 @@ mod tests {
         let mut weights = [0.0; ROI_PX];
         ring_weights(&profile, grid.rings(), 100.0, &mut weights);
         assert!(ring_share(&profile, &weights) < 1e-3);
+    }
+
+    #[test]
+    fn roundness_is_the_share_that_is_round_and_uneven_light_or_noise_take_none_of_it() {
+        let grid = PolarGrid::new(Rings::for_roi(ROI_PX), ARC_STEP_PX);
+        let round_of = |value: &dyn Fn(f64, f64) -> f64, noise: f32| {
+            let mut profile = PolarProfile::new(ROI_PX);
+            profile.measure(&image(|x, y| value(x - 15.0, y - 15.0)), ROI_PX, (15.0, 15.0), &grid);
+            f64::from(roundness(&profile, grid.rings(), noise))
+        };
+        let rings = |x: f64, y: f64| 10.0 * (0.6 * x.hypot(y)).cos();
+        let lobes = |x: f64, y: f64| rings(x, y) + 5.0 * (2.0 * y.atan2(x)).cos();
+        assert!(round_of(&rings, 0.0) > 0.99);
+        assert!(round_of(&|x, y| rings(x, y) + 2.0 * x - y, 0.0) > 0.99, "a slope is no lobe");
+        // Variances of 50 along the radius and 12.5 along the rings.
+        let share = round_of(&lobes, 0.0);
+        assert!((share - 0.8).abs() < 0.03, "{share}");
+        // The lobes might as well be noise of standard deviation 5, half of whose variance is left in samples.
+        assert!(round_of(&lobes, 5.0) > 0.99, "{}", round_of(&lobes, 5.0));
+        assert!(round_of(&lobes, 2.5) < 0.87);
     }
 
     #[test]

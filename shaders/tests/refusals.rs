@@ -101,7 +101,7 @@ fn saturation_and_a_missing_table_are_flagged_and_x_is_kept() {
     let tracker = Tracker::new(ROI_PX, &Params::default()).unwrap();
     let found = tracker.locate(&film(&[bead(32.0, 32.0)]), MAX_LEVEL, None, &mut tracker.scratch());
     assert_eq!(found.flags, Flags::NO_ZLUT);
-    assert!(found.x_px.is_finite() && found.z_nm.is_nan() && found.quality.is_nan());
+    assert!(found.x_px.is_finite() && found.z_nm.is_nan() && found.quality > 0.99, "{found:?}");
 }
 
 #[test]

@@ -73,6 +73,7 @@ fn in_words(name: &str) -> &str {
         "not_converged" => "position not converged",
         "saturated" => "saturated pixels: z may be biased",
         "poor_match" => "does not look like its Z-LUT",
+        "not_round" => "not round: a neighbour, dirt, or motion",
         other => other,
     }
 }

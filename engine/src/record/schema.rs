@@ -107,7 +107,8 @@ pub const ROW_COLUMNS: [ColumnSpec; 6] = [
         Element::F32,
         RECORD_CHUNK,
         "1",
-        "Weighted correlation of the bead's radial profile with its Z-LUT, up to 1; NaN without a Z-LUT. \
+        "Likeness of the bead's image to a round one of its Z-LUT, up to 1: the root of the share of it that is round, \
+         times the weighted correlation of its radial profile with the Z-LUT, if there is one; NaN if not measured. \
          Entry k belongs to row k of /tracking/positions_nm.",
     ),
     ColumnSpec {
