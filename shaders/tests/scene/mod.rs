@@ -134,10 +134,18 @@ pub fn bound_nm(roi_px: usize, bead: Bead) -> [f64; 3] {
 
 /// The image model as the program makes it, but measured around a point `shift_px` beside the bead.
 pub fn image_model(roi_px: usize, shift_px: f64) -> ImageModel {
+    image_model_of(roi_px, shift_px, |_, _| {})
+}
+
+/// The same of beads that look otherwise: `change` is called with each image and its bead.
+pub fn image_model_of(roi_px: usize, shift_px: f64, change: impl Fn(&mut [f64], &Bead)) -> ImageModel {
     let middle = (roi_px / 2) as f64;
     let (mut values, mut misfit) = (Vec::new(), Vec::new());
     for z_nm in plane_heights() {
-        let image = exact(&render(roi_px, &[Bead { x_px: middle, y_px: middle, z_nm }]));
+        let bead = Bead { x_px: middle, y_px: middle, z_nm };
+        let mut image = render(roi_px, &[bead]);
+        change(&mut image, &bead);
+        let image = exact(&image);
         let plane = image_model::plane(&image, roi_px, (middle + shift_px, middle), 1.0);
         values.extend(plane.values);
         misfit.resize(plane.misfit_variance.len(), 0.0f32);
