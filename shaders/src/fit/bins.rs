@@ -11,6 +11,9 @@ pub const BINS_PER_KNOT: usize = 4;
 /// Width of a narrow ring, px.
 pub const BIN_PX: f64 = KNOT_STEP_PX / BINS_PER_KNOT as f64;
 
+/// One row in so many tells the noise: 1 000 pixels of an ROI of 64 px, which know it to 4 %.
+const NOISE_ROWS: usize = 4;
+
 /// Sums over the pixels of one narrow ring. `c`, `s`: cosine and sine of a pixel's angle; `d`: its radius less that of
 /// the ring's middle, px; `m`: 1 if its mirror image is in the ROI, at the edge a part of it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -64,6 +67,23 @@ pub struct Model {
     pub rise: f64,
 }
 
+/// The pixels of one row: the narrow ring of each, and what [`Bin::add`] takes.
+#[derive(Clone, Debug)]
+struct Row {
+    index: Vec<u32>,
+    d: Vec<f32>,
+    c: Vec<f32>,
+    s: Vec<f32>,
+    m: Vec<f32>,
+}
+
+impl Row {
+    fn new(roi_px: usize) -> Self {
+        let column = || vec![0.0; roi_px];
+        Self { index: vec![0; roi_px], d: column(), c: column(), s: column(), m: column() }
+    }
+}
+
 /// Room for [`fit`](super::fit); one per thread.
 #[derive(Clone, Debug)]
 pub struct FitScratch {
@@ -76,10 +96,9 @@ pub struct FitScratch {
     expected: Vec<[f32; 3]>,
     /// Coefficients and their derivatives by z, padded.
     coefficients: Vec<[f64; 2]>,
-    /// For each column: how much of its mirror image is in the ROI; in the row at hand, the radius and its inverse.
+    /// For each column: how much of its mirror image is in the ROI.
     mirror_x: Vec<f32>,
-    radius_px: Vec<f32>,
-    inverse: Vec<f32>,
+    row: Row,
     weights: [[[f64; 4]; 2]; BINS_PER_KNOT],
 }
 
@@ -98,8 +117,7 @@ impl FitScratch {
             expected: Vec::new(),
             coefficients: Vec::new(),
             mirror_x: vec![0.0; roi_px],
-            radius_px: vec![0.0; roi_px],
-            inverse: vec![0.0; roi_px],
+            row: Row::new(roi_px),
             weights,
         };
         scratch.resize(n_knots);
@@ -137,25 +155,28 @@ impl FitScratch {
             let dy = y as f32 - center_px.1 as f32;
             let mirror_y = mirrored(dy);
             // Two loops: the first has no order and becomes wide, the second adds to places that may be the same.
-            for (x, (radius_px, inverse)) in self.radius_px.iter_mut().zip(&mut self.inverse).enumerate() {
+            let Row { index, d, c, s, m } = &mut self.row;
+            let columns =
+                index.iter_mut().zip(d).zip(c.iter_mut().zip(s)).zip(m.iter_mut().zip(&self.mirror_x));
+            for (x, (((index, d), (c, s)), (m, mirror_x))) in columns.enumerate() {
                 let dx = x as f32 - center_px.0 as f32;
-                *radius_px = (dx * dx + dy * dy).sqrt();
-                *inverse = 1.0 / radius_px.max(1e-6);
+                let radius_px = (dx * dx + dy * dy).sqrt();
+                let inverse = 1.0 / radius_px.max(1e-6);
+                *index = (radius_px * per_px) as u32;
+                *d = radius_px - (*index as f32 + 0.5) * BIN_PX as f32;
+                (*c, *s, *m) = (dx * inverse, dy * inverse, mirror_x * mirror_y);
             }
-            let places = self.radius_px.iter().zip(&self.inverse).zip(&self.mirror_x);
-            for (x, (&grey, ((&radius_px, &inverse), &mirror_x))) in row.iter().zip(places).enumerate() {
-                let index = (radius_px * per_px) as u32;
-                let Some(bin) = self.bins.get_mut(index as usize) else { continue };
-                let (c, s) = ((x as f32 - center_px.0 as f32) * inverse, dy * inverse);
-                let d = radius_px - (index as f32 + 0.5) * BIN_PX as f32;
-                let m = mirror_x * mirror_y;
-                bin.add(grey, d, (c, s), m);
+            let Row { index, d, c, s, m } = &self.row;
+            let columns = index.iter().zip(d).zip(c.iter().zip(s)).zip(m);
+            for (&grey, (((index, d), (c, s)), m)) in row.iter().zip(columns) {
+                let Some(bin) = self.bins.get_mut(*index as usize) else { continue };
+                bin.add(grey, *d, (*c, *s), *m);
             }
         }
     }
 
     /// Standard deviation of the pixels' noise about the model, in units of what was expected of each, after
-    /// [`State::step_sideways`](super::State). From second differences along every other row, to which what is not round
+    /// [`State::step_sideways`](super::State). From second differences along some rows, to which what is not round
     /// adds little: Immerkaer (1996), as in [`background`](crate::background), but in one direction and without the rings.
     #[inline(always)]
     pub(super) fn noise_seen(&mut self, pixels: &[f32], roi_px: usize, center_px: (f64, f64)) -> f64 {
@@ -164,22 +185,22 @@ impl FitScratch {
             *expected = [left.grey * inverse, left.slope * inverse, inverse].map(|v| v as f32);
         }
         let per_px = (1.0 / BIN_PX) as f32;
-        let last = self.expected.len() - 1;
+        let last = self.expected.len() as u32 - 1;
         let (mut sum, mut count) = (0.0f32, 0.0f32);
-        for (y, row) in pixels.chunks_exact(roi_px).enumerate().step_by(2) {
+        for (y, row) in pixels.chunks_exact(roi_px).enumerate().step_by(NOISE_ROWS) {
             let dy = y as f32 - center_px.1 as f32;
-            for (x, radius_px) in self.radius_px.iter_mut().enumerate() {
+            let Row { index, d, c: residuals, .. } = &mut self.row;
+            for (x, (index, d)) in index.iter_mut().zip(d.iter_mut()).enumerate() {
                 let dx = x as f32 - center_px.0 as f32;
-                *radius_px = (dx * dx + dy * dy).sqrt();
+                let place = (dx * dx + dy * dy).sqrt() * per_px;
+                *index = (place as u32).min(last);
+                *d = (place - (*index as f32 + 0.5)) * BIN_PX as f32;
             }
-            for ((residual, radius_px), grey) in self.inverse.iter_mut().zip(&self.radius_px).zip(row) {
-                let place = radius_px * per_px;
-                let index = (place as usize).min(last);
-                let [value, slope, inverse] = self.expected[index];
-                let d = (place - (index as f32 + 0.5)) * BIN_PX as f32;
-                *residual = grey * inverse - value - slope * d;
+            for (((residual, index), d), grey) in residuals.iter_mut().zip(index).zip(d).zip(row) {
+                let [value, slope, inverse] = self.expected[*index as usize];
+                *residual = grey * inverse - value - slope * *d;
             }
-            for three in self.inverse.windows(3) {
+            for three in residuals.windows(3) {
                 sum += (three[0] - 2.0 * three[1] + three[2]).abs();
             }
             count += (roi_px - 2) as f32;

@@ -67,40 +67,35 @@ impl Left {
     }
 }
 
-/// The normal equations of one axis and the variance of their right side.
+/// The normal equations of one axis.
 #[derive(Default)]
 struct Axis {
     matrix: [f64; 6],
     right: [f64; 3],
-    spread: [f64; 6],
 }
 
 impl Axis {
+    /// `products`: of each two templates, times the weight.
     #[inline(always)]
-    fn add(&mut self, left: &Left, variance: f64, squares: f32, odd: f64) {
-        for (entry, (a, b)) in ENTRIES.into_iter().enumerate() {
-            let product = left.weight * f64::from(squares) * left.templates[a] * left.templates[b];
-            self.matrix[entry] += product;
-            self.spread[entry] += product * left.weight * variance;
+    fn add(&mut self, left: &Left, products: &[f64; 6], squares: f32, odd: f64) {
+        for (sum, product) in self.matrix.iter_mut().zip(products) {
+            *sum += product * f64::from(squares);
         }
         for (sum, template) in self.right.iter_mut().zip(left.templates) {
             *sum += left.weight * template * odd;
         }
     }
 
-    /// The unknowns and the standard error of the first, px.
-    fn solve(&self) -> Option<([f64; 3], f64)> {
+    /// The unknowns, and what each right side does to the first.
+    fn solve(&self) -> Option<([f64; 3], [f64; 3])> {
         let inverse = invert(&self.matrix)?;
-        let unknowns = inverse.map(|row| (0..3).map(|k| row[k] * self.right[k]).sum());
-        Some((unknowns, standard_error(&inverse[0], &self.spread)))
+        Some((inverse.map(|row| dot(row, self.right)), inverse[0]))
     }
 }
 
-/// Standard error of a sum of right sides times `weights`; `spread` is the upper triangle of their covariance.
-fn standard_error(weights: &[f64; 3], spread: &[f64; 6]) -> f64 {
-    let times = |a: usize, b: usize| if a == b { 1.0 } else { 2.0 };
-    let terms = ENTRIES.into_iter().zip(spread).map(|((a, b), s)| times(a, b) * weights[a] * s * weights[b]);
-    terms.sum::<f64>().sqrt()
+#[inline(always)]
+fn dot(a: [f64; 3], b: [f64; 3]) -> f64 {
+    a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
 }
 
 impl State {
@@ -113,7 +108,7 @@ impl State {
         scratch: &mut FitScratch,
     ) -> Option<Sideways> {
         let (mut x, mut y) = (Axis::default(), Axis::default());
-        let (mut matrix, mut spread) = ([0.0; 6], [0.0; 6]);
+        let mut matrix = [0.0; 6];
         let FitScratch { bins, model: models, excess, left, .. } = scratch;
         let rings = bins.iter().zip(&*models).zip(&*excess).zip(&mut *left);
         for (k, (((bin, here), excess), left)) in rings.enumerate() {
@@ -121,29 +116,30 @@ impl State {
             *left = Left::new(bin, (k as f64 + 0.5) * BIN_PX, grey, self.gain * here.slope);
             (left.noise, left.misfit) = self.variances(k, here, model, noise);
             left.weight = weight(left.noise, left.misfit, *excess);
-            let variance = left.noise + excess;
-            x.add(left, variance, bin.mcc, left.odd.0);
-            y.add(left, variance, bin.mss, left.odd.1);
-            let derivatives = self.derivatives(here);
-            for (entry, (a, b)) in ENTRIES.into_iter().enumerate() {
-                let product = left.weight * f64::from(bin.count) * derivatives[a] * derivatives[b];
-                matrix[entry] += product;
-                spread[entry] += product * left.weight * variance;
+            let products = ENTRIES.map(|(a, b)| left.weight * left.templates[a] * left.templates[b]);
+            x.add(left, &products, bin.mcc, left.odd.0);
+            y.add(left, &products, bin.mss, left.odd.1);
+            let (derivatives, count) = (self.derivatives(here), left.weight * f64::from(bin.count));
+            for (sum, (a, b)) in matrix.iter_mut().zip(ENTRIES) {
+                *sum += count * derivatives[a] * derivatives[b];
             }
         }
         let to_z = invert(&matrix)?[0];
-        let ((by_x, sigma_x), (by_y, sigma_y)) = (x.solve()?, y.solve()?);
-        let mut rise_nm = 0.0;
-        for ((bin, here), left) in bins.iter().zip(&*models).zip(left) {
-            let along = |unknowns: [f64; 3]| (0..3).map(|t| unknowns[t] * left.templates[t]).sum::<f64>();
-            let added = (along(by_x), along(by_y));
+        let ((by_x, to_x), (by_y, to_y)) = (x.solve()?, y.solve()?);
+        // The weights are not quite the inverse variances, so errors are those of any weighted sum.
+        let (mut squares, mut rise_nm) = ([0.0; 3], 0.0);
+        for (((bin, here), excess), left) in bins.iter().zip(&*models).zip(&*excess).zip(left) {
+            let added = (dot(by_x, left.templates), dot(by_y, left.templates));
             left.explain(bin, added);
-            let derivatives = self.derivatives(here);
-            let pull_nm = (0..3).map(|k| to_z[k] * derivatives[k]).sum::<f64>();
-            rise_nm -= left.weight * pull_nm * (added.0 * f64::from(bin.c) + added.1 * f64::from(bin.s));
+            let pull_nm = left.weight * dot(to_z, self.derivatives(here));
+            rise_nm -= pull_nm * (added.0 * f64::from(bin.c) + added.1 * f64::from(bin.s));
+            let variance = left.noise + excess;
+            let pull_px = [to_x, to_y].map(|to| left.weight * dot(to, left.templates));
+            squares[0] += pull_px[0] * pull_px[0] * variance * f64::from(bin.mcc);
+            squares[1] += pull_px[1] * pull_px[1] * variance * f64::from(bin.mss);
+            squares[2] += pull_nm * pull_nm * variance * f64::from(bin.count);
         }
-        let sigma = [sigma_x, sigma_y, standard_error(&to_z, &spread)];
-        Some(Sideways { shift_px: (by_x[0], by_y[0]), rise_nm, sigma })
+        Some(Sideways { shift_px: (by_x[0], by_y[0]), rise_nm, sigma: squares.map(f64::sqrt) })
     }
 
     /// What z, gain and offset change in a grey level.
