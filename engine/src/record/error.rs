@@ -27,8 +27,14 @@ pub enum RecordError {
         path: PathBuf,
     },
     /// Two writers would destroy a recording.
-    #[error("the recording was written to just now; stop it, or wait 5 s and try again: {}", .path.display())]
+    #[error("another program has the recording open; stop the recording there and try again: {}", .path.display())]
     InUse {
+        /// The partial file.
+        path: PathBuf,
+    },
+    /// The same, where only the time of its last change tells.
+    #[error("the recording was written to just now; stop it, or wait 5 s and try again: {}", .path.display())]
+    JustWritten {
         /// The partial file.
         path: PathBuf,
     },
