@@ -20,6 +20,12 @@ pub enum RecordError {
         /// The recording that was not begun.
         path: PathBuf,
     },
+    /// There is nobody left to record.
+    #[error("the session has ended, nothing is recorded; start another: {}", .path.display())]
+    Ended {
+        /// The recording that was not begun.
+        path: PathBuf,
+    },
     /// Only what a crash left behind can be recovered.
     #[error("not a partial recording; give a file whose name ends in .partial: {}", .path.display())]
     NotPartial {

@@ -7,6 +7,7 @@ use beadscope_drivers::camera::{CameraConfig, PixelFormat, SensorWindow};
 use beadscope_shaders::pipeline::Params;
 
 use super::info::RunInfo;
+use super::tracks_file::partial_path;
 use super::*;
 use crate::frame::{FrameHeader, Gap};
 use crate::ring::{Ends, Writer, ring};
@@ -16,6 +17,8 @@ use crate::track::cpu::CpuTracker;
 use crate::tracks::TrackRow;
 
 const SIDE_PX: u32 = 16;
+/// Whoever waits longer waits forever.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 fn info() -> RunInfo {
     RunInfo {
@@ -51,9 +54,15 @@ impl Bench {
 
     fn begin(&mut self, name: &str) {
         let path = self.path(name);
-        self.handle.begin(&path, || info().create_file(&path)).unwrap();
-        let Command::Begin(file) = self.recorder.commands.try_recv().unwrap() else { panic!("not begun") };
-        self.recorder.begin(*file);
+        let (handle, recorder) = (&self.handle, &mut self.recorder);
+        std::thread::scope(|threads| {
+            let asked = threads.spawn(|| handle.begin(&path, || info().create_file(&path)));
+            match recorder.commands.recv_timeout(PATIENCE).unwrap() {
+                Command::Begin(file, begun) => recorder.begin(*file, &begun),
+                Command::End(_) => panic!("not begun"),
+            }
+            asked.join().unwrap().unwrap();
+        });
     }
 
     fn end(&mut self) -> Result<Ledger, RecordError> {
@@ -124,7 +133,7 @@ fn a_recording_that_cannot_be_finished_has_failed() {
     let mut bench = Bench::new(8);
     bench.begin("1.h5");
     bench.frames(0..2);
-    std::fs::write(bench.path("1.h5"), "in the way").unwrap();
+    fs::write(bench.path("1.h5"), "in the way").unwrap();
     let error = bench.end().unwrap_err();
     assert!(matches!(error, RecordError::Exists { .. }), "{error}");
     assert_eq!(bench.status.record_error(), Some(error.to_string()));
@@ -160,9 +169,9 @@ fn a_second_recording_is_refused_and_the_first_goes_on() {
     assert!(matches!(error, RecordError::Running { .. }), "{error}");
     bench.frames(2..4);
     assert_eq!(bench.end().unwrap().recorded, 4);
-    assert_eq!(std::fs::read_dir(bench.folder.path()).unwrap().count(), 1, "nothing was begun");
+    assert_eq!(fs::read_dir(bench.folder.path()).unwrap().count(), 1, "nothing was begun");
 
-    std::fs::write(&path, "in the way").unwrap();
+    fs::write(&path, "in the way").unwrap();
     let error = bench.handle.begin(&path, || info().create_file(&path)).unwrap_err();
     assert!(matches!(error, RecordError::Exists { .. }), "{error}");
     bench.begin("3.h5");
@@ -185,6 +194,39 @@ fn a_stop_that_comes_as_the_session_ends_is_not_left_waiting() {
         assert_eq!(answer.err(), Some(RecvTimeoutError::Disconnected));
     }
     assert!(bench.handle.end().is_none());
+}
+
+#[test]
+fn a_recording_that_comes_as_the_session_ends_is_refused_and_leaves_nothing() {
+    let Bench { folder, status, rows, recorder, handle } = Bench::new(8);
+    let path = folder.path().join("1.h5");
+    let begin = || handle.begin(&path, || info().create_file(&path));
+    let is_refused = |error: RecordError| {
+        assert!(matches!(error, RecordError::Ended { .. }), "{error}");
+        assert!(error.to_string().contains("1.h5"), "{error}");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "an empty file was left behind");
+        assert!(status.begin_recording(), "as if a recording ran");
+        status.end_recording(None);
+    };
+    // Dropped on its way.
+    let error = std::thread::scope(|threads| {
+        let asked = threads.spawn(begin);
+        drop(recorder.commands.recv_timeout(PATIENCE).unwrap());
+        asked.join().unwrap().unwrap_err()
+    });
+    is_refused(error);
+    // In the recorder's hands, but no frame comes any more.
+    drop(rows);
+    let (begun, answer) = sync_channel(1);
+    let late = folder.path().join("2.h5");
+    let file = info().create_file(&late).unwrap();
+    handle.commands.send(Command::Begin(Box::new(file), begun)).unwrap();
+    recorder.run();
+    assert_eq!(answer.recv_timeout(PATIENCE), Err(RecvTimeoutError::Disconnected));
+    assert!(!late.exists(), "finished without a frame");
+    fs::remove_file(partial_path(&late)).unwrap();
+    // The recorder is gone.
+    is_refused(begin().unwrap_err());
 }
 
 #[test]
