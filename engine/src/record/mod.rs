@@ -8,6 +8,7 @@ mod column;
 pub mod description;
 pub mod error;
 pub mod info;
+mod losses;
 mod numbers;
 mod open;
 mod schema;

@@ -7,7 +7,8 @@ use beadscope_drivers::camera::{CameraConfig, PixelFormat, SensorWindow};
 use beadscope_shaders::pipeline::Params;
 
 use super::info::RunInfo;
-use super::tracks_file::partial_path;
+use super::losses::{Loss, Losses};
+use super::tracks_file::{LastFrame, partial_path};
 use super::*;
 use crate::frame::{FrameHeader, Gap};
 use crate::ring::{Ends, Writer, ring};
@@ -102,6 +103,17 @@ fn in_file(path: &Path) -> (Vec<u64>, serde_json::Value) {
     (frames, serde_json::from_str(&ledger).unwrap())
 }
 
+/// First and last frame by the camera's numbers, the session's number of the frame before, and why.
+fn gaps_in(path: &Path) -> Vec<(u64, u64, u64, String)> {
+    let file = H5File::open(path).unwrap();
+    let dataset = |name: &str| file.dataset(&format!("beadscope/gaps/{name}")).unwrap();
+    let column = |name: &str| dataset(name).read_raw::<u64>().unwrap();
+    let numbers = column("first_device_frame").into_iter().zip(column("last_device_frame"));
+    let reasons = dataset("reason").read_strings().unwrap();
+    let rest = column("after_frame").into_iter().zip(reasons);
+    numbers.zip(rest).map(|((first, last), (after, reason))| (first, last, after, reason)).collect()
+}
+
 #[test]
 fn a_recording_after_a_failed_one_is_whole_and_its_own_failure_is_told() {
     let mut bench = Bench::new(8);
@@ -149,14 +161,43 @@ fn a_recording_that_cannot_be_finished_has_failed() {
 fn what_was_appended_before_a_refused_batch_is_in_file_and_ledger() {
     let mut bench = Bench::new(8);
     bench.begin("1.h5");
-    bench.frames(0..2);
+    let two_lost = Gap { camera: 2, ..Gap::default() };
+    bench.frames(0..1);
+    bench.frame(3, two_lost, 0);
     std::thread::sleep(Duration::from_millis(250));
     bench.recorder.write();
-    bench.refused(2);
-    let (frames, ledger) = in_file(&bench.path("1.h5"));
-    assert_eq!(frames, [0, 1]);
-    assert_eq!((&ledger["recorded"], &ledger["lost"]["record_failed"]), (&2.into(), &1.into()));
-    assert_eq!((bench.status.recorded.get(), bench.status.lost_record_failed.get()), (2, 1));
+    bench.frame(6, two_lost, 0);
+    bench.refused(7);
+    let path = bench.path("1.h5");
+    let (frames, ledger) = in_file(&path);
+    assert_eq!(frames, [0, 3]);
+    assert_eq!((&ledger["recorded"], &ledger["lost"]["record_failed"]), (&2.into(), &2.into()));
+    assert_eq!((bench.status.recorded.get(), bench.status.lost_record_failed.get()), (2, 2));
+    let gaps = [(1, 2, 0, "camera=2".to_owned()), (4, 7, 3, "record_failed=2 camera=2".to_owned())];
+    assert_eq!(gaps_in(&path), gaps, "what the file lacks at its end is one gap");
+}
+
+#[test]
+fn what_is_lost_behind_frames_that_cannot_be_written_is_in_the_same_gap() {
+    let last = LastFrame { frame: 5, highest_device_frame: 15 };
+    let loss = |first_device_frame, after_frame| Loss {
+        first_device_frame,
+        last_device_frame: first_device_frame + 1,
+        after_frame,
+        lost: Gap { ring_full: 2, ..Gap::default() },
+        record_failed: 0,
+    };
+    let mut losses = Losses::default();
+    for (first, after) in [(12, 4), (16, 5), (30, 9)] {
+        losses.note(loss(first, after));
+    }
+    losses.fail(Some(last), 29, 4);
+    let gaps = losses.to_gaps();
+    let found: Vec<_> = gaps.iter().map(|gap| (gap.first_device_frame, gap.last_device_frame)).collect();
+    assert_eq!(found, [(12, 13), (16, 31)]);
+    assert_eq!((gaps[1].after_frame, gaps[1].reason.as_str()), (5, "record_failed=4 ring_full=4"));
+    losses.fail(None, 29, 4);
+    assert_eq!(losses.to_gaps(), [], "there is no frame that they follow");
 }
 
 #[test]
@@ -281,12 +322,5 @@ fn rows_that_the_recorder_was_too_late_for_are_in_ledger_and_gaps() {
     let (frames, in_ledger) = in_file(&path);
     assert_eq!(frames, (100..116).collect::<Vec<_>>());
     assert_eq!(in_ledger, serde_json::to_value(ledger).unwrap(), "one recording was the whole session");
-    let file = H5File::open(&path).unwrap();
-    let column =
-        |name: &str| file.dataset(&format!("beadscope/gaps/{name}")).unwrap().read_raw::<u64>().unwrap();
-    assert_eq!(column("first_device_frame"), [116]);
-    assert_eq!(column("last_device_frame"), [139]);
-    assert_eq!(column("after_frame"), [15]);
-    let reasons = file.dataset("beadscope/gaps/reason").unwrap().read_strings().unwrap();
-    assert_eq!(reasons, ["recorder_late=24"]);
+    assert_eq!(gaps_in(&path), [(116, 139, 15, "recorder_late=24".to_owned())]);
 }

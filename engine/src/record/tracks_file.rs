@@ -73,18 +73,32 @@ pub struct Counts {
     pub rows: u64,
 }
 
-/// [`Counts`] and the times that they span.
+/// The last frame that a recording holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LastFrame {
+    /// Its number in the session.
+    pub frame: u64,
+    /// Highest of the camera's numbers up to this frame.
+    pub highest_device_frame: u64,
+}
+
+/// [`Counts`], the times that they span, and their end.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Progress {
     counts: Counts,
     first_unix_ns: u64,
     last_unix_ns: u64,
+    last: Option<LastFrame>,
 }
 
 impl Progress {
     /// Nothing yet: the empty range, whose first is after its last.
-    const NONE: Self =
-        Self { counts: Counts { batches: 0, frames: 0, rows: 0 }, first_unix_ns: u64::MAX, last_unix_ns: 0 };
+    const NONE: Self = Self {
+        counts: Counts { batches: 0, frames: 0, rows: 0 },
+        first_unix_ns: u64::MAX,
+        last_unix_ns: 0,
+        last: None,
+    };
 }
 
 impl TracksFile {
@@ -156,6 +170,11 @@ impl TracksFile {
     /// What a reader of the file finds now.
     pub fn flushed(&self) -> Counts {
         self.flushed.counts
+    }
+
+    /// The last frame that a reader finds now.
+    pub fn last_flushed(&self) -> Option<LastFrame> {
+        self.flushed.last
     }
 
     /// Name of the file while it grows.
@@ -248,6 +267,9 @@ impl TracksFile {
         self.pushed.first_unix_ns = self.pushed.first_unix_ns.min(unix_ns);
         self.pushed.last_unix_ns = self.pushed.last_unix_ns.max(unix_ns);
         let frame = &header.frame;
+        let highest = self.pushed.last.map_or(0, |last| last.highest_device_frame);
+        let highest_device_frame = highest.max(frame.device_frame);
+        self.pushed.last = Some(LastFrame { frame: frame.frame, highest_device_frame });
         let values = [
             unix_ns,
             last_row,
