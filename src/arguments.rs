@@ -151,8 +151,8 @@ pub struct TrackArguments {
     /// Size of a camera pixel in the sample, nm; needed for .h5 unless the Z-LUT says it.
     #[arg(long, value_name = "NM")]
     pub pixel_size_nm: Option<f64>,
-    /// Where the positions go: .csv, .npy or .h5. Replaces a file of that name, but never an input. Images carry no
-    /// time, so the times in .h5 are none, and its attribute `timestamps` says so.
+    /// Where the positions go: .csv, .npy or .h5. Replaces a file of that name, but never an input or a
+    /// recording. Images carry no time, so the times in .h5 are none, and its attribute `timestamps` says so.
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
     /// Prints a summary as one JSON object.

@@ -301,19 +301,60 @@ fn an_output_never_replaces_an_input() {
 }
 
 #[test]
-fn tracking_replaces_no_recording() {
+fn no_command_replaces_a_recording() {
     let folder = tempfile::tempdir().unwrap();
     simulate(folder.path());
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     let run = beadscope_ok(&["run", "--frames", "3", "--beads", "2", "--out", &path("runs"), "--json"]);
     let summary: serde_json::Value = serde_json::from_str(&run).unwrap();
     let recording = Path::new(summary["run"].as_str().unwrap()).join("tracks.h5");
+    // Under any name, since what a command writes is known by its extension, and damaged.
+    let named = |name: &str| {
+        fs::copy(&recording, path(name)).unwrap();
+        path(name)
+    };
+    let recordings =
+        ["copy.h5.partial", "copy.csv", "copy.npy", "copy.txt", "copy.radialzlut", "copy.png"].map(named);
+    fs::write(path("damaged.h5"), &fs::read(&recording).unwrap()[100..]).unwrap();
+    let (frames, rois, zlut, z) = (path("frames.npy"), path("rois.csv"), path("bead.zlut.h5"), path("z.npy"));
+    let writers = [
+        &["track", &frames, "--rois", &rois, "--pixel-size-nm", "100", "--out"][..],
+        &["find", &frames, "--roi-px", "64", "--out"],
+        &["zlut", "build", &frames, "--z", &z, "--out"],
+        &["zlut", "convert", &zlut],
+        &["zlut", "plot", &zlut, "--out"],
+    ];
     let before = contents(folder.path());
-    let out = recording.to_str().unwrap();
-    let (frames, rois) = (path("frames.npy"), path("rois.csv"));
-    let line = refuse(&["track", &frames, "--rois", &rois, "--pixel-size-nm", "100", "--out", out], None);
-    assert!(line.contains("would replace a recording"), "{line}");
-    assert!(contents(folder.path()) == before, "a file changed");
+    let outs = recordings.iter().cloned().chain([path("damaged.h5"), recording.to_str().unwrap().to_owned()]);
+    for out in outs {
+        for writer in writers {
+            let line = refuse(&[writer, &[&out]].concat(), None);
+            let is_told = line.contains("would replace a recording") && line.ends_with(&out);
+            let is_no_format = writer[0] == "track" && line.contains("results are written to");
+            assert!(is_told || is_no_format, "{writer:?} {out}: {line}");
+            assert!(contents(folder.path()) == before, "{writer:?} changed a file");
+        }
+    }
+    assert!(refuse(&[writers[4], &[&zlut]].concat(), None).contains("replace"), "nor a Z-LUT by a picture");
+}
+
+#[test]
+fn what_can_be_made_again_is_replaced_by_its_own_kind() {
+    let folder = tempfile::tempdir().unwrap();
+    simulate(folder.path());
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (frames, rois, zlut) = (path("frames.npy"), path("rois.csv"), path("bead.zlut.h5"));
+    let (results, table) = (path("results.h5"), path("table.h5"));
+    let track = ["track", &frames, "--rois", &rois, "--pixel-size-nm", "100", "--out", &results];
+    let convert = ["zlut", "convert", &zlut, &table];
+    for writer in [&track[..], &convert, &track, &convert] {
+        beadscope_ok(writer);
+    }
+    let before = contents(folder.path());
+    for writer in [[&track[..7], &[&table]].concat(), [&convert[..3], &[&results]].concat()] {
+        assert!(refuse(&writer, None).contains("a file of something else"), "{writer:?}");
+        assert!(contents(folder.path()) == before, "{writer:?} changed a file");
+    }
 }
 
 #[test]

@@ -32,6 +32,7 @@ pub mod offline;
 pub mod plane_check;
 pub mod precision;
 pub mod record;
+pub mod replace;
 pub mod rig;
 pub mod ring;
 pub mod roi;

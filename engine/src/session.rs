@@ -148,9 +148,8 @@ impl Session {
     /// Records from now on into `path`, which must not exist.
     ///
     /// # Errors
-    /// If a recording runs already or the file cannot be created.
+    /// If a recording runs already, the file cannot be created, or the session has ended. No file is left then.
     pub fn start_recording(&self, path: &Path) -> Result<(), RecordError> {
-        // If the session has just ended, the empty file stays behind under its partial name.
         self.recorder.begin(path, || self.info.create_file(path))
     }
 

@@ -6,6 +6,7 @@ use anyhow::{Context as _, Result};
 use beadscope_drivers::stack::Stack;
 use beadscope_engine::find::{self, Verdict};
 use beadscope_engine::frame::FrameView;
+use beadscope_engine::replace::Output;
 use beadscope_engine::rois;
 use beadscope_zlut::aside;
 
@@ -17,7 +18,7 @@ pub fn run(arguments: &FindArguments) -> Result<()> {
     let correction = super::read_correction(&arguments.correction, &stack)?;
     if let Some(out) = &arguments.out {
         let inputs = stack.files().iter().chain(super::files_of(correction.as_ref()));
-        super::refuse_to_replace(out, inputs.map(PathBuf::as_path))?;
+        super::refuse_to_replace(out, Output::Other, inputs.map(PathBuf::as_path))?;
     }
     let mut bytes = vec![0; stack.frame_bytes()];
     stack.read_frame(0, &mut bytes)?;

@@ -21,6 +21,7 @@ use beadscope_engine::correction::{Correction, Used};
 use beadscope_engine::frame::FrameView;
 use beadscope_engine::instrument::Instrument;
 use beadscope_engine::record::info::RunInfo;
+use beadscope_engine::replace::{self, Output};
 use beadscope_engine::rig::{CorrectionSection, Rig};
 use beadscope_engine::session::{Outcome, Setup};
 use beadscope_shaders::magtrack::Options;
@@ -110,13 +111,18 @@ fn comments(sentences: &[String]) -> String {
     sentences.iter().map(|text| format!("# {}\n", clean(text))).collect()
 }
 
-/// Refuses to write over what is read.
-fn refuse_to_replace<'a>(out: &Path, inputs: impl IntoIterator<Item = &'a Path>) -> Result<()> {
+/// Refuses to write over what is read, and over what cannot be made again. For every file that a command writes, before
+/// the work; what writes into a folder of its own (`run`, `simulate`) replaces nothing.
+fn refuse_to_replace<'a>(
+    out: &Path,
+    output: Output,
+    inputs: impl IntoIterator<Item = &'a Path>,
+) -> Result<()> {
     // Names differ by links and dots; what does not exist yet replaces nothing.
     let Ok(place) = out.canonicalize() else { return Ok(()) };
     let same = inputs.into_iter().any(|input| input.canonicalize().is_ok_and(|input| input == place));
-    ensure!(!same, "the output would replace an input; choose another --out: {}", out.display());
-    Ok(())
+    ensure!(!same, "the output would replace an input; choose another output: {}", out.display());
+    Ok(replace::check(out, output)?)
 }
 
 #[cfg(test)]

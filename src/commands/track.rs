@@ -11,6 +11,7 @@ use beadscope_engine::magtrack_options::toml_from_options;
 use beadscope_engine::offline::output::{Format, Summary, track_to_file};
 use beadscope_engine::offline::whole_image;
 use beadscope_engine::record::info::RunInfo;
+use beadscope_engine::replace::Output;
 use beadscope_engine::roi::Roi;
 use beadscope_engine::rois;
 use beadscope_engine::track::cpu::CpuTracker;
@@ -119,7 +120,7 @@ fn refuse_to_replace_inputs(
 ) -> Result<()> {
     let zlut = arguments.zlut.as_deref().map(|name| split_name(name).0);
     let inputs = stack.files().iter().chain(&arguments.rois).chain(&zlut).chain(super::files_of(correction));
-    super::refuse_to_replace(&arguments.out, inputs.map(PathBuf::as_path))
+    super::refuse_to_replace(&arguments.out, Output::Results, inputs.map(PathBuf::as_path))
 }
 
 fn describe(

@@ -11,6 +11,7 @@ use beadscope_engine::correction;
 use beadscope_engine::frame::FrameView;
 use beadscope_engine::plane_check::PlaneCheck;
 use beadscope_engine::precision::CameraNoise;
+use beadscope_engine::replace::Output;
 use beadscope_shaders::pipeline::Method;
 use beadscope_zlut::file::split_name;
 use beadscope_zlut::quality::{Quality, assess};
@@ -28,7 +29,7 @@ pub fn build(arguments: &ZLutBuildArguments) -> Result<()> {
     let mut stack = Stack::open(&arguments.stack)?;
     let correction = super::read_correction(&arguments.correction, &stack)?;
     let inputs = stack.files().iter().chain([&arguments.z]).chain(super::files_of(correction.as_ref()));
-    super::refuse_to_replace(&arguments.out, inputs.map(PathBuf::as_path))?;
+    super::refuse_to_replace(&arguments.out, Output::ZLut, inputs.map(PathBuf::as_path))?;
     let z_nm = read_npy_f64(&arguments.z)?;
     let (width_px, height_px) = (stack.width_px(), stack.height_px());
     ensure!(width_px == height_px, "the images must be square, they are {width_px} x {height_px} px");
@@ -83,7 +84,7 @@ pub fn info(arguments: &ZLutInfoArguments) -> Result<()> {
 }
 
 pub fn convert(arguments: &ZLutConvertArguments) -> Result<()> {
-    super::refuse_to_replace(&arguments.out, [split_name(&arguments.zlut.file).0.as_path()])?;
+    super::refuse_to_replace(&arguments.out, Output::ZLut, [split_name(&arguments.zlut.file).0.as_path()])?;
     let zlut = read(&arguments.zlut)?;
     write(&arguments.out, &zlut)?;
     for assumed in &zlut.origin.assumed {
@@ -96,7 +97,7 @@ pub fn convert(arguments: &ZLutConvertArguments) -> Result<()> {
 }
 
 pub fn plot(arguments: &ZLutPlotArguments) -> Result<()> {
-    super::refuse_to_replace(&arguments.out, [split_name(&arguments.zlut.file).0.as_path()])?;
+    super::refuse_to_replace(&arguments.out, Output::Other, [split_name(&arguments.zlut.file).0.as_path()])?;
     let picture = draw::picture(&read(&arguments.zlut)?);
     let save =
         |path: &Path| picture.save_with_format(path, image::ImageFormat::Png).map_err(std::io::Error::other);

@@ -8,7 +8,7 @@
 )]
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant, SystemTime};
 
 use beadscope_drivers::camera::{
@@ -113,30 +113,40 @@ pub fn beadscope_ok(arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// Kills the program amid a recording, in a run's folder inside `folder`; the partial file it leaves.
-pub fn crash(folder: &Path) -> PathBuf {
-    let mut program = Command::new(env!("CARGO_BIN_EXE_beadscope"))
-        .args(["run", "--duration", "1min", "--beads", "5", "--out"])
+/// Another process that records into a run's folder inside `folder`, once `is_ready` says so of its partial file.
+pub fn recording(folder: &Path, rate_hz: &str, is_ready: fn(&Path) -> bool) -> (Child, PathBuf) {
+    let program = Command::new(env!("CARGO_BIN_EXE_beadscope"))
+        .args(["run", "--duration", "1min", "--beads", "5", "--rate-hz", rate_hz, "--out"])
         .arg(folder)
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
     let deadline = Instant::now() + Duration::from_secs(60);
-    // The first flush makes it grow from some 100 kB by whole chunks, 2.9 MB.
     let partial = loop {
         assert!(Instant::now() < deadline, "no recording grows in {}", folder.display());
         std::thread::sleep(Duration::from_millis(50));
         let runs = std::fs::read_dir(folder).unwrap().flatten();
         let mut partials = runs.map(|run| run.path().join("tracks.h5.partial"));
-        let grown = |path: &PathBuf| path.metadata().is_ok_and(|metadata| metadata.len() > 2_500_000);
-        if let Some(partial) = partials.find(grown) {
+        if let Some(partial) = partials.find(|path| is_ready(path)) {
             break partial;
         }
     };
+    (program, partial)
+}
+
+/// Kills the program amid a recording, in a run's folder inside `folder`; the partial file it leaves.
+pub fn crash(folder: &Path) -> PathBuf {
+    // The first flush makes it grow from some 100 kB by whole chunks, 2.9 MB.
+    let has_frames = |path: &Path| path.metadata().is_ok_and(|metadata| metadata.len() > 2_500_000);
+    let (mut program, partial) = recording(folder, "100", has_frames);
     // Until the flush is over, and amid the next second.
     std::thread::sleep(Duration::from_millis(500));
     program.kill().unwrap();
     program.wait().unwrap();
+    if cfg!(windows) {
+        // There are no locks there, so a file must have been at rest for a while.
+        age(&partial);
+    }
     partial
 }
 
@@ -149,7 +159,6 @@ pub fn age(path: &Path) {
 /// Kills the program amid a recording and recovers what is left; the recovered file.
 pub fn crash_and_recover(folder: &Path) -> PathBuf {
     let partial = crash(folder);
-    age(&partial);
     beadscope_ok(&["recover", partial.parent().unwrap().to_str().unwrap()]);
     partial.with_extension("")
 }

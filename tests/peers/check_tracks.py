@@ -74,7 +74,7 @@ OUR_ATTRIBUTES = (
     "coordinates",
 )
 ROI_COLUMNS = ("bead", "left_px", "top_px", "size_px")
-LOSSES = ("camera", "ring_full", "recorder_late")
+LOSSES = ("camera", "ring_full", "recorder_late", "record_failed")
 MAX_GAPS = 4096
 GAP_COLUMNS = ("first_device_frame", "last_device_frame", "after_frame", "reason")
 
@@ -209,11 +209,11 @@ def check_closing(ours, data, n_frames):
     check_ledger(ledger, lost, n_frames)
     device, lost_before = data["frames/device_frame"].astype(np.int64), data["frames/lost_before"].astype(np.int64)
     check("what was lost before the first frame is not counted", not n_frames or not lost_before[0].any())
-    if len(gaps[0]) < MAX_GAPS and not lost["record_failed"]:
+    if n_frames and len(gaps[0]) < MAX_GAPS:
         in_gaps = [sum(counts.get(name, 0) for counts in map(read_reason, gaps[3])) for name in LOSSES]
         check("gaps and ledger name the same losses", in_gaps == [lost[name] for name in LOSSES], in_gaps)
         after = np.sum([list(read_reason(reason).values()) for frame, reason in zip(gaps[2], gaps[3])
-                        if n_frames and frame == data["frames/frame"][-1]] or [0])
+                        if frame == data["frames/frame"][-1]] or [0])
         check("gaps and frames name the same losses", lost_before.sum() + after == sum(in_gaps), int(after))
     # A number that comes twice has no place in a range of missing ones.
     if ledger["out_of_order"] == 0:

@@ -6,6 +6,7 @@ use std::time::Instant;
 use beadscope_engine::clock::unix_ns_now;
 use beadscope_engine::instrument::run_folder;
 use beadscope_engine::ledger::Ledger;
+use beadscope_engine::record::tracks_file::partial_path;
 use beadscope_engine::record::tracks_path;
 use beadscope_engine::session::Session;
 use beadscope_engine::status::Health;
@@ -77,11 +78,12 @@ impl Recording {
             Some(Err(error)) => {
                 messages.add(Kind::Failed, format!("the recording could not be finished: {error}"))
             }
-            None => {
-                let why = session.health().record_error;
-                let why = why.unwrap_or_else(|| format!("the session has ended: {}", file.display()));
-                messages.add(Kind::Failed, format!("the recording had stopped by itself: {why}"));
-            }
+            None => match session.health().record_error {
+                Some(why) => {
+                    messages.add(Kind::Failed, format!("the recording had stopped by itself: {why}"));
+                }
+                None => add_ended(&file, messages),
+            },
         }
     }
 
@@ -94,12 +96,28 @@ impl Recording {
         messages.add(Kind::Failed, format!("recording stopped, what was written before is kept: {error}"));
     }
 
-    /// The session has ended: it has finished the file itself.
+    /// The session has ended and finished the file itself, if nothing broke.
     pub fn session_ended(&mut self, messages: &mut Messages) {
         if let Some(Running { file, .. }) = self.running.take() {
-            messages
-                .add(Kind::Done, format!("the recording was finished with the session: {}", file.display()));
+            add_ended(&file, messages);
         }
+    }
+}
+
+/// Says what the end of the session has made of the recording.
+fn add_ended(file: &Path, messages: &mut Messages) {
+    let partial = partial_path(file);
+    if file.exists() {
+        messages.add(Kind::Done, format!("the recording was finished with the session: {}", file.display()));
+    } else if partial.exists() {
+        let partial = partial.display();
+        messages.add(
+            Kind::Failed,
+            format!("the session ended amid the recording; make it whole with: beadscope recover {partial}"),
+        );
+    } else {
+        let file = file.display();
+        messages.add(Kind::Failed, format!("the session ended and its recording is gone: {file}"));
     }
 }
 
@@ -144,6 +162,28 @@ mod tests {
             recording.watch(&health(Some(error)), &mut messages);
             assert_eq!(messages.texts().count(), 0, "told once");
         }
+    }
+
+    #[test]
+    fn a_recording_is_called_finished_only_if_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("tracks.h5");
+        let ended = || {
+            let mut recording = Recording::new(folder.path(), "run".to_owned());
+            recording.running = Some(Running { file: file.clone(), since: Instant::now() });
+            let mut messages = Messages::default();
+            recording.session_ended(&mut messages);
+            assert!(recording.running().is_none());
+            messages.texts().collect::<Vec<_>>().join("\n")
+        };
+        let gone = ended();
+        assert!(gone.contains("is gone") && gone.contains("tracks.h5"), "{gone}");
+        std::fs::write(partial_path(&file), "").unwrap();
+        let partial = ended();
+        assert!(partial.contains("beadscope recover") && partial.contains("tracks.h5.partial"), "{partial}");
+        std::fs::rename(partial_path(&file), &file).unwrap();
+        let finished = ended();
+        assert!(finished.contains("was finished with the session"), "{finished}");
     }
 
     #[test]

@@ -81,6 +81,11 @@ pub fn read(path: &Path) -> Result<ZLut, GroupError> {
     read_group(&file, &file.root_group())
 }
 
+/// Whether the group says that it is a Z-LUT, whole or damaged.
+pub fn is_zlut(group: &H5Group) -> bool {
+    group.attr_string("format").is_ok_and(|format| format == FORMAT)
+}
+
 /// Writes the table into `group`, which must be empty and belong to a file opened for writing.
 ///
 /// # Errors
@@ -167,7 +172,7 @@ fn write_origin(profiles: &H5Dataset, origin: &Origin) -> Result<(), Hdf5Error> 
 /// # Errors
 /// A group of another kind, of a newer version, or with parts that are missing or do not fit.
 pub fn read_group(file: &H5File, group: &H5Group) -> Result<ZLut, GroupError> {
-    if group.attr_string("format").ok().as_deref() != Some(FORMAT) {
+    if !is_zlut(group) {
         return Err(GroupError::NotAZLut);
     }
     let profiles = dataset(file, group, "profiles")?;

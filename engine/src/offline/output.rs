@@ -1,5 +1,5 @@
 //! Where offline results go: CSV, NumPy or HDF5, by the file's extension. A file appears whole or not at all, and
-//! replaces the one that was there.
+//! replaces the one that was there; [`crate::replace::check`] says whether it may.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -10,7 +10,7 @@ use beadscope_drivers::stack::{Stack, StackError};
 use beadscope_shaders::flags::Flags;
 use beadscope_shaders::params::Method;
 use beadscope_zlut::aside;
-use rust_hdf5::H5File;
+use rust_hdf5::{H5File, H5Group};
 
 use crate::clock::unix_ns_now;
 use crate::frame::FrameHeader;
@@ -40,9 +40,6 @@ pub enum OutputError {
     /// No such kind of file.
     #[error("results are written to .csv, .npy or .h5, not to {}", .0.display())]
     Format(PathBuf),
-    /// A measurement cannot be made again, results of tracking can.
-    #[error("the output would replace a recording, or a file of something else; choose another --out: {}", .0.display())]
-    Recording(PathBuf),
     /// Reading the input, or writing `.npy`.
     #[error(transparent)]
     Stack(#[from] StackError),
@@ -98,7 +95,7 @@ impl Format {
     }
 }
 
-/// Tracks `stack` and writes the rows to `out`. `progress` hears how many frames are done.
+/// Tracks `stack` and writes the rows to `out`, replacing what is there. `progress` hears how many frames are done.
 ///
 /// # Errors
 /// If a frame cannot be read or the file not be written; `out` is as before then.
@@ -118,9 +115,6 @@ pub fn track_to_file(
     match Format::of(out)? {
         Format::Csv => aside::write(out, |path| write_csv(stack, tracker, info, path, &mut count))?,
         Format::Npy => aside::write(out, |path| write_npy(stack, tracker, path, &mut count))?,
-        Format::Hdf5 if out.exists() && !is_offline(out) => {
-            return Err(OutputError::Recording(out.to_owned()));
-        }
         Format::Hdf5 => aside::write(out, |path| write_hdf5(stack, tracker, info, path, &mut count))?,
     }
     Ok(summary)
@@ -205,9 +199,9 @@ fn write_hdf5(
     finished.inspect_err(|_| drop(std::fs::remove_file(partial)))
 }
 
-/// Whether an existing file is one that [`write_hdf5`] made.
-fn is_offline(path: &Path) -> bool {
-    let attribute = || H5File::open(path)?.root_group().group("beadscope")?.attr_string("timestamps");
+/// Whether the file with this root is one that [`track_to_file`] made.
+pub(crate) fn is_offline(root: &H5Group) -> bool {
+    let attribute = || root.group("beadscope")?.attr_string("timestamps");
     attribute().is_ok_and(|text| text == NO_TIME)
 }
 

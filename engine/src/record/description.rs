@@ -52,7 +52,7 @@ impl RunDescription<'_> {
     pub(super) fn write(&self, path: &Path) -> Result<(), RecordError> {
         let hdf5 = |error| RecordError::hdf5("write the run's description", path, error);
         // SWMR needs the superblock of HDF5 1.10, and reopening a file does not change it.
-        let options = H5File::options().best_effort_locking().libver(LibverBound::V110);
+        let options = H5File::options().no_locking().libver(LibverBound::V110);
         let file = options.create(path).map_err(hdf5)?;
         let ours = self.write_groups(&file).map_err(hdf5)?;
         let zluts = ours.create_group("zlut").map_err(hdf5)?;

@@ -20,6 +20,12 @@ pub enum RecordError {
         /// The recording that was not begun.
         path: PathBuf,
     },
+    /// There is nobody left to record.
+    #[error("the session has ended, nothing is recorded; start another: {}", .path.display())]
+    Ended {
+        /// The recording that was not begun.
+        path: PathBuf,
+    },
     /// Only what a crash left behind can be recovered.
     #[error("not a partial recording; give a file whose name ends in .partial: {}", .path.display())]
     NotPartial {
@@ -27,8 +33,14 @@ pub enum RecordError {
         path: PathBuf,
     },
     /// Two writers would destroy a recording.
-    #[error("the recording was written to just now; stop it, or wait 5 s and try again: {}", .path.display())]
+    #[error("another program has the recording open; stop the recording there and try again: {}", .path.display())]
     InUse {
+        /// The partial file.
+        path: PathBuf,
+    },
+    /// The same, where only the time of its last change tells.
+    #[error("the recording was written to just now; stop it, or wait 5 s and try again: {}", .path.display())]
+    JustWritten {
         /// The partial file.
         path: PathBuf,
     },

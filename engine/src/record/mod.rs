@@ -8,11 +8,13 @@ mod column;
 pub mod description;
 pub mod error;
 pub mod info;
+mod losses;
 mod numbers;
 mod open;
 mod schema;
 pub mod tracks_file;
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -32,7 +34,8 @@ use crate::tracks::{TracksHeader, rows_of};
 const WAIT: Duration = Duration::from_millis(50);
 
 enum Command {
-    Begin(Box<TracksFile>),
+    /// With whom to tell once the file is the recorder's.
+    Begin(Box<TracksFile>, SyncSender<()>),
     End(Answer),
 }
 
@@ -47,11 +50,11 @@ pub(crate) struct RecorderHandle {
 }
 
 impl RecorderHandle {
-    /// Records from the next frame on into the file that `create` makes. A session that has ended drops the file, which
-    /// stays a partial one.
+    /// Records from the next frame on into the file that `create` makes. Returns once the recorder has the file.
     ///
     /// # Errors
-    /// [`RecordError::Running`] if a recording runs, and those of `create`.
+    /// [`RecordError::Running`] if a recording runs, [`RecordError::Ended`] if the session has ended, also meanwhile (the
+    /// empty file is removed then), and those of `create`.
     pub(crate) fn begin(
         &self,
         path: &Path,
@@ -61,8 +64,17 @@ impl RecorderHandle {
             return Err(RecordError::Running { path: path.to_path_buf() });
         }
         let file = create().inspect_err(|_| self.status.end_recording(None))?;
-        let _ = self.commands.send(Command::Begin(Box::new(file)));
-        Ok(())
+        let partial = file.partial_path().to_path_buf();
+        let (begun, answer) = sync_channel(1);
+        // A recorder that goes drops what is under way, first the file and then `begun`.
+        let reached = self.commands.send(Command::Begin(Box::new(file), begun)).is_ok();
+        if reached && answer.recv().is_ok() {
+            return Ok(());
+        }
+        // The error to tell is why nothing is recorded; a file without frames is harmless.
+        let _ = fs::remove_file(partial);
+        self.status.end_recording(None);
+        Err(RecordError::Ended { path: path.to_path_buf() })
     }
 
     /// Finishes the file. `None` if no recording runs or the session has ended (its file is finished then).
@@ -109,20 +121,22 @@ impl Recorder {
     pub(crate) fn run(mut self) {
         loop {
             let found = self.tracks.wait(WAIT);
+            // No frame comes any more, so no recording begins either: its asker is told by the command's being dropped.
+            if matches!(found, Available::Closed) {
+                break;
+            }
             // A recording has the frames that come after its begin and before its end: so the one is obeyed before what
             // was found is taken, and the other after.
             let end = match self.commands.try_recv() {
-                Ok(Command::Begin(file)) => {
-                    self.begin(*file);
+                Ok(Command::Begin(file, begun)) => {
+                    self.begin(*file, &begun);
                     None
                 }
                 Ok(Command::End(answer)) => Some(answer),
                 Err(_) => None,
             };
-            match found {
-                Available::Closed => break,
-                Available::Nothing => {}
-                Available::Slots(slots) => self.take(slots),
+            if let Available::Slots(slots) = found {
+                self.take(slots);
             }
             self.write();
             if let Some(answer) = end {
@@ -165,9 +179,11 @@ impl Recorder {
         }
     }
 
-    fn begin(&mut self, file: TracksFile) {
+    fn begin(&mut self, file: TracksFile, begun: &SyncSender<()>) {
         self.failed = false;
         self.open = Some(Open::new(file));
+        // The asker may have gone; it records all the same.
+        let _ = begun.send(());
     }
 
     fn end(&mut self, answer: &Answer) {

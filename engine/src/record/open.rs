@@ -5,8 +5,9 @@
 use std::time::{Duration, Instant};
 
 use super::error::RecordError;
+use super::losses::{Loss, Losses};
 use super::numbers::{Rest, Step};
-use super::tracks_file::{self, MAX_GAPS, TracksFile};
+use super::tracks_file::TracksFile;
 use crate::frame::Gap;
 use crate::ledger::{Ledger, Lost};
 use crate::status::Status;
@@ -21,7 +22,7 @@ pub(super) struct Open {
     file: TracksFile,
     headers: Vec<(TracksHeader, u64)>,
     rows: Vec<TrackRow>,
-    gaps: Vec<tracks_file::Gap>,
+    losses: Losses,
     lost: Gap,
     /// Frames that the file has accepted.
     frames: u64,
@@ -30,6 +31,8 @@ pub(super) struct Open {
     repeats: u64,
     /// Session number of the last frame taken.
     last_frame: Option<u64>,
+    /// Highest device number of the frames taken.
+    highest_device_frame: u64,
     gathered_since: Instant,
     flushed: Instant,
     /// The file has refused once: it gets nothing more.
@@ -43,12 +46,13 @@ impl Open {
             file,
             headers: Vec::new(),
             rows: Vec::new(),
-            gaps: Vec::new(),
+            losses: Losses::default(),
             lost: Gap::default(),
             frames: 0,
             exposed: 0,
             repeats: 0,
             last_frame: None,
+            highest_device_frame: 0,
             gathered_since: now,
             flushed: now,
             failed: false,
@@ -73,6 +77,7 @@ impl Open {
         self.exposed += step.exposed;
         self.repeats += step.repeats;
         self.last_frame = Some(frame.frame);
+        self.highest_device_frame = self.highest_device_frame.max(frame.device_frame);
         if self.headers.is_empty() {
             self.gathered_since = Instant::now();
         }
@@ -91,22 +96,9 @@ impl Open {
     }
 
     fn note_gap(&mut self, gap: &Gap, after_device: u64, last_device_frame: u64, after_frame: u64) {
-        if gap.total() == 0 || self.gaps.len() >= MAX_GAPS {
-            return;
-        }
-        let reasons =
-            [("camera", gap.camera), ("ring_full", gap.ring_full), ("recorder_late", gap.recorder_late)];
-        let named: Vec<String> = reasons
-            .iter()
-            .filter(|(_, count)| *count > 0)
-            .map(|(name, count)| format!("{name}={count}"))
-            .collect();
-        self.gaps.push(tracks_file::Gap {
-            first_device_frame: after_device + 1,
-            last_device_frame,
-            after_frame,
-            reason: named.join(" "),
-        });
+        let first_device_frame = after_device + 1;
+        let (lost, record_failed) = (*gap, 0);
+        self.losses.note(Loss { first_device_frame, last_device_frame, after_frame, lost, record_failed });
     }
 
     /// Writes what was gathered once it is worth it, and flushes once a second.
@@ -136,7 +128,7 @@ impl Open {
         Ok(())
     }
 
-    /// Closes the file around what the disk has taken; the rest is counted as lost.
+    /// Closes the file around what the disk has taken; the rest is counted as lost and is the file's last gap.
     pub(super) fn finish(mut self, status: &Status) -> Result<Ledger, RecordError> {
         let written = if self.failed { Ok(()) } else { self.append(status) };
         let written = match self.file.flush() {
@@ -149,9 +141,12 @@ impl Open {
         let failed = self.frames + self.headers.len() as u64 - recorded;
         status.recorded.set(status.recorded.get() + recorded - self.frames);
         status.lost_record_failed.add(failed);
+        if failed > 0 {
+            self.losses.fail(self.file.last_flushed(), self.highest_device_frame, failed);
+        }
         let ledger = self.ledger(recorded, failed);
         let json = serde_json::to_string(&ledger).unwrap_or_default();
-        self.file.finish(&json, &self.gaps)?;
+        self.file.finish(&json, &self.losses.to_gaps())?;
         written.map(|()| ledger)
     }
 

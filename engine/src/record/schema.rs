@@ -221,7 +221,7 @@ pub const CLOSING_COLUMNS: [ColumnSpec; 5] = [
         Element::Text(REASON_BYTES),
         GAP_CHUNK,
         "text",
-        "Why the frames are missing.",
+        "Why the frames are missing: NAME=COUNT with the names of `lost` in the ledger, separated by spaces.",
     ),
     ours(
         "beadscope/ledger_json",

@@ -7,6 +7,8 @@ use beadscope_drivers::camera::{CameraConfig, PixelFormat, SensorWindow};
 use beadscope_shaders::pipeline::Params;
 
 use super::info::RunInfo;
+use super::losses::{Loss, Losses};
+use super::tracks_file::{LastFrame, partial_path};
 use super::*;
 use crate::frame::{FrameHeader, Gap};
 use crate::ring::{Ends, Writer, ring};
@@ -16,6 +18,8 @@ use crate::track::cpu::CpuTracker;
 use crate::tracks::TrackRow;
 
 const SIDE_PX: u32 = 16;
+/// Whoever waits longer waits forever.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 fn info() -> RunInfo {
     RunInfo {
@@ -51,9 +55,15 @@ impl Bench {
 
     fn begin(&mut self, name: &str) {
         let path = self.path(name);
-        self.handle.begin(&path, || info().create_file(&path)).unwrap();
-        let Command::Begin(file) = self.recorder.commands.try_recv().unwrap() else { panic!("not begun") };
-        self.recorder.begin(*file);
+        let (handle, recorder) = (&self.handle, &mut self.recorder);
+        std::thread::scope(|threads| {
+            let asked = threads.spawn(|| handle.begin(&path, || info().create_file(&path)));
+            match recorder.commands.recv_timeout(PATIENCE).unwrap() {
+                Command::Begin(file, begun) => recorder.begin(*file, &begun),
+                Command::End(_) => panic!("not begun"),
+            }
+            asked.join().unwrap().unwrap();
+        });
     }
 
     fn end(&mut self) -> Result<Ledger, RecordError> {
@@ -93,6 +103,17 @@ fn in_file(path: &Path) -> (Vec<u64>, serde_json::Value) {
     (frames, serde_json::from_str(&ledger).unwrap())
 }
 
+/// First and last frame by the camera's numbers, the session's number of the frame before, and why.
+fn gaps_in(path: &Path) -> Vec<(u64, u64, u64, String)> {
+    let file = H5File::open(path).unwrap();
+    let dataset = |name: &str| file.dataset(&format!("beadscope/gaps/{name}")).unwrap();
+    let column = |name: &str| dataset(name).read_raw::<u64>().unwrap();
+    let numbers = column("first_device_frame").into_iter().zip(column("last_device_frame"));
+    let reasons = dataset("reason").read_strings().unwrap();
+    let rest = column("after_frame").into_iter().zip(reasons);
+    numbers.zip(rest).map(|((first, last), (after, reason))| (first, last, after, reason)).collect()
+}
+
 #[test]
 fn a_recording_after_a_failed_one_is_whole_and_its_own_failure_is_told() {
     let mut bench = Bench::new(8);
@@ -124,7 +145,7 @@ fn a_recording_that_cannot_be_finished_has_failed() {
     let mut bench = Bench::new(8);
     bench.begin("1.h5");
     bench.frames(0..2);
-    std::fs::write(bench.path("1.h5"), "in the way").unwrap();
+    fs::write(bench.path("1.h5"), "in the way").unwrap();
     let error = bench.end().unwrap_err();
     assert!(matches!(error, RecordError::Exists { .. }), "{error}");
     assert_eq!(bench.status.record_error(), Some(error.to_string()));
@@ -140,14 +161,43 @@ fn a_recording_that_cannot_be_finished_has_failed() {
 fn what_was_appended_before_a_refused_batch_is_in_file_and_ledger() {
     let mut bench = Bench::new(8);
     bench.begin("1.h5");
-    bench.frames(0..2);
+    let two_lost = Gap { camera: 2, ..Gap::default() };
+    bench.frames(0..1);
+    bench.frame(3, two_lost, 0);
     std::thread::sleep(Duration::from_millis(250));
     bench.recorder.write();
-    bench.refused(2);
-    let (frames, ledger) = in_file(&bench.path("1.h5"));
-    assert_eq!(frames, [0, 1]);
-    assert_eq!((&ledger["recorded"], &ledger["lost"]["record_failed"]), (&2.into(), &1.into()));
-    assert_eq!((bench.status.recorded.get(), bench.status.lost_record_failed.get()), (2, 1));
+    bench.frame(6, two_lost, 0);
+    bench.refused(7);
+    let path = bench.path("1.h5");
+    let (frames, ledger) = in_file(&path);
+    assert_eq!(frames, [0, 3]);
+    assert_eq!((&ledger["recorded"], &ledger["lost"]["record_failed"]), (&2.into(), &2.into()));
+    assert_eq!((bench.status.recorded.get(), bench.status.lost_record_failed.get()), (2, 2));
+    let gaps = [(1, 2, 0, "camera=2".to_owned()), (4, 7, 3, "record_failed=2 camera=2".to_owned())];
+    assert_eq!(gaps_in(&path), gaps, "what the file lacks at its end is one gap");
+}
+
+#[test]
+fn what_is_lost_behind_frames_that_cannot_be_written_is_in_the_same_gap() {
+    let last = LastFrame { frame: 5, highest_device_frame: 15 };
+    let loss = |first_device_frame, after_frame| Loss {
+        first_device_frame,
+        last_device_frame: first_device_frame + 1,
+        after_frame,
+        lost: Gap { ring_full: 2, ..Gap::default() },
+        record_failed: 0,
+    };
+    let mut losses = Losses::default();
+    for (first, after) in [(12, 4), (16, 5), (30, 9)] {
+        losses.note(loss(first, after));
+    }
+    losses.fail(Some(last), 29, 4);
+    let gaps = losses.to_gaps();
+    let found: Vec<_> = gaps.iter().map(|gap| (gap.first_device_frame, gap.last_device_frame)).collect();
+    assert_eq!(found, [(12, 13), (16, 31)]);
+    assert_eq!((gaps[1].after_frame, gaps[1].reason.as_str()), (5, "record_failed=4 ring_full=4"));
+    losses.fail(None, 29, 4);
+    assert_eq!(losses.to_gaps(), [], "there is no frame that they follow");
 }
 
 #[test]
@@ -160,9 +210,9 @@ fn a_second_recording_is_refused_and_the_first_goes_on() {
     assert!(matches!(error, RecordError::Running { .. }), "{error}");
     bench.frames(2..4);
     assert_eq!(bench.end().unwrap().recorded, 4);
-    assert_eq!(std::fs::read_dir(bench.folder.path()).unwrap().count(), 1, "nothing was begun");
+    assert_eq!(fs::read_dir(bench.folder.path()).unwrap().count(), 1, "nothing was begun");
 
-    std::fs::write(&path, "in the way").unwrap();
+    fs::write(&path, "in the way").unwrap();
     let error = bench.handle.begin(&path, || info().create_file(&path)).unwrap_err();
     assert!(matches!(error, RecordError::Exists { .. }), "{error}");
     bench.begin("3.h5");
@@ -185,6 +235,39 @@ fn a_stop_that_comes_as_the_session_ends_is_not_left_waiting() {
         assert_eq!(answer.err(), Some(RecvTimeoutError::Disconnected));
     }
     assert!(bench.handle.end().is_none());
+}
+
+#[test]
+fn a_recording_that_comes_as_the_session_ends_is_refused_and_leaves_nothing() {
+    let Bench { folder, status, rows, recorder, handle } = Bench::new(8);
+    let path = folder.path().join("1.h5");
+    let begin = || handle.begin(&path, || info().create_file(&path));
+    let is_refused = |error: RecordError| {
+        assert!(matches!(error, RecordError::Ended { .. }), "{error}");
+        assert!(error.to_string().contains("1.h5"), "{error}");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "an empty file was left behind");
+        assert!(status.begin_recording(), "as if a recording ran");
+        status.end_recording(None);
+    };
+    // Dropped on its way.
+    let error = std::thread::scope(|threads| {
+        let asked = threads.spawn(begin);
+        drop(recorder.commands.recv_timeout(PATIENCE).unwrap());
+        asked.join().unwrap().unwrap_err()
+    });
+    is_refused(error);
+    // In the recorder's hands, but no frame comes any more.
+    drop(rows);
+    let (begun, answer) = sync_channel(1);
+    let late = folder.path().join("2.h5");
+    let file = info().create_file(&late).unwrap();
+    handle.commands.send(Command::Begin(Box::new(file), begun)).unwrap();
+    recorder.run();
+    assert_eq!(answer.recv_timeout(PATIENCE), Err(RecvTimeoutError::Disconnected));
+    assert!(!late.exists(), "finished without a frame");
+    fs::remove_file(partial_path(&late)).unwrap();
+    // The recorder is gone.
+    is_refused(begin().unwrap_err());
 }
 
 #[test]
@@ -239,12 +322,5 @@ fn rows_that_the_recorder_was_too_late_for_are_in_ledger_and_gaps() {
     let (frames, in_ledger) = in_file(&path);
     assert_eq!(frames, (100..116).collect::<Vec<_>>());
     assert_eq!(in_ledger, serde_json::to_value(ledger).unwrap(), "one recording was the whole session");
-    let file = H5File::open(&path).unwrap();
-    let column =
-        |name: &str| file.dataset(&format!("beadscope/gaps/{name}")).unwrap().read_raw::<u64>().unwrap();
-    assert_eq!(column("first_device_frame"), [116]);
-    assert_eq!(column("last_device_frame"), [139]);
-    assert_eq!(column("after_frame"), [15]);
-    let reasons = file.dataset("beadscope/gaps/reason").unwrap().read_strings().unwrap();
-    assert_eq!(reasons, ["recorder_late=24"]);
+    assert_eq!(gaps_in(&path), [(116, 139, 15, "recorder_late=24".to_owned())]);
 }

@@ -12,10 +12,13 @@
 //! header (a SWMR reader then waits for it without end, [`recover()`] calls it an error); and after a crash within the
 //! last milliseconds of `finish` the attributes of `/tracking` need [`recover()`].
 //!
+//! As long as it is recorded the file is claimed (`claim.rs`), with a shared lock where the file system allows one: SWMR
+//! readers are free, a second writer and [`recover()`] are refused.
+//!
 //! Limits: rust-hdf5 indexes 131 060 chunks a dataset, which is 8.6e9 rows, 5.4e8 frames and 1.3e8 batches; beyond,
 //! `append` fails with an error and the file can be finished.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use rust_hdf5::swmr::SwmrFileWriter;
@@ -27,6 +30,7 @@ use super::schema::{NO_DEVICE_TIME, OURS, TRACKING};
 use crate::roi::Roi;
 use crate::tracks::{TrackRow, TracksHeader};
 
+mod claim;
 mod columns;
 mod recover;
 mod reserve;
@@ -34,6 +38,7 @@ mod reserve;
 mod tests;
 mod unlock;
 
+use claim::Claim;
 use columns::Columns;
 pub use columns::Gap;
 pub use recover::{Recovered, recover};
@@ -46,6 +51,7 @@ pub struct TracksFile {
     columns: Columns,
     path: PathBuf,
     partial: PathBuf,
+    claim: Claim,
     reserve: Option<Reserve>,
     pixel_size_nm: f64,
     /// Top-left corner of each bead's ROI, px, by bead number.
@@ -67,18 +73,32 @@ pub struct Counts {
     pub rows: u64,
 }
 
-/// [`Counts`] and the times that they span.
+/// The last frame that a recording holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LastFrame {
+    /// Its number in the session.
+    pub frame: u64,
+    /// Highest of the camera's numbers up to this frame.
+    pub highest_device_frame: u64,
+}
+
+/// [`Counts`], the times that they span, and their end.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Progress {
     counts: Counts,
     first_unix_ns: u64,
     last_unix_ns: u64,
+    last: Option<LastFrame>,
 }
 
 impl Progress {
     /// Nothing yet: the empty range, whose first is after its last.
-    const NONE: Self =
-        Self { counts: Counts { batches: 0, frames: 0, rows: 0 }, first_unix_ns: u64::MAX, last_unix_ns: 0 };
+    const NONE: Self = Self {
+        counts: Counts { batches: 0, frames: 0, rows: 0 },
+        first_unix_ns: u64::MAX,
+        last_unix_ns: 0,
+        last: None,
+    };
 }
 
 impl TracksFile {
@@ -92,9 +112,8 @@ impl TracksFile {
         if path.exists() {
             return Err(RecordError::Exists { path: path.to_path_buf() });
         }
-        // `create_new` claims the name: the HDF5 library would empty an existing file.
-        let claimed = OpenOptions::new().write(true).create_new(true).open(&partial);
-        claimed.map_err(|error| RecordError::io("create the recording", &partial, error))?;
+        let claim = Claim::create(&partial);
+        let claim = claim.map_err(|error| RecordError::io("create the recording", &partial, error))?;
         let opened = run.write(&partial).and_then(|()| start(&partial)).and_then(|(file, columns)| {
             let reserve = sibling(path, ".reserve");
             let reserve =
@@ -107,6 +126,7 @@ impl TracksFile {
             columns,
             path: path.to_path_buf(),
             partial,
+            claim,
             reserve: Some(reserve),
             pixel_size_nm: run.pixel_size_nm,
             corners,
@@ -138,6 +158,7 @@ impl TracksFile {
     pub fn flush(&mut self) -> Result<(), RecordError> {
         self.check_running()?;
         if self.flushed == self.pushed {
+            self.claim.renew();
             return Ok(());
         }
         let flushed = self.columns.flush(&mut self.file);
@@ -149,6 +170,11 @@ impl TracksFile {
     /// What a reader of the file finds now.
     pub fn flushed(&self) -> Counts {
         self.flushed.counts
+    }
+
+    /// The last frame that a reader finds now.
+    pub fn last_flushed(&self) -> Option<LastFrame> {
+        self.flushed.last
     }
 
     /// Name of the file while it grows.
@@ -170,7 +196,8 @@ impl TracksFile {
         drop(self.reserve.take());
         let closed = self.close_columns(ledger_json, gaps);
         closed.map_err(|error| self.stop("close the recording", error))?;
-        let Self { file, path, partial, .. } = self;
+        // Claimed until it has its name.
+        let Self { file, path, partial, claim: _claim, .. } = self;
         file.close().map_err(|error| RecordError::hdf5("close the recording", &partial, error))?;
         rename(&partial, &path)
     }
@@ -240,6 +267,9 @@ impl TracksFile {
         self.pushed.first_unix_ns = self.pushed.first_unix_ns.min(unix_ns);
         self.pushed.last_unix_ns = self.pushed.last_unix_ns.max(unix_ns);
         let frame = &header.frame;
+        let highest = self.pushed.last.map_or(0, |last| last.highest_device_frame);
+        let highest_device_frame = highest.max(frame.device_frame);
+        self.pushed.last = Some(LastFrame { frame: frame.frame, highest_device_frame });
         let values = [
             unix_ns,
             last_row,
@@ -278,9 +308,11 @@ impl TracksFile {
 /// Opens the described file for appending and publishes it to readers.
 fn start(partial: &Path) -> Result<(SwmrFileWriter, Columns), RecordError> {
     let open = || {
-        let mut file = SwmrFileWriter::open_append_with_locking(partial, FileLocking::BestEffort)?;
+        let mut file = SwmrFileWriter::open_append_with_locking(partial, FileLocking::Disabled)?;
         let columns = Columns::create(&mut file)?;
         file.start_swmr()?;
+        // Without a lock of its own to release, the library leaves its last bytes for later.
+        file.flush()?;
         Ok((file, columns))
     };
     open().map_err(|error| RecordError::hdf5("create the recording", partial, error))

@@ -1,19 +1,16 @@
 //! Makes a whole file of a recording that a crash left behind.
 
-use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use rust_hdf5::swmr::SwmrFileWriter;
 use rust_hdf5::{FileLocking, H5File, H5Type, Hdf5Error};
 
+use super::claim::take_over;
 use super::unlock::unlock;
 use super::{Counts, rename};
 use crate::record::error::RecordError;
 use crate::record::schema::{BATCH_COLUMNS, ColumnSpec, FRAME_COLUMNS, ROW_COLUMNS, TRACKING};
 
-/// A file that was written to within this time may be growing still: a recording is flushed once a second.
-const QUIET: Duration = Duration::from_secs(5);
 /// Has one entry more than there are frames.
 const OFFSETS: &str = "tracking/frame_offsets";
 
@@ -30,22 +27,18 @@ pub struct Recovered {
 /// 0, and it has neither ledger nor gaps.
 ///
 /// # Errors
-/// If its name does not end in `.partial`, a file of the final name exists, it was written to within the last 5 s, it
-/// is damaged, or it cannot be written. It keeps its name then.
+/// If its name does not end in `.partial`, a file of the final name exists, it is being written (on file systems without
+/// locks: it was written to within the last 5 s), it is damaged, or it cannot be written. It keeps its name then.
 pub fn recover(partial: &Path) -> Result<Recovered, RecordError> {
     let path = final_name(partial)?;
     if path.exists() {
         return Err(RecordError::Exists { path });
     }
-    let modified = fs::metadata(partial).and_then(|metadata| metadata.modified());
-    let modified = modified.map_err(|error| RecordError::io("open the recording", partial, error))?;
-    // A clock that ran back says nothing of the file.
-    if modified.elapsed().is_ok_and(|age| age < QUIET) {
-        return Err(RecordError::InUse { path: partial.to_path_buf() });
-    }
+    let _lock = take_over(partial)?;
     unlock(partial)?;
     let hdf5 = |error| RecordError::hdf5("recover the recording", partial, error);
-    let (counts, times_ns) = H5File::open(partial).and_then(|file| whole(&file)).map_err(hdf5)?;
+    let (counts, times_ns) =
+        H5File::options().no_locking().open(partial).and_then(|file| whole(&file)).map_err(hdf5)?;
     cut(partial, counts, times_ns).map_err(hdf5)?;
     rename(partial, &path)?;
     Ok(Recovered { path, counts })
@@ -98,7 +91,7 @@ fn shortest(file: &H5File, columns: &[ColumnSpec]) -> Result<u64, Hdf5Error> {
 
 /// Gives every column its length and MagScope's attributes their times.
 fn cut(partial: &Path, counts: Counts, times_ns: [u64; 2]) -> Result<(), Hdf5Error> {
-    let mut file = SwmrFileWriter::open_append_with_locking(partial, FileLocking::BestEffort)?;
+    let mut file = SwmrFileWriter::open_append_with_locking(partial, FileLocking::Disabled)?;
     let kinds =
         [(&ROW_COLUMNS[..], counts.rows), (&FRAME_COLUMNS, counts.frames), (&BATCH_COLUMNS, counts.batches)];
     for (columns, length) in kinds {

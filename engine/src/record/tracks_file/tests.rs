@@ -273,7 +273,7 @@ fn a_reader_beside_the_writer_sees_every_flush() {
     use rust_hdf5::swmr::SwmrFileReader;
     let folder = TempDir::new().unwrap();
     let mut file = TracksFile::create(&folder.path().join("tracks.h5"), &run(&[1, 2])).unwrap();
-    let mut reader = SwmrFileReader::open_with_locking(file.partial_path(), FileLocking::Disabled).unwrap();
+    let mut reader = SwmrFileReader::open_with_locking(file.partial_path(), FileLocking::Enabled).unwrap();
     for frames in [3, 5] {
         let done = file.flushed().frames;
         append(&mut file, done..frames, &[1, 2]);
@@ -390,13 +390,18 @@ fn the_reserve_holds_all_that_closing_writes() {
     assert!(grown <= reserve::RESERVE_BYTES as u64, "{grown} bytes");
 }
 
-/// What a crash would leave of `file`, last written to a while ago, under the name that `path` will have.
+/// What a crash would leave of `file`, under the name that `path` will have.
 fn crash(file: &TracksFile, path: &Path) -> PathBuf {
     let crashed = partial_path(path);
     fs::copy(file.partial_path(), &crashed).unwrap();
-    let before = std::time::SystemTime::now() - std::time::Duration::from_secs(60);
-    OpenOptions::new().write(true).open(&crashed).unwrap().set_modified(before).unwrap();
+    age(&crashed); // where there are no locks, it must have been at rest
     crashed
+}
+
+/// Lets `path` look as if nothing had written to it for a minute.
+fn age(path: &Path) {
+    let before = std::time::SystemTime::now() - std::time::Duration::from_secs(60);
+    fs::OpenOptions::new().write(true).open(path).unwrap().set_modified(before).unwrap();
 }
 
 #[test]
@@ -435,13 +440,42 @@ fn what_a_crash_leaves_becomes_a_whole_file() {
 }
 
 #[test]
+#[cfg(unix)] // elsewhere there is no lock
+fn a_recording_that_was_let_go_is_recovered_at_once() {
+    let folder = TempDir::new().unwrap();
+    let mut file = TracksFile::create(&folder.path().join("tracks.h5"), &run(&[1, 2])).unwrap();
+    append(&mut file, 0..3, &[1, 2]);
+    file.flush().unwrap();
+    let partial = file.partial_path().to_path_buf();
+    drop(file);
+    assert_eq!(recover(&partial).unwrap().counts.frames, 3);
+}
+
+#[test]
+fn without_locks_a_recording_at_rest_looks_alive() {
+    let folder = TempDir::new().unwrap();
+    let mut file = TracksFile::create(&folder.path().join("tracks.h5"), &run(&[1, 2])).unwrap();
+    file.claim.is_locked = false;
+    let partial = file.partial_path().to_path_buf();
+    age(&partial);
+    claim::check_quiet(&partial).unwrap();
+    file.flush().unwrap();
+    let error = claim::check_quiet(&partial).unwrap_err();
+    assert!(matches!(error, RecordError::JustWritten { .. }), "{error}");
+}
+
+#[test]
 fn what_cannot_be_recovered_is_left_alone() {
     let folder = TempDir::new().unwrap();
     let mut file = TracksFile::create(&folder.path().join("tracks.h5"), &run(&[1, 2])).unwrap();
     append(&mut file, 0..3, &[1, 2]);
     file.flush().unwrap();
-    let error = recover(file.partial_path()).unwrap_err();
-    assert!(matches!(error, RecordError::InUse { .. }), "a running recording: {error}");
+    #[cfg(unix)] // elsewhere there is no lock
+    {
+        age(file.partial_path());
+        let error = recover(file.partial_path()).unwrap_err();
+        assert!(matches!(error, RecordError::InUse { .. }), "a recording at rest: {error}");
+    }
     append(&mut file, 3..5, &[1, 2]);
     file.flush().unwrap();
 
