@@ -10,7 +10,8 @@
 use std::hint::black_box;
 
 use beadscope_drivers::cameras::simulated::{Scene, Settings};
-use beadscope_engine::calibrate::{match_table, zlut_from_sweep};
+use beadscope_engine::calibrate::zlut_from_sweep;
+use beadscope_engine::prepared_zlut::match_table;
 use beadscope_shaders::auto_convolution::{Lines, Reach, auto_convolution};
 use beadscope_shaders::background;
 use beadscope_shaders::center_of_mass::{Window, center_of_mass};

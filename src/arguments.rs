@@ -214,8 +214,8 @@ pub struct ZLutBuildArguments {
     /// Centre of the bead, px (default: tracked in every image).
     #[arg(long, value_name = "X,Y", value_parser = parse_point)]
     pub center: Option<(f64, f64)>,
-    /// The method whose profiles the Z-LUT holds: qi (and all that build on it) or magtrack (MagTrack 1.0.0).
-    #[arg(long, default_value_t = Params::default().method, value_parser = method_parser())]
+    /// The method whose profiles the Z-LUT holds: qi, for com, autoconv and fit as well, or magtrack (MagTrack 1.0.0).
+    #[arg(long, default_value_t = Method::QuadrantInterpolation, value_parser = parser_of(ZLUT_METHODS))]
     pub method: Method,
     /// An option of the method magtrack under MagTrack's name, such as "radial_profile.oversample=2"; may be repeated.
     #[arg(long, value_name = "KEY=VALUE", value_parser = parse_setting)]
@@ -365,9 +365,16 @@ fn roi_px_parser() -> RangedI64ValueParser<u32> {
     RangedI64ValueParser::new().range(MIN_ROI_PX as i64..=MAX_ROI_PX as i64)
 }
 
-/// The methods, by the names that they have everywhere.
+/// The methods that have a kind of profile of their own.
+const ZLUT_METHODS: [Method; 2] = [Method::QuadrantInterpolation, Method::MagTrack];
+
+/// All methods, by the names that they have everywhere.
 fn method_parser() -> impl TypedValueParser<Value = Method> {
-    PossibleValuesParser::new(Method::NAMES.map(|(_, name)| name)).try_map(|name| name.parse::<Method>())
+    parser_of(Method::NAMES.map(|(method, _)| method))
+}
+
+fn parser_of<const N: usize>(methods: [Method; N]) -> impl TypedValueParser<Value = Method> {
+    PossibleValuesParser::new(methods.map(Method::name)).try_map(|name| name.parse::<Method>())
 }
 
 /// `10s`, `5min`, `2h`, `500ms`; a bare number is seconds.

@@ -10,8 +10,9 @@ use std::ops::Range;
 
 use beadscope_drivers::stack::Stack;
 use beadscope_drivers::sweep::FocusSweep;
-use beadscope_engine::calibrate::{PreparedZLut, prepare_zlut, zlut_from_sweep};
+use beadscope_engine::calibrate::zlut_from_sweep;
 use beadscope_engine::find::{Image, Options, Verdict, find};
+use beadscope_engine::prepared_zlut::{PreparedZLut, prepare_zlut};
 use beadscope_shaders::params::{Method, Params};
 use beadscope_shaders::pipeline::Tracker;
 use common::real_data;
@@ -107,7 +108,7 @@ fn zlut_of(frame: &Frame, middle: (usize, usize), roi_px: usize, bin: usize, fit
         center_px: Some((center, center)),
     };
     let zlut = zlut_from_sweep(&sweep, None, "one image".to_owned()).unwrap();
-    prepare_zlut(&zlut, roi_px as u32, fit).unwrap().0
+    prepare_zlut(Some(&zlut), roi_px as u32, fit).unwrap().0
 }
 
 /// How far answers for one bead lie from each other, over all beads.

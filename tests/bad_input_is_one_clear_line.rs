@@ -29,7 +29,16 @@ fn refuse(arguments: &[&str], out: Option<&Path>) -> String {
         let hidden = leftovers.iter().any(|name| name.to_string_lossy().starts_with('.'));
         assert!(!hidden, "a partial file was left behind: {leftovers:?}");
     }
+    assert_said_once(lines[0]);
     lines[0].to_owned()
+}
+
+/// A cause that is part of its message must not be told again after it.
+fn assert_said_once(line: &str) {
+    let message = line.trim_start_matches("beadscope: ");
+    for clause in message.split(": ").flat_map(|part| part.split("; ")) {
+        assert_eq!(message.matches(clause).count(), 1, "{clause:?} is said twice: {line}");
+    }
 }
 
 /// The head of a `.npy` file of this shape, without the pixels.
@@ -55,7 +64,7 @@ fn inputs_that_are_not_images() {
     truncated.truncate(5 * 64 * 64);
     let wide: Vec<u8> = [npy_head("(2, 32, 64)"), vec![0; 2 * 32 * 64]].concat();
     for (name, content) in [
-        ("truncated.npy", truncated),
+        ("cut_short.npy", truncated),
         ("empty.npy", Vec::new()),
         ("text.npy", b"hello, this is not a stack\n".to_vec()),
         ("huge.npy", npy_head("(99999999999, 64, 64)")),
@@ -85,16 +94,23 @@ fn zluts_that_do_not_fit() {
         (0..8).map(|column| (first + f64::from(column)).to_string()).collect::<Vec<_>>().join(" ")
     };
     let of_roi_50: String = (0..26).map(|ring| row(f64::from(ring * ring)) + "\n").collect();
+    let nan = "nan nan nan nan nan nan nan nan\n";
+    let of_mostly_nan =
+        format!("{}{}{}", row(0.0) + "\n", row(0.0) + "\n" + &row(9.0) + "\n", nan.repeat(30));
     for (name, content, word) in [
         ("roi50.txt", of_roi_50.clone(), "64 px"),
         ("ragged.txt", of_roi_50.replacen("1 2 3", "1 2", 1), "ragged.txt"),
         ("words.txt", "these are words\nand more words\n".to_owned(), "words.txt"),
         ("empty.txt", String::new(), "empty.txt"),
         ("short.radialzlut", "\u{1}".to_owned(), "short.radialzlut"),
+        ("few.txt", of_mostly_nan, "0 planes"),
+        ("missing/bead.txt", String::new(), "missing/bead.txt"),
         ("not_hdf5.zlut.h5", "hello".to_owned(), "not_hdf5.zlut.h5"),
     ] {
         let zlut = folder.path().join(name);
-        fs::write(&zlut, content).unwrap();
+        if !name.starts_with("missing") {
+            fs::write(&zlut, content).unwrap();
+        }
         let out = folder.path().join("out.csv");
         let arguments = [
             "track",
@@ -207,7 +223,12 @@ fn rigs_that_are_wrong() {
         ("[camera]\nrate_hz = 'fast'\n", "line 2"),
         ("[camera\n", "line 1"),
         ("[tracking]\nroi_px = 2\n", "8 to 512 px"),
-        ("[tracking]\nmethod = 'magic'\n", "magic"),
+        ("[tracking]\nmethod = 'magic'\n", "there are com, autoconv, qi, fit and magtrack"),
+        (
+            "[tracking]\nmethod = 'magtrack'\nmagtrack = { 'lookup_z.n_local' = 1 }\n",
+            "an odd number, 3 to 1001",
+        ),
+        ("[tracking]\nmagtrack = { 'lookup_z.n_local' = 5 }\n", "set method = \"magtrack\""),
         ("[camera]\nsettings = { bead = 3 }\n", "bead"),
         ("[tracking]\nzlut = 'missing.zlut.h5'\n", "missing.zlut.h5"),
     ] {
@@ -396,6 +417,7 @@ fn a_folder_whose_name_is_not_text() {
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("UTF-8"), "{said}");
+    said.lines().filter(|line| line.starts_with("beadscope:")).for_each(assert_said_once);
     assert!(!out.exists(), "a run that cannot be described is not begun");
 }
 
@@ -420,6 +442,7 @@ fn wrong_usage_exits_with_two() {
         &["find", "a.png"],
         &["track", "a.npy", "--out", "a.csv", "--method", "magic"],
         &["bench", "track", "--method", "magic"],
+        &["zlut", "build", "a.npy", "--z", "z.npy", "--out", "a.zlut.h5", "--method", "com"],
         &[&["bench", "track"], &huge[..]].concat(),
         &[&["run", "--frames", "1"], &huge[..]].concat(),
         &[&["track", "a.npy", "--out", "a.csv"], &huge[..]].concat(),

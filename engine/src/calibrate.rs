@@ -1,16 +1,15 @@
-//! From a focus sweep to a Z-LUT, and from a Z-LUT to what tracking matches against.
+//! From a focus sweep to a Z-LUT.
 
 use beadscope_drivers::sweep::FocusSweep;
-use beadscope_shaders::image_model::{self, ImageModel};
-use beadscope_shaders::magtrack::{MagTrack, Options, Reference};
-use beadscope_shaders::pipeline::{Method, ParamError, Params, Tracker};
+use beadscope_shaders::image_model;
+use beadscope_shaders::magtrack::{MagTrack, Options};
+use beadscope_shaders::pipeline::{ParamError, Params, Tracker};
 use beadscope_shaders::radial_profile::{Rings, radial_profile};
 use beadscope_shaders::radial_spline::KNOT_STEP_PX;
-use beadscope_shaders::zlut_match::{MatchError, MatchTable};
-use beadscope_zlut::{ImageTable, Origin, TableError, ZLut};
+use beadscope_zlut::{ImageTable, Origin, ProfileKind, TableError, ZLut};
 
 use crate::clock;
-use crate::correction::{self, Correction};
+use crate::prepared_zlut::magtrack_kind;
 
 /// Why no Z-LUT could be built.
 #[derive(Debug, thiserror::Error)]
@@ -81,6 +80,7 @@ pub fn zlut_from_sweep(
         roi_px: Some(sweep.roi_px),
         ring_step_px: Some(rings.ring_step_px),
         first_ring_px: rings.first_ring_px,
+        profile_kind: Some(ProfileKind::SampledRings),
         pixel_size_nm,
         bead: None,
         created_utc: Some(clock::utc_text(clock::unix_ns_now())),
@@ -147,6 +147,7 @@ pub fn magtrack_zlut_from_sweep(
         roi_px: Some(sweep.roi_px),
         ring_step_px: magtrack.bin_step_px(),
         first_ring_px: 0.0,
+        profile_kind: Some(magtrack_kind(options)),
         pixel_size_nm,
         bead: None,
         created_utc: Some(clock::utc_text(clock::unix_ns_now())),
@@ -171,148 +172,4 @@ fn check_sweep(sweep: &FocusSweep) -> Result<usize, CalibrateError> {
         }
     }
     Ok(images)
-}
-
-/// Why a Z-LUT cannot be used for these ROIs.
-#[derive(Debug, thiserror::Error)]
-pub enum ZLutMismatch {
-    /// Profiles of another ROI size have other rings and another background.
-    #[error(
-        "the Z-LUT is for ROIs of {zlut_px} px, the ROIs here have {roi_px} px; use a ROI of {zlut_px} px or another Z-LUT"
-    )]
-    RoiSize {
-        /// The ROI size that the Z-LUT was made with.
-        zlut_px: u32,
-        /// The ROI size in use.
-        roi_px: u32,
-    },
-    /// Nothing to fit the image against.
-    #[error(
-        "the method fit needs the innermost rings, which this Z-LUT lacks; use the method qi or another Z-LUT"
-    )]
-    NoImage,
-    /// The matching kernel refuses the table.
-    #[error("the Z-LUT cannot be matched: {0}")]
-    Match(#[from] MatchError),
-}
-
-/// A Z-LUT ready for the method that will use it.
-#[derive(Clone, Debug)]
-#[allow(clippy::large_enum_variant, reason = "there is one for each tracker")]
-pub enum PreparedZLut {
-    /// None: x and y only.
-    Absent,
-    /// For our own methods.
-    Match(MatchTable),
-    /// For the method `magtrack`.
-    MagTrack(Reference),
-}
-
-impl From<Option<MatchTable>> for PreparedZLut {
-    fn from(table: Option<MatchTable>) -> Self {
-        table.map_or(Self::Absent, Self::Match)
-    }
-}
-
-/// Makes a Z-LUT ready for the method of `params` in ROIs of `roi_px`. What had to be assumed comes back as a sentence.
-///
-/// # Errors
-/// If the Z-LUT was made for ROIs of another size, or has nothing to match.
-pub fn prepare_zlut(
-    zlut: &ZLut,
-    roi_px: u32,
-    params: &Params,
-) -> Result<(PreparedZLut, Option<String>), ZLutMismatch> {
-    if params.method != Method::MagTrack {
-        let (table, note) = match_table(zlut, roi_px)?;
-        if params.method == Method::Fit && table.image_model().is_none() {
-            return Err(ZLutMismatch::NoImage);
-        }
-        return Ok((PreparedZLut::Match(table), note));
-    }
-    if let Some(zlut_px) = zlut.origin.roi_px.filter(|zlut_px| *zlut_px != roi_px) {
-        return Err(ZLutMismatch::RoiSize { zlut_px, roi_px });
-    }
-    let reference = Reference::new(&zlut.profiles_f64(), zlut.z_nm(), zlut.n_rings())?;
-    Ok((PreparedZLut::MagTrack(reference), None))
-}
-
-/// Sizes of a pixel that differ by more than this part are not the same microscope.
-const PIXEL_SIZE_TOLERANCE: f64 = 0.01;
-
-/// Says so if a Z-LUT was made with pixels of another size than `pixel_size_nm`: rings of other widths match, but at
-/// wrong heights. `None` if they agree within 1 % or the Z-LUT does not say.
-pub fn pixel_size_warning(zlut: &ZLut, pixel_size_nm: f64) -> Option<String> {
-    let zlut_nm = zlut.origin.pixel_size_nm?;
-    let differs = (zlut_nm - pixel_size_nm).abs() > PIXEL_SIZE_TOLERANCE * pixel_size_nm;
-    differs.then(|| {
-        format!("the Z-LUT was made with pixels of {zlut_nm} nm, those here are {pixel_size_nm} nm: heights will be wrong if both are right")
-    })
-}
-
-/// Says so if a Z-LUT was made from images corrected with other sorts of frames than those to be tracked: rings of
-/// uneven light look like another height. `None` if they agree or the Z-LUT does not say.
-pub fn correction_warning(zlut: &ZLut, correction: Option<&Correction>) -> Option<String> {
-    let zlut_with = zlut.origin.correction.as_deref()?;
-    let here_with = correction::kinds(correction);
-    (zlut_with != here_with).then(|| {
-        format!("of dark and flat frames, the Z-LUT was made with {zlut_with}, these images with {here_with}: heights will be off; use the same for both")
-    })
-}
-
-/// Makes a Z-LUT ready for matching in ROIs of `roi_px`. Where the file does not say how far apart its rings are, they
-/// are taken to span half the ROI, and a sentence says so.
-///
-/// # Errors
-/// If the Z-LUT was made for ROIs of another size, or has nothing to match.
-pub fn match_table(zlut: &ZLut, roi_px: u32) -> Result<(MatchTable, Option<String>), ZLutMismatch> {
-    let origin = &zlut.origin;
-    if let Some(zlut_px) = origin.roi_px.filter(|zlut_px| *zlut_px != roi_px) {
-        return Err(ZLutMismatch::RoiSize { zlut_px, roi_px });
-    }
-    let spanning = f64::from(roi_px / 2) / zlut.n_rings() as f64;
-    let ring_step_px = origin.ring_step_px.unwrap_or(spanning);
-    let note = origin.ring_step_px.is_none().then(|| {
-        format!("the Z-LUT does not say how far apart its rings are; taken as {spanning:.3} px, so that they span the ROI")
-    });
-    let table =
-        MatchTable::new(zlut.profiles(), zlut.z_nm(), zlut.n_rings(), origin.first_ring_px, ring_step_px)?;
-    let Some(image) = zlut.image().filter(|image| image.knot_step_px == KNOT_STEP_PX) else {
-        return Ok((table, note));
-    };
-    let model = ImageModel::new(&image.values, zlut.z_nm(), &image.misfit)?;
-    Ok((table.with_image_model(model), note))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_zlut_without_its_innermost_rings_cannot_be_fitted_but_matched() {
-        let profiles = (0..48).map(|i| if i % 8 == 0 { f32::NAN } else { (i * i % 7) as f32 }).collect();
-        let origin = Origin { ring_step_px: Some(0.5), ..Origin::default() };
-        let zlut = ZLut::new((0..6).map(f64::from).collect(), 8, profiles, origin).unwrap();
-        let prepare = |method| prepare_zlut(&zlut, 16, &Params { method, ..Params::default() });
-        assert!(matches!(prepare(Method::Fit), Err(ZLutMismatch::NoImage)));
-        assert!(prepare(Method::QuadrantInterpolation).is_ok());
-    }
-
-    #[test]
-    fn pixels_of_another_size_are_told() {
-        let profiles = (0..16).map(|value| value as f32).collect();
-        let heights = vec![0.0, 1.0, 2.0, 3.0];
-        let zlut = |pixel_size_nm| {
-            let origin = Origin { pixel_size_nm, ..Origin::default() };
-            ZLut::new(heights.clone(), 4, Vec::clone(&profiles), origin).unwrap()
-        };
-        let told = |zlut_nm, here_nm| pixel_size_warning(&zlut(zlut_nm), here_nm);
-        assert_eq!(
-            (told(None, 100.0), told(Some(100.9), 100.0), told(Some(99.1), 100.0)),
-            (None, None, None)
-        );
-        for zlut_nm in [101.5, 98.5] {
-            assert!(told(Some(zlut_nm), 100.0).unwrap().contains(&format!("{zlut_nm} nm")));
-        }
-    }
 }

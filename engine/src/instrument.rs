@@ -6,14 +6,15 @@ use std::time::{Duration, Instant};
 use beadscope_drivers::camera::{Camera, CameraConfig, CameraDriver, CameraError, CameraRequest};
 use beadscope_drivers::find_camera;
 use beadscope_shaders::magtrack::OptionError;
-use beadscope_shaders::pipeline::{Method, Params};
+use beadscope_shaders::pipeline::{Method, ParamError, Params};
 use beadscope_zlut::{FileError, ReadOptions, ZLut};
 
-use crate::calibrate::{self, CalibrateError, PreparedZLut, ZLutMismatch};
+use crate::calibrate::{self, CalibrateError};
 use crate::correction::{Correction, CorrectionError};
 use crate::find::{self, FindError, Verdict};
 use crate::frame::FrameView;
 use crate::magtrack_options::options_from_toml;
+use crate::prepared_zlut::{ZLutMismatch, correction_warning, pixel_size_warning, prepare_zlut};
 use crate::rig::{DEFAULT_ROI_PX, Rig};
 use crate::roi::Roi;
 use crate::rois::{self, RoisError};
@@ -97,11 +98,11 @@ pub enum OpenError {
     #[error(transparent)]
     Track(#[from] TrackError),
     /// No such method.
-    #[error("{0:?} is not a tracking method: com, autoconv, qi or magtrack")]
-    Method(String),
+    #[error(transparent)]
+    Method(ParamError),
     /// An option of the method `magtrack` is wrong.
     #[error("[tracking.magtrack] {0}")]
-    MagTrack(#[from] OptionError),
+    MagTrack(OptionError),
     /// Positions in nm need it.
     #[error("the size of a pixel is not known; set [optics] pixel_size_nm in the rig")]
     NoPixelSize,
@@ -114,9 +115,8 @@ impl Instrument {
     /// The first thing that is missing or does not fit, with what to do.
     pub fn open(rig: &Rig, drivers: &[&dyn CameraDriver]) -> Result<Self, OpenError> {
         let (mut camera, config) = open_camera(rig, drivers)?;
-        let method: Method =
-            rig.tracking.method.parse().map_err(|_| OpenError::Method(rig.tracking.method.clone()))?;
-        let magtrack = options_from_toml(&rig.tracking.magtrack)?;
+        let method: Method = rig.tracking.method.parse().map_err(OpenError::Method)?;
+        let magtrack = options_from_toml(&rig.tracking.magtrack).map_err(OpenError::MagTrack)?;
         let params = Params { method, magtrack, ..Params::default() };
         let pixel_size_nm =
             rig.optics.pixel_size_nm.or(camera.pixel_size_nm()).ok_or(OpenError::NoPixelSize)?;
@@ -147,19 +147,15 @@ impl Instrument {
             }
             None => sweep(camera.as_ref(), roi_px, pixel_size_nm, &params)?,
         };
-        let table = match &zlut {
+        let (table, doubts) = prepare_zlut(zlut.as_ref(), roi_px, &params)?;
+        match &zlut {
             Some(zlut) => {
-                let (table, note) = calibrate::prepare_zlut(zlut, roi_px, &params)?;
-                warnings.extend(zlut.origin.assumed.iter().cloned().chain(note));
-                warnings.extend(calibrate::pixel_size_warning(zlut, pixel_size_nm));
-                warnings.extend(calibrate::correction_warning(zlut, correction.as_ref()));
-                table
+                warnings.extend(zlut.origin.assumed.iter().cloned().chain(doubts));
+                warnings.extend(pixel_size_warning(zlut, pixel_size_nm));
+                warnings.extend(correction_warning(zlut, correction.as_ref()));
             }
-            None => {
-                notes.push("no Z-LUT: x and y are tracked, z is not".to_owned());
-                PreparedZLut::Absent
-            }
-        };
+            None => notes.push("no Z-LUT: x and y are tracked, z is not".to_owned()),
+        }
         let tracker = CpuTracker::new(roi_px, rois, &params, table, None)?.with_correction(correction);
         Ok(Self { camera, config, tracker, zlut, pixel_size_nm, notes, warnings })
     }

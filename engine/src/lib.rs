@@ -31,6 +31,7 @@ pub mod magtrack_options;
 pub mod offline;
 pub mod plane_check;
 pub mod precision;
+pub mod prepared_zlut;
 pub mod record;
 pub mod replace;
 pub mod rig;

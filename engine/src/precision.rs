@@ -15,9 +15,9 @@ use beadscope_zlut::ZLut;
 
 pub use beadscope_shaders::fit::attainable::Attainable;
 
-use crate::calibrate::{ZLutMismatch, match_table};
 use crate::correction::Correction;
 use crate::frame::FrameView;
+use crate::prepared_zlut::{ZLutMismatch, fitted_model, match_table};
 use crate::roi::Roi;
 
 /// Why nothing can be said about what is attainable.
@@ -113,10 +113,9 @@ impl Precision {
     /// If there is no Z-LUT, or it does not hold a model of the image or does not fit the ROIs.
     pub fn new(zlut: Option<&ZLut>, roi_px: Option<u32>) -> Result<Self, Unknown> {
         let zlut = zlut.ok_or(Unknown::NoZLut)?;
-        zlut.image().ok_or(Unknown::NoImage)?;
+        let model = fitted_model(zlut)?.ok_or(Unknown::NoImage)?;
         let roi_px = roi_px.or(zlut.origin.roi_px).ok_or(Unknown::NoRoiSize)?;
         let (table, _) = match_table(zlut, roi_px)?;
-        let model = table.image_model().ok_or(Unknown::NoImage)?.clone();
         let roi_px = roi_px as usize;
         let tracker = Tracker::new(roi_px, &Params::default())?;
         let scratch = tracker.scratch();

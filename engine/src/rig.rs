@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use beadscope_shaders::magtrack::OptionError;
+use beadscope_shaders::params::Method;
 use serde::{Deserialize, Serialize};
 
 use crate::magtrack_options::{options_from_toml, toml_from_options};
@@ -71,7 +72,7 @@ pub struct CorrectionSection {
 pub struct TrackingSection {
     /// Side of the ROI around a bead, px; `None` takes what the ROI file says, else [`DEFAULT_ROI_PX`].
     pub roi_px: Option<u32>,
-    /// `com`, `autoconv`, `qi`, `fit` or `magtrack`.
+    /// A name of [`Method::NAMES`].
     pub method: String,
     /// A file with the ROIs; `None` finds the beads in the first frame.
     pub rois: Option<PathBuf>,
@@ -118,6 +119,12 @@ impl Default for TrackingSection {
     }
 }
 
+impl TrackingSection {
+    fn is_magtrack(&self) -> bool {
+        self.method.parse() == Ok(Method::MagTrack)
+    }
+}
+
 impl Default for RecordingSection {
     fn default() -> Self {
         Self { folder: PathBuf::from("runs"), name: "run".to_owned() }
@@ -157,13 +164,21 @@ pub enum RigError {
     },
     /// An option of the method `magtrack` is wrong.
     #[error("[tracking.magtrack] {0}")]
-    MagTrack(#[from] OptionError),
+    MagTrack(OptionError),
+    /// Nobody would look at the options.
+    #[error(
+        "[tracking.magtrack] sets options of another method than {method}; set method = \"magtrack\", or leave them out"
+    )]
+    OtherMethod {
+        /// The method in the rig.
+        method: String,
+    },
     /// TOML is UTF-8, and so is every path in it.
     #[error("a rig cannot hold this path, which is not UTF-8 text; rename it: {}", .0.display())]
     NotUtf8(PathBuf),
     /// The rig cannot be written down.
     #[error("the rig cannot be written as TOML: {0}")]
-    Write(#[from] toml::ser::Error),
+    Write(toml::ser::Error),
 }
 
 impl Rig {
@@ -183,8 +198,8 @@ impl Rig {
         })?;
         rig.resolve_paths(file.parent().unwrap_or(Path::new("")))?;
         rig.check()?;
-        let options = options_from_toml(&rig.tracking.magtrack)?;
-        if rig.tracking.method == "magtrack" {
+        let options = options_from_toml(&rig.tracking.magtrack).map_err(RigError::MagTrack)?;
+        if rig.tracking.is_magtrack() {
             // What is not set is MagTrack's default today: a recording must say which that was.
             rig.tracking.magtrack = toml_from_options(&options);
         }
@@ -196,7 +211,7 @@ impl Rig {
     /// # Errors
     /// If a path is not UTF-8 text.
     pub fn to_toml(&self) -> Result<String, RigError> {
-        Ok(toml::to_string_pretty(self)?)
+        toml::to_string_pretty(self).map_err(RigError::Write)
     }
 
     /// Lets relative paths count from `folder`, so that the rig means the same wherever it is stored.
@@ -238,6 +253,9 @@ impl Rig {
         if let Some(roi_px) = self.tracking.roi_px {
             within("tracking.roi_px", f64::from(roi_px), 8.0..=512.0, "8 to 512 px")?;
         }
+        if !self.tracking.magtrack.is_empty() && !self.tracking.is_magtrack() {
+            return Err(RigError::OtherMethod { method: self.tracking.method.clone() });
+        }
         Ok(())
     }
 }
@@ -257,6 +275,11 @@ mod tests {
     fn the_example_says_what_the_defaults_are() {
         let example: Rig = toml::from_str(EXAMPLE).unwrap();
         assert_eq!(example, Rig::default());
+        let method = EXAMPLE.lines().find(|line| line.starts_with("method = ")).unwrap();
+        for (_, name) in Method::NAMES {
+            let words = || method.split(|letter: char| !letter.is_alphanumeric());
+            assert!(words().any(|word| word == name), "the example does not mention {name}: {method}");
+        }
         for key in [
             "rate_hz",
             "exposure_us",
@@ -302,6 +325,14 @@ mod tests {
             error,
             "[tracking.magtrack] lookup_z.n_local = 1 is out of range: an odd number, 3 to 1001"
         );
+    }
+
+    #[test]
+    fn magtracks_options_with_another_method_are_refused() {
+        for (method, refused) in [("method = 'qi'", true), ("", true), ("method = 'magtrack'", false)] {
+            let read = read(&format!("[tracking]\n{method}\n[tracking.magtrack]\n'lookup_z.n_local' = 5\n"));
+            assert_eq!(matches!(read, Err(RigError::OtherMethod { .. })), refused, "{method}: {read:?}");
+        }
     }
 
     #[test]

@@ -58,7 +58,7 @@ pub enum SessionError {
     Record(#[from] RecordError),
     /// The system refused a thread.
     #[error("a thread could not be started: {0}")]
-    Thread(#[from] std::io::Error),
+    Thread(std::io::Error),
 }
 
 /// A running session.
@@ -194,9 +194,9 @@ fn spawn(
     name: &'static str,
     status: &Arc<Status>,
     work: impl FnOnce(&Status) + Send + 'static,
-) -> std::io::Result<JoinHandle<()>> {
+) -> Result<JoinHandle<()>, SessionError> {
     let status = status.clone();
-    Builder::new().name(name.to_owned()).spawn(move || {
+    let thread = Builder::new().name(name.to_owned()).spawn(move || {
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| work(&status))) {
             let message = panic
                 .downcast_ref::<&str>()
@@ -205,5 +205,6 @@ fn spawn(
                 .unwrap_or_else(|| "no message".to_owned());
             status.end(EndReason::Panic(format!("{name}: {message}")));
         }
-    })
+    });
+    thread.map_err(SessionError::Thread)
 }

@@ -11,15 +11,16 @@
 //! | [`fit`] | image less level, x, y, z, [`image_model`] | x, y, z and their standard errors | px, nm | Fisher scoring |
 //! | [`fit::attainable`] | [`image_model`], x, y, z, gain, offset, noise | the least standard errors of x, y, z | px, nm | Cramer-Rao (Kay 1993) |
 //!
-//! [`sampling`] reads a grey level between pixels and [`rings`] says where; every kernel uses these two.
+//! Kernels that measure rings read between pixels: [`rings`] says where, [`sampling`] how, and how far the ROI reaches.
 //! [`z_spline`], [`match_table`], [`radial_spline`] and [`image_model`] prepare a Z-LUT. [`simd`] makes loops wide and
 //! holds the ring sampler written by hand. [`pipeline`] chains the kernels for one bead, [`params`] holds
 //! the settings, [`flags`] says why a value is missing.
 //!
 //! [`magtrack`] is another pipeline beside this one: MagTrack's, for labs that reproduce their old numbers.
 //!
-//! Pixel centres are at integers, x to the right, y down. Pixels are f32; sums that need it are f64. Each kernel is a
-//! plain loop over arrays, to have a twin in WGSL. No kernel allocates, locks, logs, or knows of a file or a window.
+//! Pixel centres are at integers, x to the right, y down. Pixels are f32; sums that need it are f64. The kernels
+//! are plain loops over arrays on the processor, but for the ring sampler, which has a second half written for AVX2. No
+//! kernel allocates, locks, logs, or knows of a file or a window.
 
 pub mod auto_convolution;
 pub mod background;

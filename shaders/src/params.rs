@@ -26,6 +26,18 @@ impl Method {
         (Self::Fit, "fit"),
         (Self::MagTrack, "magtrack"),
     ];
+
+    /// Its name in files and on the command line.
+    pub fn name(self) -> &'static str {
+        Self::NAMES.iter().find(|(method, _)| *method == self).map_or("", |(_, name)| name)
+    }
+
+    /// All names as they stand in a sentence.
+    fn listed() -> String {
+        let names = Self::NAMES.map(|(_, name)| name);
+        let (last, others) = names.split_last().unwrap_or((&"", &[]));
+        format!("{} and {last}", others.join(", "))
+    }
 }
 
 impl std::str::FromStr for Method {
@@ -38,8 +50,7 @@ impl std::str::FromStr for Method {
 
 impl std::fmt::Display for Method {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let name = Self::NAMES.iter().find(|(method, _)| method == self).map_or("", |(_, name)| name);
-        f.write_str(name)
+        f.write_str(self.name())
     }
 }
 
@@ -47,7 +58,7 @@ impl std::fmt::Display for Method {
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum ParamError {
     /// No such method.
-    #[error("no tracking method is called {name:?}; there are com, autoconv, qi, fit and magtrack")]
+    #[error("no tracking method is called {name:?}; there are {}", Method::listed())]
     Method {
         /// The name asked for.
         name: String,

@@ -1,4 +1,5 @@
-//! Wide registers: the one place that asks the processor what it has, and the only module with `unsafe`.
+//! Wide registers: the one place that asks the processor what it has. Here and in `simd/avx2.rs` is all `unsafe` of this
+//! crate.
 //!
 //! A plain loop is given to [`wide`], which holds it twice, once compiled for AVX2. What no compiler makes wide, reading
 //! between pixels, is written by hand in `avx2.rs`; its scalar twin is in `rings_scalar.rs`. Both ways do the same

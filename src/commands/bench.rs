@@ -3,8 +3,9 @@
 use anyhow::{Context as _, Result, bail, ensure};
 use beadscope_drivers::cameras::simulated::{Scene, Settings};
 use beadscope_engine::bench::{self, TrackBench};
-use beadscope_engine::calibrate::{PreparedZLut, magtrack_zlut_from_sweep, prepare_zlut, zlut_from_sweep};
+use beadscope_engine::calibrate::{magtrack_zlut_from_sweep, zlut_from_sweep};
 use beadscope_engine::frame::FrameView;
+use beadscope_engine::prepared_zlut::prepare_zlut;
 use beadscope_engine::roi::Roi;
 use beadscope_engine::track::cpu::CpuTracker;
 use beadscope_shaders::pipeline::{Method, Params};
@@ -43,10 +44,7 @@ pub fn track(arguments: &BenchTrackArguments) -> Result<()> {
             _ => zlut_from_sweep(&sweep, None, "bench".to_owned()),
         })
         .transpose()?;
-    let table = match zlut {
-        Some(zlut) => prepare_zlut(&zlut, roi_px, &params)?.0,
-        None => PreparedZLut::Absent,
-    };
+    let (table, _) = prepare_zlut(zlut.as_ref(), roi_px, &params)?;
     let tracker = CpuTracker::new(roi_px, rois, &params, table, arguments.threads)?;
 
     let frames: Vec<Vec<u8>> = (0..arguments.frames)

@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use beadscope_drivers::stack::Stack;
-use beadscope_engine::calibrate::{PreparedZLut, correction_warning, pixel_size_warning, prepare_zlut};
 use beadscope_engine::correction::{Correction, Used};
 use beadscope_engine::instrument::read_options;
 use beadscope_engine::magtrack_options::toml_from_options;
 use beadscope_engine::offline::output::{Format, Summary, track_to_file};
 use beadscope_engine::offline::whole_image;
+use beadscope_engine::prepared_zlut::{correction_warning, pixel_size_warning, prepare_zlut};
 use beadscope_engine::record::info::RunInfo;
 use beadscope_engine::replace::Output;
 use beadscope_engine::roi::Roi;
@@ -46,16 +46,13 @@ pub fn run(arguments: &TrackArguments) -> Result<()> {
     let rois = read_rois(arguments, &stack)?;
     let roi_px = rois.first().map_or(0, |roi| roi.size_px);
     let zlut = arguments.zlut.as_deref().map(|name| read_zlut(name, arguments, roi_px)).transpose()?;
-    let (table, notes) = match &zlut {
-        Some(zlut) => {
-            let (table, note) = prepare_zlut(zlut, roi_px, &params)?;
-            let other_pixels = arguments.pixel_size_nm.and_then(|nm| pixel_size_warning(zlut, nm));
-            let other_correction = correction_warning(zlut, correction.as_ref());
-            let doubts = note.into_iter().chain(other_pixels).chain(other_correction);
-            (table, zlut.origin.assumed.iter().cloned().chain(doubts).collect())
-        }
-        None => (PreparedZLut::Absent, Vec::new()),
-    };
+    let (table, doubts) = prepare_zlut(zlut.as_ref(), roi_px, &params)?;
+    let mut notes = Vec::new();
+    if let Some(zlut) = &zlut {
+        notes.extend(zlut.origin.assumed.iter().cloned().chain(doubts));
+        notes.extend(arguments.pixel_size_nm.and_then(|nm| pixel_size_warning(zlut, nm)));
+        notes.extend(correction_warning(zlut, correction.as_ref()));
+    }
     for note in &notes {
         tracing::warn!("{note}");
     }

@@ -15,7 +15,7 @@ use beadscope_engine::replace::Output;
 use beadscope_shaders::pipeline::Method;
 use beadscope_zlut::file::split_name;
 use beadscope_zlut::quality::{Quality, assess};
-use beadscope_zlut::{ReadOptions, ZLut, aside, file, plot as draw};
+use beadscope_zlut::{ProfileKind, ReadOptions, ZLut, aside, file, plot as draw};
 
 use crate::arguments::{
     ZLutBuildArguments, ZLutConvertArguments, ZLutFile, ZLutInfoArguments, ZLutPlotArguments,
@@ -71,6 +71,8 @@ pub fn info(arguments: &ZLutInfoArguments) -> Result<()> {
         ("made", origin.created_utc.clone()),
         ("pixel size", origin.pixel_size_nm.map(|size| format!("{size} nm"))),
         ("ROI", origin.roi_px.map(|side| format!("{side} px"))),
+        ("profiles", Some(profiles(&zlut))),
+        ("model of the image, for the method fit", Some(image_model(&zlut))),
         ("dark and flat frames", origin.correction.clone()),
     ];
     for (name, value) in known.into_iter().filter_map(|(name, value)| Some((name, value?))) {
@@ -89,9 +91,6 @@ pub fn convert(arguments: &ZLutConvertArguments) -> Result<()> {
     write(&arguments.out, &zlut)?;
     for assumed in &zlut.origin.assumed {
         tracing::warn!("assumed: {assumed}");
-    }
-    for lost in file::not_kept(&arguments.out, &zlut) {
-        tracing::warn!("{lost}");
     }
     output::print(&format!("{}\n", describe(&zlut)))
 }
@@ -117,8 +116,27 @@ fn read(arguments: &ZLutFile) -> Result<ZLut> {
     Ok(zlut)
 }
 
+/// Writes the Z-LUT, and warns of what the format has no room for.
 fn write(path: &Path, zlut: &ZLut) -> Result<()> {
-    Ok(file::write(path, zlut)?)
+    file::write(path, zlut)?;
+    for lost in file::not_kept(path, zlut) {
+        tracing::warn!("{lost}");
+    }
+    Ok(())
+}
+
+/// How the profiles were measured, for a person.
+fn profiles(zlut: &ZLut) -> String {
+    let kind = zlut.origin.profile_kind;
+    kind.map_or_else(|| "the file does not say how they were measured".to_owned(), |kind| kind.to_string())
+}
+
+/// Whether there is one, for a person.
+fn image_model(zlut: &ZLut) -> String {
+    zlut.image().map_or_else(
+        || "none".to_owned(),
+        |image| format!("{} knots in steps of {} px", image.misfit.len(), image.knot_step_px),
+    )
 }
 
 /// Looks each plane up in the others, and warns of what is wrong.
@@ -142,6 +160,7 @@ fn describe(zlut: &ZLut) -> String {
             let last_px = zlut.origin.first_ring_px + step_px * (zlut.n_rings() - 1) as f64;
             format!("{} to {last_px:.2} px in steps of {step_px:.3} px", zlut.origin.first_ring_px)
         }
+        None if zlut.origin.profile_kind == Some(ProfileKind::MagTrackFft) => "of no radius".to_owned(),
         None => "at radii that the file does not say".to_owned(),
     };
     format!(
@@ -160,6 +179,7 @@ fn json(zlut: &ZLut, quality: &Quality, check: &PlaneCheck, attained: &Attained)
         "planes": zlut.n_planes(), "rings": zlut.n_rings(), "hash": zlut.hash(),
         "z_min_nm": z_min_nm, "z_max_nm": z_max_nm, "z_step_nm": zlut.z_step_nm(),
         "roi_px": origin.roi_px, "first_ring_px": origin.first_ring_px, "ring_step_px": origin.ring_step_px,
+        "profile_kind": origin.profile_kind.map(ProfileKind::name), "image_model": zlut.image().is_some(),
         "pixel_size_nm": origin.pixel_size_nm, "bead": origin.bead, "created_utc": origin.created_utc,
         "correction": origin.correction, "source": origin.source, "assumed": origin.assumed,
         "good": quality.is_good(), "verdict": quality.verdict(),

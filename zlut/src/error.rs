@@ -4,16 +4,16 @@ use std::{io, path::PathBuf};
 
 use crate::{hdf5::GroupError, table::TableError};
 
-/// Why a Z-LUT file could not be read or written. Every message is one line and ends with the path.
+/// Why a Z-LUT file could not be read or written. Every message is one line, whole without its source, and ends with the path.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
     /// The system refused.
-    #[error("cannot {doing} the Z-LUT: {source}: {}", path.display())]
+    #[error("cannot {doing} the Z-LUT: {error}: {}", path.display())]
     Io {
         /// Read or write.
         doing: &'static str,
         /// What the system said.
-        source: io::Error,
+        error: io::Error,
         /// The file.
         path: PathBuf,
     },
@@ -50,18 +50,18 @@ pub enum FileError {
         path: PathBuf,
     },
     /// The file can be read, but what is in it is not a Z-LUT.
-    #[error("{source}: {}", path.display())]
+    #[error("{error}: {}", path.display())]
     Table {
         /// What is wrong with the table.
-        source: TableError,
+        error: TableError,
         /// The file.
         path: PathBuf,
     },
     /// An HDF5 file without a Z-LUT in it, or with one that cannot be understood.
-    #[error("{source}: {}", path.display())]
+    #[error("{error}: {}", path.display())]
     Group {
         /// What is wrong with the group.
-        source: GroupError,
+        error: GroupError,
         /// The file.
         path: PathBuf,
     },

@@ -7,7 +7,7 @@ use std::{
 };
 
 pub use crate::error::FileError;
-use crate::{aside, assume, hdf5, image, magscope, qtrk, table::ZLut};
+use crate::{aside, assume, hdf5, image, magscope, profile_kind::ProfileKind, qtrk, table::ZLut};
 
 const READABLE: &str = ".h5, .txt (MagScope), .radialzlut (QTrk), .png or .jpg";
 const WRITABLE: &str = ".h5, .txt (MagScope) or .radialzlut (QTrk)";
@@ -45,13 +45,14 @@ pub fn read(path: &Path, options: &ReadOptions) -> Result<ZLut, FileError> {
         return Err(FileError::NoSuchBead { asked, have: 1, path: path.into() });
     }
     let mut table = match format {
-        Format::Hdf5 => hdf5::read(path).map_err(|source| FileError::Group { source, path: path.into() }),
+        Format::Hdf5 => hdf5::read(path).map_err(|error| FileError::Group { error, path: path.into() }),
         Format::MagScope => magscope::read(path, options),
         Format::Qtrk => qtrk::read(path, options),
         Format::Image => image::read(path, options),
     }?;
     check_agreement(path, options, &table)?;
-    if let (None, Some(roi_px)) = (table.origin.ring_step_px, options.roi_px) {
+    let has_rings = table.origin.profile_kind != Some(ProfileKind::MagTrackFft);
+    if let (None, Some(roi_px), true) = (table.origin.ring_step_px, options.roi_px, has_rings) {
         let n_rings = table.n_rings();
         assume::rings_fill_roi(&mut table.origin, n_rings, roi_px);
     }
@@ -96,10 +97,10 @@ pub fn bead_count(path: &Path) -> Result<usize, FileError> {
 /// An extension that names no format to write, a format that would change the values, or what the system
 /// says.
 pub fn write(path: &Path, table: &ZLut) -> Result<(), FileError> {
-    let io_error = |source| FileError::Io { doing: "write", source, path: path.into() };
+    let io_error = |error| FileError::Io { doing: "write", error, path: path.into() };
     match extension(path).as_str() {
         "h5" | "hdf5" => aside::write(path, |aside| hdf5::write(aside, table))
-            .map_err(|source| FileError::Group { source, path: path.into() }),
+            .map_err(|error| FileError::Group { error, path: path.into() }),
         "txt" => aside::write(path, |aside| magscope::write(aside, table)).map_err(io_error),
         "radialzlut" => match qtrk::cannot_hold(table) {
             Some(reason) => {
@@ -114,13 +115,28 @@ pub fn write(path: &Path, table: &ZLut) -> Result<(), FileError> {
 /// What a file at `path` would not say of this table, one sentence each, for the person who converts it.
 /// The profiles themselves are always kept, to `f32` at the least.
 pub fn not_kept(path: &Path, table: &ZLut) -> Vec<String> {
-    if extension(path) != "radialzlut" {
-        return Vec::new();
+    let extension = extension(path);
+    let mut lost = Vec::new();
+    if extension == "radialzlut" {
+        lost.extend(not_kept_by_qtrk(table));
     }
+    if matches!(extension.as_str(), "radialzlut" | "txt") && table.image().is_some() {
+        lost.push(
+            "It has no model of the image: with the method fit keep to .h5, or heights are off by some nm."
+                .into(),
+        );
+    }
+    lost
+}
+
+fn not_kept_by_qtrk(table: &ZLut) -> Vec<String> {
     let (low_nm, _) = table.z_range_nm();
     let step_nm = table.z_step_nm();
     let mut lost =
         vec![format!("It has no heights: plane 0 is at {low_nm} nm and planes are {step_nm} nm apart.")];
+    if let Some(kind) = table.origin.profile_kind {
+        lost.push(format!("It does not say how profiles were measured: these are {kind}."));
+    }
     if table.is_f64() {
         lost.push("Its grey levels have 7 digits: those of this table are rounded.".into());
     }
@@ -204,7 +220,7 @@ pub(crate) fn file_name(path: &Path) -> String {
 
 /// Says that reading failed, and where.
 pub(crate) fn read_error(path: &Path) -> impl Fn(io::Error) -> FileError {
-    move |source| FileError::Io { doing: "read", source, path: path.into() }
+    move |error| FileError::Io { doing: "read", error, path: path.into() }
 }
 
 /// All bytes of a file, or `None` where there are more than `max`: a video given by mistake must not fill

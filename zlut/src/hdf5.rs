@@ -16,6 +16,7 @@ use std::path::Path;
 use rust_hdf5::{H5Dataset, H5File, H5Group, H5Type, Hdf5Error, types::VarLenUnicode};
 
 use crate::image_table::ImageTable;
+use crate::profile_kind::ProfileKind;
 use crate::table::{Origin, TableError, ZLut};
 
 /// Value of the group attribute `format`.
@@ -48,6 +49,12 @@ pub enum GroupError {
         /// The version of the file.
         found: u32,
     },
+    /// Written by a newer Beadscope.
+    #[error("the Z-LUT holds profiles of a kind that this program does not know, {found:?}; use a newer one")]
+    Kind {
+        /// What the file calls it.
+        found: String,
+    },
     /// A part of the group is missing or contradicts the rest.
     #[error("the Z-LUT is damaged: {reason}")]
     Damaged {
@@ -59,7 +66,13 @@ pub enum GroupError {
     Table(#[from] TableError),
     /// The file system refused.
     #[error("cannot write the Z-LUT: {0}")]
-    Io(#[from] std::io::Error),
+    Io(std::io::Error),
+}
+
+impl From<std::io::Error> for GroupError {
+    fn from(error: std::io::Error) -> Self {
+        Self::Io(error)
+    }
 }
 
 /// Writes the table alone into the file at `path`, which is created or emptied.
@@ -150,6 +163,9 @@ fn write_origin(profiles: &H5Dataset, origin: &Origin) -> Result<(), Hdf5Error> 
     if let Some(step_px) = origin.ring_step_px {
         set_number(profiles, "ring_step_px", step_px)?;
     }
+    if let Some(kind) = origin.profile_kind {
+        set_text(profiles, "profile_kind", kind.name())?;
+    }
     if let Some(size_nm) = origin.pixel_size_nm {
         set_number(profiles, "pixel_size_nm", size_nm)?;
     }
@@ -191,11 +207,13 @@ pub fn read_group(file: &H5File, group: &H5Group) -> Result<ZLut, GroupError> {
     if !radii_agree(&origin, &radius_px) {
         return Err(damaged("radius_px contradicts first_ring_px and ring_step_px"));
     }
-    let table = ZLut::from_f64(z_nm, rings, values, origin)?;
-    Ok(match read_image(file, group)? {
-        Some(image) => table.with_image(image)?,
-        None => table,
-    })
+    let mut table = ZLut::from_f64(z_nm, rings, values, origin)?;
+    if let Some(image) = read_image(file, group)? {
+        table = table.with_image(image)?;
+        // Files older than the attribute: a model of the image only ever came with sampled rings.
+        table.origin.profile_kind.get_or_insert(ProfileKind::SampledRings);
+    }
+    Ok(table)
 }
 
 fn read_origin(profiles: &H5Dataset) -> Result<Origin, GroupError> {
@@ -209,6 +227,7 @@ fn read_origin(profiles: &H5Dataset) -> Result<Origin, GroupError> {
         roi_px: number(profiles, "roi_px")?,
         ring_step_px,
         first_ring_px: first_ring_px.ok_or_else(|| damaged("it has no first_ring_px"))?,
+        profile_kind: text(profiles, "profile_kind")?.map(kind_called).transpose()?,
         pixel_size_nm: number(profiles, "pixel_size_nm")?,
         bead: text(profiles, "bead")?,
         created_utc: text(profiles, "created_utc")?,
@@ -216,6 +235,10 @@ fn read_origin(profiles: &H5Dataset) -> Result<Origin, GroupError> {
         source: text(profiles, "source")?.unwrap_or_default(),
         assumed: assumed.lines().map(String::from).collect(),
     })
+}
+
+fn kind_called(found: String) -> Result<ProfileKind, GroupError> {
+    ProfileKind::from_name(&found).ok_or(GroupError::Kind { found })
 }
 
 /// Whoever edits the radii in Python must not be ignored.

@@ -43,8 +43,7 @@ pub fn read(path: &Path, options: &ReadOptions) -> Result<ZLut, FileError> {
     }
     let z_nm = assume::heights_nm(&mut origin, n_planes, options);
     assume::no_radii(&mut origin);
-    ZLut::new(z_nm, n_rings, profiles, origin)
-        .map_err(|source| FileError::Table { source, path: path.into() })
+    ZLut::new(z_nm, n_rings, profiles, origin).map_err(|error| FileError::Table { error, path: path.into() })
 }
 
 /// All pixels row by row, or `None` where one has a colour.

@@ -7,6 +7,7 @@
 //! | module | what |
 //! |---|---|
 //! | [`mod@table`] | the table and where it came from |
+//! | [`ProfileKind`] | how its profiles were measured |
 //! | [`ImageTable`] | the bead's image at known heights, which a table may hold as well |
 //! | [`mod@build`] | focus sweep → table |
 //! | [`mod@quality`] | figures that tell whether heights can be told apart |
@@ -26,6 +27,7 @@ pub mod image;
 mod image_table;
 pub mod magscope;
 pub mod plot;
+mod profile_kind;
 pub mod qtrk;
 pub mod quality;
 pub mod table;
@@ -34,4 +36,5 @@ pub use build::{build, build_f64};
 pub use error::FileError;
 pub use file::ReadOptions;
 pub use image_table::ImageTable;
+pub use profile_kind::ProfileKind;
 pub use table::{Origin, TableError, ZLut};

@@ -15,6 +15,7 @@ use crate::{
     assume,
     error::FileError,
     file::{ReadOptions, file_name, read_whole, too_large},
+    profile_kind::ProfileKind,
     table::{Origin, ZLut},
 };
 
@@ -54,7 +55,7 @@ pub fn read(path: &Path, options: &ReadOptions) -> Result<ZLut, FileError> {
         assume::rings_one_px_apart(&mut origin, n_rings);
     }
     ZLut::from_f64(z_nm.clone(), n_rings, profiles, origin)
-        .map_err(|source| FileError::Table { source, path: path.into() })
+        .map_err(|error| FileError::Table { error, path: path.into() })
 }
 
 /// The rows of a matrix of numbers, all of one length.
@@ -127,6 +128,7 @@ fn keys(origin: &Origin) -> Vec<(&'static str, String)> {
     let mut keys = vec![("first_ring_px", format!("{:?}", origin.first_ring_px))];
     keys.extend(origin.ring_step_px.map(|px| ("ring_step_px", format!("{px:?}"))));
     keys.extend(origin.roi_px.map(|px| ("roi_px", px.to_string())));
+    keys.extend(origin.profile_kind.map(|kind| ("profile_kind", kind.name().to_owned())));
     keys.extend(origin.pixel_size_nm.map(|nm| ("pixel_size_nm", format!("{nm:?}"))));
     keys.extend(origin.bead.clone().map(|bead| ("bead", bead)));
     keys.extend(origin.created_utc.clone().map(|utc| ("created_utc", utc)));
@@ -147,6 +149,7 @@ fn take_key(origin: &mut Origin, line: &str) {
         }
         "ring_step_px" => origin.ring_step_px = positive(value),
         "roi_px" => origin.roi_px = value.parse().ok(),
+        "profile_kind" => origin.profile_kind = ProfileKind::from_name(value),
         "pixel_size_nm" => origin.pixel_size_nm = positive(value),
         "bead" => origin.bead = Some(value.into()),
         "created_utc" => origin.created_utc = Some(value.into()),
@@ -188,6 +191,7 @@ mod tests {
             roi_px: Some(50),
             ring_step_px: Some(0.1 + 0.2),
             first_ring_px: 0.25,
+            profile_kind: Some(ProfileKind::MagTrackFft),
             pixel_size_nm: Some(120.5),
             bead: Some("bead 7".into()),
             created_utc: Some("2026-11-21T03:00:00Z".into()),

@@ -68,8 +68,7 @@ pub fn read(path: &Path, options: &ReadOptions) -> Result<ZLut, FileError> {
     let n_rings = usize_from(header.rings);
     let z_nm = assume::heights_nm(&mut origin, usize_from(header.planes), options);
     assume::no_radii(&mut origin);
-    ZLut::new(z_nm, n_rings, profiles, origin)
-        .map_err(|source| FileError::Table { source, path: path.into() })
+    ZLut::new(z_nm, n_rings, profiles, origin).map_err(|error| FileError::Table { error, path: path.into() })
 }
 
 /// Writes the table as the only one of the file at `path`, which is created or emptied.

@@ -2,6 +2,7 @@
 
 use crate::fnv::Fnv;
 use crate::image_table::ImageTable;
+use crate::profile_kind::ProfileKind;
 use std::borrow::Cow;
 
 /// What is known of where a Z-LUT came from. `None` means that the source did not say.
@@ -13,6 +14,8 @@ pub struct Origin {
     pub ring_step_px: Option<f64>,
     /// Radius of ring 0, in px.
     pub first_ring_px: f64,
+    /// How the profiles were measured. `None` also for files of other programs, which do not say it.
+    pub profile_kind: Option<ProfileKind>,
     /// Size of a camera pixel in the sample plane, in nm.
     pub pixel_size_nm: Option<f64>,
     /// The bead that was swept.

@@ -3,7 +3,7 @@
 
 use std::{fs, path::Path};
 
-use beadscope_zlut::{FileError, Origin, ReadOptions, ZLut, file, hdf5};
+use beadscope_zlut::{FileError, ImageTable, Origin, ProfileKind, ReadOptions, ZLut, file, hdf5};
 use rust_hdf5::H5File;
 
 /// A table with numbers that are hard to print, a ring that was not measured, and a full origin.
@@ -17,6 +17,7 @@ fn table() -> ZLut {
         roi_px: Some(64),
         ring_step_px: Some(32.0 / 5.0),
         first_ring_px: 0.25,
+        profile_kind: Some(ProfileKind::MagTrackRadial),
         pixel_size_nm: Some(119.97),
         bead: Some("bead 3 (µ)".into()),
         created_utc: Some("2026-11-21T03:16:49Z".into()),
@@ -97,7 +98,73 @@ fn qtrk_keeps_the_profiles_and_not_kept_says_the_rest() {
     let lost = file::not_kept(Path::new("bead.radialzlut"), &table()).join(" ");
     assert!(lost.contains("plane 0 is at -5000 nm and planes are 101.01"), "{lost}");
     assert!(lost.contains("ring 0 is at 0.25 px and rings are 6.4 px apart"), "{lost}");
+    assert!(lost.contains("these are MagTrack's radial profiles"), "{lost}");
     assert!(file::not_kept(Path::new("bead.txt"), &table()).is_empty());
+}
+
+/// The table with a model of the image of two knots.
+fn with_image(table: ZLut) -> ZLut {
+    let values = (0..2 * table.n_planes()).map(|k| k as f32).collect();
+    table.with_image(ImageTable { knot_step_px: 0.5, values, misfit: vec![0.1, 0.2] }).unwrap()
+}
+
+#[test]
+fn only_our_format_keeps_the_model_of_the_image_and_not_kept_says_so() {
+    let table = with_image(table());
+    let back = through("bead.zlut.h5", &table, &ReadOptions::default());
+    assert_eq!(back.image(), table.image());
+    assert!(file::not_kept(Path::new("bead.zlut.h5"), &table).is_empty());
+    for name in ["bead.txt", "bead.radialzlut"] {
+        let lost = file::not_kept(Path::new(name), &table);
+        assert_eq!(lost.iter().filter(|told| told.contains("no model of the image")).count(), 1, "{lost:?}");
+    }
+}
+
+#[test]
+fn every_kind_of_profile_survives_and_what_is_not_said_is_not_known() {
+    let of_kind = |profile_kind| {
+        let mut table = table();
+        table.origin.profile_kind = profile_kind;
+        table
+    };
+    for name in ["bead.zlut.h5", "bead.txt"] {
+        for kind in ProfileKind::NAMES.map(|(kind, _)| Some(kind)).into_iter().chain([None]) {
+            let back = through(name, &of_kind(kind), &ReadOptions::default());
+            assert_eq!(back.origin.profile_kind, kind, "{name}");
+        }
+    }
+    // Older than the attribute: whoever wrote a model of the image had sampled the rings.
+    let older = through("bead.zlut.h5", &with_image(of_kind(None)), &ReadOptions::default());
+    assert_eq!(older.origin.profile_kind, Some(ProfileKind::SampledRings));
+}
+
+#[test]
+fn an_fft_profile_is_given_no_radii() {
+    let mut table = table();
+    table.origin = Origin { profile_kind: Some(ProfileKind::MagTrackFft), ..Origin::default() };
+    let options = ReadOptions { roi_px: Some(64), ..ReadOptions::default() };
+    for name in ["bead.zlut.h5", "bead.txt"] {
+        let back = through(name, &table, &options);
+        assert_eq!((back.origin.ring_step_px, back.origin.assumed), (None, Vec::new()), "{name}");
+    }
+}
+
+#[test]
+fn a_kind_of_profile_from_the_future_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("bead.zlut.h5");
+    file::write(&path, &table()).unwrap();
+    let name = ProfileKind::MagTrackRadial.name();
+    let other: String = name.chars().rev().collect();
+    let mut bytes = fs::read(&path).unwrap();
+    let places: Vec<usize> =
+        (0..bytes.len() - name.len()).filter(|at| bytes[*at..].starts_with(name.as_bytes())).collect();
+    for at in places {
+        bytes[at..at + name.len()].copy_from_slice(other.as_bytes());
+    }
+    fs::write(&path, bytes).unwrap();
+    let error = file::read(&path, &ReadOptions::default()).unwrap_err().to_string();
+    assert!(error.contains(&other) && error.contains("use a newer one"), "{error}");
 }
 
 #[test]

@@ -85,12 +85,12 @@ pub enum RecordError {
         path: PathBuf,
     },
     /// The operating system refused for another reason.
-    #[error("could not {action}: {source}: {}", .path.display())]
+    #[error("could not {action}: {error}: {}", .path.display())]
     Io {
         /// What was tried.
         action: &'static str,
         /// The system's answer.
-        source: io::Error,
+        error: io::Error,
         /// The file or folder.
         path: PathBuf,
     },
@@ -124,15 +124,15 @@ pub enum RecordError {
 
 impl RecordError {
     /// Sorts a system error by what the caller does next.
-    pub(super) fn io(action: &'static str, path: &Path, source: io::Error) -> Self {
+    pub(super) fn io(action: &'static str, path: &Path, error: io::Error) -> Self {
         let path = path.to_path_buf();
-        match source.kind() {
+        match error.kind() {
             io::ErrorKind::AlreadyExists => Self::Exists { path },
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::DiskFull { path },
             io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
                 Self::NotPermitted { action, path }
             }
-            _ => Self::Io { action, source, path },
+            _ => Self::Io { action, error, path },
         }
     }
 

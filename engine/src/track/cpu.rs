@@ -9,9 +9,9 @@ use beadscope_shaders::pipeline::{ParamError, Params, Scratch, Tracker};
 use beadscope_shaders::zlut_match::MatchTable;
 use rayon::prelude::*;
 
-use crate::calibrate::PreparedZLut;
 use crate::correction::Correction;
 use crate::frame::FrameView;
+use crate::prepared_zlut::PreparedZLut;
 use crate::roi::Roi;
 use crate::tracks::TrackRow;
 
@@ -52,7 +52,7 @@ pub enum TrackError {
     Params(#[from] ParamError),
     /// The worker threads could not be started.
     #[error("the tracking threads did not start: {0}")]
-    Threads(#[from] rayon::ThreadPoolBuildError),
+    Threads(rayon::ThreadPoolBuildError),
 }
 
 impl CpuTracker {
@@ -85,7 +85,8 @@ impl CpuTracker {
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(threads.unwrap_or(0))
             .thread_name(|index| format!("beadscope-track-{index}"))
-            .build()?;
+            .build()
+            .map_err(TrackError::Threads)?;
         let worker = || Worker { scratch: kernels.scratch(), levels: vec![0.0; (roi_px * roi_px) as usize] };
         let workers = (0..pool.current_num_threads()).map(|_| Mutex::new(worker())).collect();
         Ok(Self { kernels, rois, zlut, correction: None, pool, workers })
