@@ -60,12 +60,17 @@ pub fn exact(image: &[f64]) -> Vec<f32> {
 
 /// Grey levels of an 8-bit camera: shot noise, read noise, rounding.
 pub fn filmed(image: &[f64], random: &mut Random) -> Vec<f32> {
-    let gain = f64::from(MAX_LEVEL) / WHITE_E;
+    filmed_by(f64::from(MAX_LEVEL), WHITE_E, image, random)
+}
+
+/// The same of any camera. `white_e`: photo-electrons at `max_level`.
+pub fn filmed_by(max_level: f64, white_e: f64, image: &[f64], random: &mut Random) -> Vec<f32> {
+    let gain = max_level / white_e;
     image
         .iter()
         .map(|v| {
-            let electrons = v * WHITE_E + (v * WHITE_E + READ_E * READ_E).sqrt() * random.normal();
-            (electrons * gain).round().clamp(0.0, f64::from(MAX_LEVEL)) as f32
+            let electrons = v * white_e + (v * white_e + READ_E * READ_E).sqrt() * random.normal();
+            (electrons * gain).round().clamp(0.0, max_level) as f32
         })
         .collect()
 }
