@@ -27,6 +27,7 @@ pub mod background;
 pub mod center_of_mass;
 pub mod fit;
 pub mod flags;
+pub mod gpu;
 pub mod image_model;
 pub mod magtrack;
 pub mod match_table;

@@ -82,7 +82,7 @@ const DEAD_ZONE: f32 = 2.0;
 
 /// Window of the first guess, as a part of the ROI. An ROI is laid around its bead, so what is far from its middle
 /// is a neighbour.
-const GUESS_WINDOW: f64 = 0.2;
+pub(crate) const GUESS_WINDOW: f64 = 0.2;
 
 /// How far the first and the second auto-convolution look, as parts of the ROI.
 const SEARCH: [f64; 2] = [1.0 / 4.0, 1.0 / 16.0];
@@ -139,6 +139,16 @@ impl Tracker {
     /// How beads are located.
     pub fn method(&self) -> Method {
         self.params.method
+    }
+
+    /// The settings it was made with.
+    pub(crate) fn params(&self) -> &Params {
+        &self.params
+    }
+
+    /// Where few and where all samples lie.
+    pub(crate) fn grids(&self) -> (&PolarGrid, &PolarGrid) {
+        (&self.coarse, &self.fine)
     }
 
     /// Side of the ROI, px.

@@ -69,7 +69,8 @@ impl ZSpline {
         &self.values[plane * self.n_rings..(plane + 1) * self.n_rings]
     }
 
-    fn curvature(&self, plane: usize) -> &[f32] {
+    /// Curvatures of one plane, per nm squared.
+    pub(crate) fn curvature(&self, plane: usize) -> &[f32] {
         &self.curvatures[plane * self.n_rings..(plane + 1) * self.n_rings]
     }
 

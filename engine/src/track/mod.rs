@@ -5,6 +5,7 @@
 //! the track ring, the rows of the frame are lost, counted, and written into the next header.
 
 pub mod cpu;
+pub mod gpu;
 
 use std::time::Duration;
 

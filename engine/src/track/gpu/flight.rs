@@ -1,0 +1,95 @@
+//! One load on its way: memory that the processor writes, memory that it reads.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use super::GpuTrackError;
+use crate::gpu::Gpu;
+
+/// Buffers of a load, mapped while the processor works on them.
+pub struct Flight {
+    staging: wgpu::Buffer,
+    readback: wgpu::Buffer,
+    submission: Option<wgpu::SubmissionIndex>,
+    /// Buffers that came back mapped since the last submission.
+    mapped: Arc<AtomicU32>,
+}
+
+impl Flight {
+    /// Room for `up` bytes to the device and `down` bytes back.
+    pub fn new(gpu: &Gpu, up: u64, down: u64) -> Self {
+        let buffer = |label, size, usage, mapped_at_creation| {
+            gpu.device.create_buffer(&wgpu::BufferDescriptor {
+                label: Some(label),
+                size,
+                usage,
+                mapped_at_creation,
+            })
+        };
+        let (to, from) = (wgpu::BufferUsages::MAP_WRITE, wgpu::BufferUsages::MAP_READ);
+        Self {
+            staging: buffer("staging", up, to | wgpu::BufferUsages::COPY_SRC, true),
+            readback: buffer("read-back", down, from | wgpu::BufferUsages::COPY_DST, false),
+            submission: None,
+            mapped: Arc::new(AtomicU32::new(0)),
+        }
+    }
+
+    /// Whether it has room for as much.
+    pub fn holds(&self, up: u64, down: u64) -> bool {
+        self.staging.size() >= up && self.readback.size() >= down
+    }
+
+    /// What goes to the device. Only between [`land`](Self::land), or [`new`](Self::new), and [`depart`](Self::depart).
+    pub fn cargo(&self, bytes: u64) -> Result<wgpu::BufferViewMut, GpuTrackError> {
+        self.staging.get_mapped_range_mut(..bytes).map_err(|error| GpuTrackError::Device(error.to_string()))
+    }
+
+    /// Submits the work that `encode` writes down between the two buffers.
+    pub fn depart(
+        &mut self,
+        gpu: &Gpu,
+        encode: impl FnOnce(&mut wgpu::CommandEncoder, &wgpu::Buffer, &wgpu::Buffer),
+    ) {
+        self.staging.unmap();
+        let mut encoder =
+            gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("load") });
+        encode(&mut encoder, &self.staging, &self.readback);
+        self.submission = Some(gpu.queue.submit([encoder.finish()]));
+        self.mapped.store(0, Ordering::Relaxed);
+        for (buffer, mode) in [(&self.staging, wgpu::MapMode::Write), (&self.readback, wgpu::MapMode::Read)] {
+            let mapped = self.mapped.clone();
+            buffer.map_async(mode, .., move |result| {
+                if result.is_ok() {
+                    mapped.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+    }
+
+    /// Waits until the device is done and hands `read` the first `bytes` of what came back.
+    pub fn land(&mut self, gpu: &Gpu, bytes: u64, read: impl FnOnce(&[u8])) -> Result<(), GpuTrackError> {
+        let wait =
+            wgpu::PollType::Wait { submission_index: self.submission.take(), timeout: Some(patience(gpu)) };
+        gpu.device.poll(wait).map_err(|error| GpuTrackError::Device(error.to_string()))?;
+        super::check(gpu)?;
+        if self.mapped.load(Ordering::Relaxed) != 2 {
+            return Err(GpuTrackError::Device("memory could not be mapped".to_owned()));
+        }
+        let view = self
+            .readback
+            .get_mapped_range(..bytes)
+            .map_err(|error| GpuTrackError::Device(error.to_string()))?;
+        read(&view);
+        drop(view);
+        self.readback.unmap();
+        Ok(())
+    }
+}
+
+/// A device that needs longer for a load hangs. A software adapter is slow without being stuck.
+fn patience(gpu: &Gpu) -> Duration {
+    let is_software = gpu.adapter.device_type == wgpu::DeviceType::Cpu;
+    Duration::from_secs(if is_software { 300 } else { 5 })
+}

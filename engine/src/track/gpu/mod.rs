@@ -1,0 +1,231 @@
+//! Tracking on a graphics processor: the stages of `beadscope_shaders::gpu`, one dispatch each for many beads at once.
+//!
+//! Runs on: the thread that calls [`GpuTracker::locate`], which alone talks to the queue for tracking. Beads go in loads:
+//! while the device works on one, the next is written into mapped memory and the rows of the one before are read.
+
+mod flight;
+mod load;
+mod program;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use beadscope_shaders::flags::Flags;
+use beadscope_shaders::gpu::{Bead, Place, Settings, Tables};
+use beadscope_shaders::pipeline::Tracker;
+use beadscope_shaders::zlut_match::MatchTable;
+
+use crate::correction::Correction;
+use crate::frame::FrameView;
+use crate::gpu::Gpu;
+use crate::roi::Roi;
+use crate::tracks::TrackRow;
+
+use flight::Flight;
+use load::{Load, Loader, Upload};
+use program::{Program, SETTINGS_BYTES};
+
+/// Loads under way at once: one being written, one computed, one read.
+const FLIGHTS: usize = 3;
+
+/// Why tracking on a graphics processor cannot begin, or go on.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum GpuTrackError {
+    /// The method has no shaders.
+    #[error("the method {0} runs on the processor only; use --backend cpu or another method")]
+    Method(String),
+    /// Not even a single ROI fits a binding.
+    #[error("{what} of {bytes} bytes is more than the adapter binds ({limit} bytes); use --backend cpu")]
+    TooLarge {
+        /// What does not fit.
+        what: &'static str,
+        /// Its size.
+        bytes: u64,
+        /// The adapter's limit.
+        limit: u64,
+    },
+    /// The device is gone, out of memory, or refuses.
+    #[error("the graphics processor failed: {0}")]
+    Device(String),
+}
+
+/// What went to the device and back since the tracker was made.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Traffic {
+    /// Loads.
+    pub loads: u64,
+    /// Dispatches.
+    pub dispatches: u64,
+    /// Bytes to the device.
+    pub bytes_up: u64,
+    /// Bytes from it.
+    pub bytes_down: u64,
+    /// Each stage with its time on the device, ns; 0 where it has no clock.
+    pub stage_ns: Vec<(&'static str, u64)>,
+}
+
+/// Whether the device still works.
+fn check(gpu: &Gpu) -> Result<(), GpuTrackError> {
+    gpu.lost().map_or(Ok(()), |why| Err(GpuTrackError::Device(why)))
+}
+
+/// Locates beads in frames on a graphics processor.
+pub struct GpuTracker {
+    gpu: Arc<Gpu>,
+    loader: Loader,
+    program: Program,
+    flights: Vec<Flight>,
+    /// Height of the first plane of the Z-LUT, nm.
+    first_nm: f64,
+    traffic: Traffic,
+}
+
+impl GpuTracker {
+    /// Prepares to track `rois`, all of the size that `kernels` were made for, with their method.
+    ///
+    /// # Errors
+    /// A method that has no shaders, or a device that refuses.
+    pub fn new(
+        gpu: Arc<Gpu>,
+        kernels: &Tracker,
+        rois: &[Roi],
+        zlut: Option<&MatchTable>,
+        correction: Option<Arc<Correction>>,
+    ) -> Result<Self, GpuTrackError> {
+        let Some(tables) = Tables::new(kernels, zlut) else {
+            return Err(GpuTrackError::Method(kernels.method().to_string()));
+        };
+        Self::with_tables(gpu, &tables, rois, correction)
+    }
+
+    /// The same for stages and tables at hand.
+    ///
+    /// # Errors
+    /// A device that refuses.
+    pub fn with_tables(
+        gpu: Arc<Gpu>,
+        tables: &Tables,
+        rois: &[Roi],
+        correction: Option<Arc<Correction>>,
+    ) -> Result<Self, GpuTrackError> {
+        let program = Program::new(&gpu, tables, rois.len())?;
+        let roi_px = tables.settings.roi_px as usize;
+        let loader = Loader::new(rois.to_vec(), roi_px, correction, Program::raw_limit(&gpu));
+        let stage_ns = tables.stages.iter().map(|stage| (stage.name, 0)).collect();
+        let traffic = Traffic { stage_ns, ..Traffic::default() };
+        check(&gpu)?;
+        let first_nm = tables.first_nm;
+        Ok(Self { gpu, loader, program, flights: Vec::new(), first_nm, traffic })
+    }
+
+    /// What went to the device and back so far.
+    pub fn traffic(&self) -> &Traffic {
+        &self.traffic
+    }
+
+    /// Locates every bead in frames `0..frames` and fills `rows`, as [`super::cpu::CpuTracker::locate`] does.
+    ///
+    /// # Errors
+    /// If the device fails. `rows` are then as good as unwritten.
+    pub fn locate<'a>(
+        &mut self,
+        frames: usize,
+        view: &(impl Fn(usize) -> Option<FrameView<'a>> + Sync),
+        rows: &mut [TrackRow],
+    ) -> Result<(), GpuTrackError> {
+        debug_assert_eq!(rows.len(), self.loader.rois().len() * frames, "one row a bead and frame");
+        let Some(any) = (0..frames).find_map(view) else { return Ok(()) };
+        let upload = self.loader.choose(&any);
+        let mut under_way = VecDeque::with_capacity(FLIGHTS);
+        let (mut next, mut flight) = (0, 0);
+        while next < rows.len() || !under_way.is_empty() {
+            if next < rows.len() && under_way.len() < FLIGHTS {
+                let load = self.loader.plan(upload, &any, next..rows.len(), self.program.capacity());
+                next = load.items.end;
+                under_way.push_back((flight, self.send(flight, load, &any, view)?));
+                flight = (flight + 1) % FLIGHTS;
+            } else if let Some((flight, load)) = under_way.pop_front() {
+                self.collect(flight, &load, view, rows)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn send<'a>(
+        &mut self,
+        flight: usize,
+        mut load: Load,
+        any: &FrameView<'a>,
+        view: &(impl Fn(usize) -> Option<FrameView<'a>> + Sync),
+    ) -> Result<Load, GpuTrackError> {
+        let n_beads = load.items.len();
+        let (bits, max_level) = match load.upload {
+            Upload::Levels => (32, f32::MAX),
+            _ => (8 * any.format.bytes_per_px() as u32, f32::from(any.format.max_level())),
+        };
+        let settings = self.program.settings(&self.gpu, n_beads, bits, max_level);
+        let places_bytes = (n_beads * size_of::<Place>()) as u64;
+        let up = SETTINGS_BYTES + places_bytes + load.raw_bytes;
+        let down = self.bytes_back(n_beads);
+        self.program.make_room(&self.gpu, load.raw_bytes);
+        if self.flights.get(flight).is_none_or(|flight| !flight.holds(up, down)) {
+            let room = Flight::new(&self.gpu, up.next_multiple_of(4096), down);
+            if flight < self.flights.len() { self.flights[flight] = room } else { self.flights.push(room) }
+        }
+        let flight = &mut self.flights[flight];
+        {
+            let mut cargo = flight.cargo(up)?;
+            let places: Vec<Place> = self.loader.places(&load, any).collect();
+            cargo.slice(..size_of::<Settings>()).copy_from_slice(bytemuck::bytes_of(&settings));
+            let raw_from = (SETTINGS_BYTES + places_bytes) as usize;
+            cargo.slice(SETTINGS_BYTES as usize..raw_from).copy_from_slice(bytemuck::cast_slice(&places));
+            self.loader.write(&mut load, view, cargo.slice(raw_from..));
+        }
+        let program = &self.program;
+        flight.depart(&self.gpu, |encoder, staging, readback| {
+            program.encode(encoder, &settings, staging, readback, load.raw_bytes);
+        });
+        self.traffic.loads += 1;
+        self.traffic.dispatches += program.n_stages() as u64;
+        self.traffic.bytes_up += up;
+        self.traffic.bytes_down += down;
+        Ok(load)
+    }
+
+    fn collect<'a>(
+        &mut self,
+        flight: usize,
+        load: &Load,
+        view: &(impl Fn(usize) -> Option<FrameView<'a>> + Sync),
+        rows: &mut [TrackRow],
+    ) -> Result<(), GpuTrackError> {
+        let n_beads = load.items.len();
+        let (rois, first_nm) = (self.loader.rois(), self.first_nm);
+        let down = self.bytes_back(n_beads);
+        let (program, stage_ns) = (&self.program, &mut self.traffic.stage_ns);
+        self.flights[flight].land(&self.gpu, down, |bytes| {
+            let (beads, ticks) = bytes.split_at(n_beads * size_of::<Bead>());
+            let beads: &[Bead] = bytemuck::cast_slice(beads);
+            for (index, (row, bead)) in rows[load.items.clone()].iter_mut().zip(beads).enumerate() {
+                let item = load.items.start + index;
+                let Some(frame) = view(item / rois.len()) else { continue };
+                let roi = &rois[item % rois.len()];
+                *row = if roi.is_inside(frame.width_px, frame.height_px) {
+                    let mut found = bead.localization(first_nm);
+                    found.flags |= load.flags.get(index).copied().unwrap_or(Flags::NONE);
+                    TrackRow::new(roi, &found)
+                } else {
+                    TrackRow::missing(roi, Flags::EDGE)
+                };
+            }
+            for ((_, sum), ns) in stage_ns.iter_mut().zip(program.stage_ns(bytemuck::cast_slice(ticks))) {
+                *sum += ns;
+            }
+        })
+    }
+
+    /// Bytes that come back of a load.
+    fn bytes_back(&self, n_beads: usize) -> u64 {
+        (n_beads * size_of::<Bead>()) as u64 + self.program.clock_bytes()
+    }
+}

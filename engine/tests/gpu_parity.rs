@@ -1,0 +1,219 @@
+//! The graphics processor finds what the processor finds, on fresh random beads in each run.
+//!
+//! Without a graphics adapter these tests fail: install Mesa's llvmpipe (`scripts/setup test`). They take another adapter
+//! with BEADSCOPE_TEST_ADAPTER, and the same beads again with BEADSCOPE_SEED.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at what should not be")]
+#![allow(clippy::print_stdout, reason = "the table is the output of this test")]
+
+use std::sync::{Arc, LazyLock};
+
+use beadscope_drivers::cameras::simulated::{Scene, Settings};
+use beadscope_engine::calibrate::zlut_from_sweep;
+use beadscope_engine::frame::FrameView;
+use beadscope_engine::gpu::{AdapterChoice, Gpu};
+use beadscope_engine::prepared_zlut::match_table;
+use beadscope_engine::roi::Roi;
+use beadscope_engine::track::cpu::CpuTracker;
+use beadscope_engine::track::gpu::{GpuTracker, Traffic};
+use beadscope_engine::tracks::TrackRow;
+use beadscope_shaders::gpu::Tables;
+use beadscope_shaders::pipeline::{Method, Params, Tracker};
+use beadscope_shaders::zlut_match::MatchTable;
+use bytemuck::Zeroable;
+
+static GPU: LazyLock<Arc<Gpu>> = LazyLock::new(|| {
+    let name = std::env::var("BEADSCOPE_TEST_ADAPTER").unwrap_or("llvmpipe".to_owned());
+    Arc::new(Gpu::open(&AdapterChoice::Named(name)).unwrap())
+});
+
+static SEED: LazyLock<u64> = LazyLock::new(|| {
+    let given = std::env::var("BEADSCOPE_SEED").ok().and_then(|seed| seed.parse().ok());
+    let seed = given.unwrap_or_else(|| std::time::UNIX_EPOCH.elapsed().unwrap().as_secs());
+    println!("BEADSCOPE_SEED={seed}");
+    seed
+});
+
+const QI: Method = Method::QuadrantInterpolation;
+
+/// Frames of simulated beads, and what to look for in them.
+struct Film {
+    frames: Vec<Vec<u8>>,
+    settings: Settings,
+    rois: Vec<Roi>,
+    zlut: MatchTable,
+}
+
+impl Film {
+    fn new(beads: usize, roi_px: u32, bits: u8, frames: usize) -> Self {
+        let side_px = ((beads as f64).sqrt().ceil() as u32 + 1) * (roi_px + roi_px / 2);
+        // An odd width: rows begin anywhere in a word.
+        let (width_px, height_px) = (side_px.max(256) + 3, side_px.max(256));
+        let settings =
+            Settings { roi_px, width_px, height_px, bits, seed: *SEED, ..Settings::with_beads(beads) };
+        let mut scene = Scene::new(&settings).unwrap();
+        let rois = scene.beads().iter().map(|bead| Roi::around(bead.bead, (bead.x_px, bead.y_px), roi_px));
+        let rois = rois.collect();
+        let sweep = scene.focus_sweep(roi_px).unwrap();
+        let zlut = zlut_from_sweep(&sweep, None, "test".to_owned()).unwrap();
+        let film = |_| {
+            let mut slot = vec![0; scene.frame_bytes()];
+            scene.render(&mut slot);
+            scene.advance(0.01);
+            slot
+        };
+        let frames = (0..frames).map(film).collect();
+        Self { frames, settings, rois, zlut: match_table(&zlut, roi_px).unwrap().0 }
+    }
+
+    fn view(&self, frame: usize) -> Option<FrameView<'_>> {
+        Some(FrameView {
+            bytes: self.frames.get(frame)?,
+            width_px: self.settings.width_px as usize,
+            height_px: self.settings.height_px as usize,
+            format: self.settings.pixel_format()?,
+        })
+    }
+
+    /// Rows that look like none.
+    fn poisoned(&self) -> Vec<TrackRow> {
+        let poison = TrackRow { x_px: -1e9, flags: u32::MAX, ..TrackRow::zeroed() };
+        vec![poison; self.rois.len() * self.frames.len()]
+    }
+
+    fn on_cpu(&self, method: Method, with_zlut: bool) -> Vec<TrackRow> {
+        let params = Params { method, ..Params::default() };
+        let zlut = with_zlut.then(|| self.zlut.clone());
+        let tracker = CpuTracker::new(self.settings.roi_px, self.rois.clone(), &params, zlut, None).unwrap();
+        let mut rows = self.poisoned();
+        tracker.locate(self.frames.len(), &|frame| self.view(frame), &mut rows);
+        rows
+    }
+
+    fn tables(&self, method: Method, with_zlut: bool) -> Tables {
+        let kernels =
+            Tracker::new(self.settings.roi_px as usize, &Params { method, ..Params::default() }).unwrap();
+        Tables::new(&kernels, with_zlut.then_some(&self.zlut)).unwrap()
+    }
+
+    fn on_gpu(&self, tables: &Tables) -> (Vec<TrackRow>, Traffic) {
+        let mut tracker = GpuTracker::with_tables(GPU.clone(), tables, &self.rois, None).unwrap();
+        let mut rows = self.poisoned();
+        tracker.locate(self.frames.len(), &|frame| self.view(frame), &mut rows).unwrap();
+        (rows, tracker.traffic().clone())
+    }
+}
+
+/// How far two trackers differ.
+#[derive(Debug, Default)]
+struct Difference {
+    /// Largest of x and y, px.
+    xy_px: f64,
+    /// Largest of z, nm.
+    z_nm: f64,
+    /// Largest of the quality.
+    quality: f64,
+    /// Rows with other flags, or where only one of the two found something.
+    others: usize,
+}
+
+impl Difference {
+    fn of(gpu: &[TrackRow], cpu: &[TrackRow]) -> Self {
+        let mut worst = Self::default();
+        for (gpu, cpu) in gpu.iter().zip(cpu) {
+            assert_eq!(gpu.bead, cpu.bead);
+            let pairs = [(gpu.x_px, cpu.x_px), (gpu.y_px, cpu.y_px), (gpu.z_nm, cpu.z_nm)];
+            if gpu.flags != cpu.flags || pairs.iter().any(|(gpu, cpu)| gpu.is_nan() != cpu.is_nan()) {
+                worst.others += 1;
+                continue;
+            }
+            // NaN is never the larger one.
+            let [x, y, z] = pairs.map(|(gpu, cpu)| (gpu - cpu).abs());
+            worst.xy_px = worst.xy_px.max(x).max(y);
+            worst.z_nm = worst.z_nm.max(z);
+            worst.quality = worst.quality.max(f64::from((gpu.quality - cpu.quality).abs()));
+        }
+        worst
+    }
+
+    fn is_small(&self) -> bool {
+        self.xy_px <= 1e-3 && self.z_nm <= 0.1 && self.quality <= 1e-4 && self.others == 0
+    }
+}
+
+/// Both trackers on one film; they must agree, and find nearly all beads.
+fn assert_parity(film: &Film, method: Method, with_zlut: bool) {
+    let cpu = film.on_cpu(method, with_zlut);
+    let difference = Difference::of(&film.on_gpu(&film.tables(method, with_zlut)).0, &cpu);
+    let Settings { roi_px, bits, .. } = film.settings;
+    println!("{method} at {roi_px} px, {bits} bits, Z-LUT {with_zlut}: {difference:?}");
+    assert!(difference.is_small(), "{difference:?}");
+    let found = cpu.iter().filter(|row| row.x_px.is_finite()).count();
+    assert!(found * 10 >= cpu.len() * 9, "{found} of {} beads", cpu.len());
+}
+
+#[test]
+fn the_gpu_finds_what_the_cpu_finds() {
+    for (roi_px, bits, beads) in [(64, 8, 20), (65, 12, 9), (100, 16, 6), (33, 8, 12), (201, 12, 1)] {
+        let film = Film::new(beads, roi_px, bits, 2);
+        for method in [Method::CenterOfMass, Method::AutoConvolution, QI] {
+            assert_parity(&film, method, true);
+        }
+        assert_parity(&film, QI, false);
+    }
+}
+
+#[test]
+fn changed_shaders_find_something_else() {
+    let film = Film::new(20, 64, 8, 1);
+    let cpu = film.on_cpu(QI, true);
+    let tables = film.tables(QI, true);
+    for (what, here, instead) in [
+        ("half a pixel off", "let part = at - vec2<f32>(whole);", "let part = at - vec2<f32>(whole) + 0.5;"),
+        ("nearest pixel", "return a + part * (b - a);", "return select(a, b, part > 0.5);"),
+        ("other cubic", "-0.5 * u3 + u2 - 0.5 * u,", "-0.75 * u3 + u2 - 0.5 * u,"),
+        ("bytes the other way", "(8u * (i & 3u))", "(8u * (3u - (i & 3u)))"),
+        ("rings alike", "weights[k] = radius_px(grid, k) / max(variance, TINY);", "weights[k] = 1.0;"),
+        ("linear in z", "(a * a * a - a) * step * sixth, (b * b * b - b) * step * sixth", "0.0, 0.0"),
+        ("best plane, no steps", "z_nm = height;", "z_nm = height - dz;"),
+    ] {
+        let mut mutant = tables.clone();
+        for stage in &mut mutant.stages {
+            stage.source = stage.source.replace(here, instead).leak();
+        }
+        assert!(mutant.stages.iter().zip(&tables.stages).any(|(a, b)| a.source != b.source), "{what}");
+        let difference = Difference::of(&film.on_gpu(&mutant).0, &cpu);
+        println!("mutant, {what}: {difference:?}");
+        assert!(!difference.is_small(), "{what}: {difference:?}");
+    }
+}
+
+#[test]
+fn odd_requests_are_answered_as_by_the_cpu() {
+    let mut film = Film::new(4, 48, 8, 2);
+    let (width_px, height_px) = (film.settings.width_px as i32, film.settings.height_px as i32);
+    // Over each edge, in each corner, and where no bead is.
+    for (left_px, top_px) in [(-1, 5), (5, -1), (width_px - 47, 5), (5, height_px - 47), (0, 0)] {
+        film.rois.push(Roi { bead: film.rois.len() as u32, left_px, top_px, size_px: 48 });
+    }
+    film.rois.push(Roi { bead: 99, left_px: width_px - 48, top_px: height_px - 48, size_px: 48 });
+    film.frames.push(vec![0; film.frames[0].len()]);
+    film.frames.push(vec![255; film.frames[0].len()]);
+    let gpu = film.on_gpu(&film.tables(QI, true)).0;
+    let difference = Difference::of(&gpu, &film.on_cpu(QI, true));
+    assert!(difference.is_small(), "{difference:?}");
+    assert!(gpu.iter().all(|row| row.flags != u32::MAX), "rows were left out");
+
+    film.rois.clear();
+    assert_eq!(film.on_gpu(&film.tables(QI, true)).0, []);
+}
+
+#[test]
+fn dispatches_do_not_grow_with_the_beads() {
+    let few = Film::new(1, 32, 8, 1);
+    let many = Film::new(200, 32, 8, 1);
+    let [few, many] = [few, many].map(|film| film.on_gpu(&film.tables(QI, true)).1);
+    assert_eq!((few.loads, few.dispatches), (1, 5), "{few:?}");
+    assert_eq!((many.loads, many.dispatches), (1, 5), "{many:?}");
+    assert!(many.bytes_up > few.bytes_up);
+}
