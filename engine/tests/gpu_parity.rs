@@ -113,6 +113,8 @@ struct Difference {
     z_nm: f64,
     /// Largest of the quality.
     quality: f64,
+    /// Largest of the standard errors, as a part of them.
+    sigma: f64,
     /// Rows with other flags, or where only one of the two found something.
     others: usize,
 }
@@ -131,13 +133,21 @@ impl Difference {
             let [x, y, z] = pairs.map(|(gpu, cpu)| (gpu - cpu).abs());
             worst.xy_px = worst.xy_px.max(x).max(y);
             worst.z_nm = worst.z_nm.max(z);
+            for (gpu, cpu) in gpu.sigma.into_iter().zip(cpu.sigma) {
+                assert_eq!(gpu.is_nan(), cpu.is_nan());
+                worst.sigma = worst.sigma.max(f64::from((gpu / cpu - 1.0).abs()));
+            }
             worst.quality = worst.quality.max(f64::from((gpu.quality - cpu.quality).abs()));
         }
         worst
     }
 
     fn is_small(&self) -> bool {
-        self.xy_px <= 1e-3 && self.z_nm <= 0.1 && self.quality <= 1e-4 && self.others == 0
+        self.xy_px <= 1e-3
+            && self.z_nm <= 0.1
+            && self.quality <= 1e-4
+            && self.sigma < 0.01
+            && self.others == 0
     }
 }
 
@@ -154,35 +164,51 @@ fn assert_parity(film: &Film, method: Method, with_zlut: bool) {
 
 #[test]
 fn the_gpu_finds_what_the_cpu_finds() {
-    for (roi_px, bits, beads) in [(64, 8, 20), (65, 12, 9), (100, 16, 6), (33, 8, 12), (201, 12, 1)] {
-        let film = Film::new(beads, roi_px, bits, 2);
-        for method in [Method::CenterOfMass, Method::AutoConvolution, QI] {
-            assert_parity(&film, method, true);
-        }
-        assert_parity(&film, QI, false);
+    for (roi_px, bits, beads) in [(64, 8, 16), (65, 12, 6), (100, 16, 4), (33, 8, 9), (201, 12, 1)] {
+        let film = Film::new(beads, roi_px, bits, 1);
+        assert_parity(&film, QI, true);
+        assert_parity(&film, Method::Fit, true);
+    }
+    let film = Film::new(16, 64, 8, 2);
+    for method in [Method::CenterOfMass, Method::AutoConvolution] {
+        assert_parity(&film, method, true);
+    }
+    for method in [Method::AutoConvolution, QI] {
+        assert_parity(&film, method, false);
     }
 }
 
 #[test]
 fn changed_shaders_find_something_else() {
-    let film = Film::new(20, 64, 8, 1);
-    let cpu = film.on_cpu(QI, true);
-    let tables = film.tables(QI, true);
+    let film = Film::new(12, 64, 8, 1);
+    let [by_qi, by_fit] =
+        [QI, Method::Fit].map(|method| (film.on_cpu(method, true), film.tables(method, true)));
     for (what, here, instead) in [
         ("half a pixel off", "let part = at - vec2<f32>(whole);", "let part = at - vec2<f32>(whole) + 0.5;"),
         ("nearest pixel", "return a + part * (b - a);", "return select(a, b, part > 0.5);"),
         ("other cubic", "-0.5 * u3 + u2 - 0.5 * u,", "-0.75 * u3 + u2 - 0.5 * u,"),
         ("bytes the other way", "(8u * (i & 3u))", "(8u * (3u - (i & 3u)))"),
         ("rings alike", "weights[k] = radius_px(grid, k) / max(variance, TINY);", "weights[k] = 1.0;"),
-        ("linear in z", "(a * a * a - a) * step * sixth, (b * b * b - b) * step * sixth", "0.0, 0.0"),
+        ("half a plane off", "(height_nm - zlut[below]) / step", "(height_nm - zlut[below]) / step + 0.5"),
+        ("fit: a tilt moves z the wrong way", "-pull_nm * dot(added", "pull_nm * dot(added"),
+        (
+            "fit: no tilt",
+            "return vec3<f32>(-slope, radius, radius * grey);",
+            "return vec3<f32>(-slope, radius, 1.0);",
+        ),
+        ("fit: rings one over", "u32(radius * BINS_PER_PX) != k", "u32(radius * BINS_PER_PX + 0.5) != k"),
+        ("fit: corners pull x", "* mirrored(half, offset.y) * direction", "* direction"),
+        ("fit: noise flat", "if noise.y == 0.0 {", "if noise.y >= 0.0 {"),
+        ("fit: noise seen not used", "sigma * min(seen, 1.0)", "sigma"),
         ("best plane, no steps", "z_nm = height;", "z_nm = height - dz;"),
     ] {
+        let (cpu, tables) = if what.starts_with("fit") { &by_fit } else { &by_qi };
         let mut mutant = tables.clone();
         for stage in &mut mutant.stages {
             stage.source = stage.source.replace(here, instead).leak();
         }
         assert!(mutant.stages.iter().zip(&tables.stages).any(|(a, b)| a.source != b.source), "{what}");
-        let difference = Difference::of(&film.on_gpu(&mutant).0, &cpu);
+        let difference = Difference::of(&film.on_gpu(&mutant).0, cpu);
         println!("mutant, {what}: {difference:?}");
         assert!(!difference.is_small(), "{what}: {difference:?}");
     }

@@ -34,6 +34,9 @@ struct Settings {
     plane_step_nm: f32,
     /// The last stage that looks for the centre: 0 centre of mass, 1 auto-convolution, 2 quadrant interpolation.
     last_stage: u32,
+    /// Knots and planes of the model of the image, for `fit`.
+    n_knots: u32,
+    n_model_planes: u32,
 }
 
 /// Twin: `gpu::Grid`; rings as in `rings.rs`.

@@ -19,8 +19,9 @@ use crate::image_model::ImageModel;
 use crate::sampling::usable_radius_px;
 use crate::simd;
 
+pub(crate) use bins::BINS_PER_KNOT;
 pub use bins::FitScratch;
-use bins::{BINS_PER_KNOT, Model};
+use bins::Model;
 use matrix::invert;
 use noise::Noise;
 use sideways::weight;

@@ -8,7 +8,9 @@
 
 use bytemuck::{Pod, Zeroable};
 
+use crate::fit::BINS_PER_KNOT;
 use crate::flags::Flags;
+use crate::image_model::ImageModel;
 use crate::params::{Method, Params};
 use crate::pipeline::{GUESS_WINDOW, Localization, Tracker};
 use crate::rings::PolarGrid;
@@ -42,22 +44,35 @@ pub enum Buffer {
     Profiles,
     /// [`Tables::zlut`].
     ZLut,
+    /// [`Tables::model`].
+    Model,
+    /// [`Tables::rings_per_bead`] times a [`Ring`] for each bead; written.
+    Rings,
 }
 
 impl Buffer {
     /// Whether stages write to it.
     pub fn is_written(self) -> bool {
-        self == Self::Profiles
+        matches!(self, Self::Profiles | Self::Rings)
     }
 }
 
+/// All unknowns together.
+pub const FIT: Stage = Stage {
+    name: "fit",
+    source: concat!(include_str!("bead.wgsl"), include_str!("sampling.wgsl"), include_str!("fit.wgsl")),
+    binds: &[Buffer::Model, Buffer::Rings],
+    constants: &[MOST_KNOTS],
+};
+
 /// All stages.
-pub const STAGES: [Stage; 5] =
-    [BACKGROUND, CENTER_OF_MASS, AUTO_CONVOLUTION, QUADRANT_INTERPOLATION, ZLUT_MATCH];
+pub const STAGES: [Stage; 6] =
+    [BACKGROUND, CENTER_OF_MASS, AUTO_CONVOLUTION, QUADRANT_INTERPOLATION, ZLUT_MATCH, FIT];
 
 const LARGEST_BORDER: &str = "LARGEST_BORDER";
 const LARGEST_ROI: &str = "LARGEST_ROI";
 const MOST_RINGS: &str = "MOST_RINGS";
+const MOST_KNOTS: &str = "MOST_KNOTS";
 
 /// First stage: from pixels as they came to background and contrast.
 pub const BACKGROUND: Stage = Stage {
@@ -133,7 +148,8 @@ offsets!(Grid: first_ring_px, ring_step_px, n_rings, first_start);
 offsets!(Place: first, pitch);
 offsets!(Bead: center_px, z_nm, quality, sigma, flags, level, noise, mean, known, usable);
 offsets!(Settings: n_beads, roi_px, bits, row_beads, max_level, guess_px, window_px, tolerance_px, max_steps,
-    min_ring_share, min_roundness, min_quality, coarse, fine, zlut, n_planes, same_rings, plane_step_nm, last_stage);
+    min_ring_share, min_roundness, min_quality, coarse, fine, zlut, n_planes, same_rings, plane_step_nm, last_stage, n_knots, n_model_planes);
+offsets!(Ring: grey, grey_squared, count, d, grey_m, m, dm, mm, direction, value, slope, rise, excess, square, expected);
 
 /// Rings of a grid. Twin: `Grid` in `bead.wgsl`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Pod, Zeroable)]
@@ -191,6 +207,10 @@ pub struct Settings {
     pub plane_step_nm: f32,
     /// Last stage that looks for the centre.
     pub last_stage: u32,
+    /// Knots of the model of the image.
+    pub n_knots: u32,
+    /// Planes of the model of the image.
+    pub n_model_planes: u32,
 }
 
 /// Where an ROI lies among the pixels as they came. Twin: `Place` in `bead.wgsl`.
@@ -218,6 +238,27 @@ pub struct Bead {
     known: u32,
     usable: u32,
     rest: [u32; 3],
+}
+
+/// One narrow ring of `fit`; nothing but its size matters here. Twin: `Ring` in `fit.wgsl`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Pod, Zeroable)]
+#[repr(C)]
+pub struct Ring {
+    grey: f32,
+    grey_squared: f32,
+    count: f32,
+    d: f32,
+    grey_m: [f32; 2],
+    m: [f32; 2],
+    dm: [f32; 2],
+    mm: [f32; 2],
+    direction: [f32; 2],
+    value: f32,
+    slope: f32,
+    rise: f32,
+    excess: f32,
+    square: f32,
+    expected: f32,
 }
 
 const CENTER: u32 = 1;
@@ -259,6 +300,8 @@ pub struct Tables {
     pub offsets_px: Vec<[f32; 2]>,
     /// Heights of planes, usable rings, values and curvatures: see `zlut_match.wgsl`.
     pub zlut: Vec<f32>,
+    /// The model of the image: see `fit.wgsl`.
+    pub model: Vec<f32>,
     /// Height of the first plane, nm; heights on the device count from it.
     pub first_nm: f64,
 }
@@ -270,12 +313,13 @@ impl Tables {
         let last_stage = match params.method {
             Method::CenterOfMass => 0,
             Method::AutoConvolution => 1,
-            Method::QuadrantInterpolation => 2,
-            Method::Fit | Method::MagTrack => return None,
+            Method::QuadrantInterpolation | Method::Fit => 2,
+            Method::MagTrack => return None,
         };
         let (coarse, fine) = tracker.grids();
         let mut tables = Self {
             stages: stages(last_stage, zlut.is_some()),
+            model: Vec::new(),
             settings: settings(tracker.roi_px(), params, last_stage),
             starts: Vec::new(),
             offsets_px: Vec::new(),
@@ -288,16 +332,21 @@ impl Tables {
             tables.settings.zlut = tables.add_grid(zlut.grid());
             tables.settings.same_rings = u32::from(last_stage == 2 && zlut.grid().rings() == fine.rings());
             tables.add_zlut(zlut);
+            if let (Method::Fit, Some(model)) = (params.method, zlut.image_model()) {
+                tables.add_model(model);
+                tables.stages.push(FIT);
+            }
         }
         Some(tables)
     }
 
     /// Value of a constant of [`Stage::constants`].
     pub fn constant(&self, name: &str) -> f64 {
-        let Settings { roi_px, coarse, fine, zlut, .. } = self.settings;
+        let Settings { roi_px, coarse, fine, zlut, n_knots, .. } = self.settings;
         f64::from(match name {
             LARGEST_BORDER => 4 * (roi_px - 1),
             LARGEST_ROI => roi_px,
+            MOST_KNOTS => n_knots,
             _ => coarse.n_rings.max(fine.n_rings).max(zlut.n_rings),
         })
     }
@@ -335,6 +384,24 @@ impl Tables {
         for k in 0..n_rings {
             self.zlut.extend((0..z_nm.len()).map(|plane| spline.curvature(plane)[k]));
         }
+    }
+}
+
+impl Tables {
+    /// Narrow rings that `fit` needs for each bead; 0 for other methods.
+    pub fn rings_per_bead(&self) -> usize {
+        self.settings.n_knots.saturating_sub(1) as usize * BINS_PER_KNOT
+    }
+
+    fn add_model(&mut self, model: &ImageModel) {
+        let spline = &model.spline;
+        let planes = 0..spline.z_nm().len();
+        self.settings.n_knots = model.n_knots() as u32;
+        self.settings.n_model_planes = planes.len() as u32;
+        self.model.extend(spline.z_nm().iter().map(|z| (z - self.first_nm) as f32));
+        self.model.extend_from_slice(&model.misfit_variance);
+        self.model.extend(planes.clone().flat_map(|plane| spline.plane(plane)));
+        self.model.extend(planes.flat_map(|plane| spline.curvature(plane)));
     }
 }
 

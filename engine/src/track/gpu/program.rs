@@ -1,6 +1,6 @@
 //! The stages as pipelines, and the buffers that they share.
 
-use beadscope_shaders::gpu::{Bead, Buffer, Place, Settings, Stage, Tables};
+use beadscope_shaders::gpu::{Bead, Buffer, Place, Ring, Settings, Stage, Tables};
 use wgpu::util::DeviceExt as _;
 
 use super::GpuTrackError;
@@ -32,6 +32,8 @@ struct Buffers {
     offsets: wgpu::Buffer,
     profiles: wgpu::Buffer,
     zlut: wgpu::Buffer,
+    model: wgpu::Buffer,
+    rings: wgpu::Buffer,
 }
 
 struct Compiled {
@@ -156,8 +158,9 @@ fn binding_limit(limits: &wgpu::Limits) -> u64 {
 fn capacity(limits: &wgpu::Limits, tables: &Tables, n_rois: usize) -> Result<usize, GpuTrackError> {
     let limit = binding_limit(limits);
     let roi_px = u64::from(tables.settings.roi_px);
-    let per_bead = (4 * roi_px * roi_px).max(16 * u64::from(tables.settings.fine.n_rings));
-    let table_bytes = 4 * (tables.zlut.len() as u64).max(2 * tables.offsets_px.len() as u64);
+    let per_bead =
+        (4 * roi_px * roi_px).max(16 * u64::from(tables.settings.fine.n_rings)).max(rings_bytes(tables));
+    let table_bytes = 4 * tables.zlut.len().max(tables.model.len()).max(2 * tables.offsets_px.len()) as u64;
     for (what, bytes) in [("an ROI", per_bead), ("a Z-LUT", table_bytes)] {
         if bytes > limit {
             return Err(GpuTrackError::TooLarge { what, bytes, limit });
@@ -165,6 +168,11 @@ fn capacity(limits: &wgpu::Limits, tables: &Tables, n_rois: usize) -> Result<usi
     }
     let wanted = (n_rois as u64).max(LOAD_BYTES / per_bead).max(1);
     Ok(wanted.min(limit / per_bead) as usize)
+}
+
+/// Of the narrow rings of a bead.
+fn rings_bytes(tables: &Tables) -> u64 {
+    (tables.rings_per_bead() * size_of::<Ring>()) as u64
 }
 
 fn storage(device: &wgpu::Device, label: &str, bytes: u64) -> wgpu::Buffer {
@@ -202,6 +210,8 @@ impl Buffers {
             offsets: table(device, "offsets", bytemuck::cast_slice(&tables.offsets_px)),
             profiles: storage(device, "profiles", capacity * 16 * u64::from(fine.n_rings)),
             zlut: table(device, "zlut", bytemuck::cast_slice(&tables.zlut)),
+            model: table(device, "model", bytemuck::cast_slice(&tables.model)),
+            rings: storage(device, "rings", capacity * rings_bytes(tables)),
         }
     }
 
@@ -213,6 +223,8 @@ impl Buffers {
             Buffer::Offsets => &self.offsets,
             Buffer::Profiles => &self.profiles,
             Buffer::ZLut => &self.zlut,
+            Buffer::Model => &self.model,
+            Buffer::Rings => &self.rings,
         }
     }
 }
