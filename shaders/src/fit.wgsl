@@ -76,6 +76,16 @@ const SETTLED: u32 = 1u;
 const LOST: u32 = 2u;
 const BEYOND: u32 = 3u;
 
+/// Sums in the making of this thread, and of all threads after `sum_all`.
+var<private> sums: array<vec4<f32>, 8>;
+
+/// Adds the first `count` of `sums` up over all threads, which must all call it.
+fn sum_all(thread: u32, count: u32) {
+    for (var i = 0u; i < count; i += 1u) {
+        sums[i] = sum(thread, sums[i]);
+    }
+}
+
 fn n_bins() -> u32 {
     return (settings.n_knots - 1u) * BINS_PER_KNOT;
 }
@@ -260,9 +270,7 @@ fn settle_height(thread: u32, index: u32) {
             return;
         }
         model_at(thread, index, here.z_nm);
-        var diagonal = vec4<f32>();
-        var beside = vec4<f32>();
-        var right = vec4<f32>();
+        sums = array<vec4<f32>, 8>();
         for (var k = thread; k < n_bins(); k += THREADS) {
             let ring = rings[first_ring(index) + k];
             let weight = weight_of(variances(k, ring.value), ring.excess);
@@ -272,15 +280,13 @@ fn settle_height(thread: u32, index: u32) {
             let value = count * ring.value + shift;
             let mean_shift = ring.d / max(ring.count, 1.0) * ring.slope;
             let left = weight * ring.grey - here.gain * value - here.offset * count;
-            diagonal += vec4<f32>(count * ring.rise * ring.rise, ring.value * (value + shift), count, 0.0);
-            beside += vec4<f32>(ring.rise * value, count * ring.rise, value, 0.0);
-            right += vec4<f32>(left * ring.rise, left * (ring.value + mean_shift), left, 0.0);
+            sums[0] += vec4<f32>(count * ring.rise * ring.rise, ring.value * (value + shift), count, 0.0);
+            sums[1] += vec4<f32>(ring.rise * value, count * ring.rise, value, 0.0);
+            sums[2] += vec4<f32>(left * ring.rise, left * (ring.value + mean_shift), left, 0.0);
         }
-        diagonal = sum(thread, diagonal);
-        beside = sum(thread, beside);
-        right = sum(thread, right);
+        sum_all(thread, 3u);
         if thread == 0u {
-            outcome = height_step(diagonal.xyz, beside.xyz, right.xyz);
+            outcome = height_step(sums[0].xyz, sums[1].xyz, sums[2].xyz);
         }
     }
     if thread == 0u && outcome == GOES_ON {
@@ -329,14 +335,7 @@ struct Sideways {
 
 /// The step to the centre; leaves in the rings what stays unexplained.
 fn step_sideways(thread: u32, index: u32) -> Sideways {
-    var x_diagonal = vec4<f32>();
-    var x_beside = vec4<f32>();
-    var x_right = vec4<f32>();
-    var y_diagonal = vec4<f32>();
-    var y_beside = vec4<f32>();
-    var y_right = vec4<f32>();
-    var diagonal = vec4<f32>();
-    var beside = vec4<f32>();
+    sums = array<vec4<f32>, 8>();
     for (var k = thread; k < n_bins(); k += THREADS) {
         let ring = rings[first_ring(index) + k];
         let grey = here.gain * ring.value + here.offset;
@@ -346,36 +345,29 @@ fn step_sideways(thread: u32, index: u32) -> Sideways {
         let t = templates(k, grey, slope);
         let on = weight * vec4<f32>(t * t, 0.0);
         let off = weight * vec4<f32>(t.x * t.yz, t.y * t.z, 0.0);
-        x_diagonal += ring.mm.x * on;
-        x_beside += ring.mm.x * off;
-        x_right += weight * odd.x * vec4<f32>(t, 0.0);
-        y_diagonal += ring.mm.y * on;
-        y_beside += ring.mm.y * off;
-        y_right += weight * odd.y * vec4<f32>(t, 0.0);
+        sums[0] += ring.mm.x * on;
+        sums[1] += ring.mm.x * off;
+        sums[2] += weight * odd.x * vec4<f32>(t, 0.0);
+        sums[3] += ring.mm.y * on;
+        sums[4] += ring.mm.y * off;
+        sums[5] += weight * odd.y * vec4<f32>(t, 0.0);
         let by = vec3<f32>(here.gain * ring.rise, ring.value, 1.0);
         let count = weight * ring.count;
-        diagonal += count * vec4<f32>(by * by, 0.0);
-        beside += count * vec4<f32>(by.x * by.yz, by.y * by.z, 0.0);
+        sums[6] += count * vec4<f32>(by * by, 0.0);
+        sums[7] += count * vec4<f32>(by.x * by.yz, by.y * by.z, 0.0);
     }
-    x_diagonal = sum(thread, x_diagonal);
-    x_beside = sum(thread, x_beside);
-    x_right = sum(thread, x_right);
-    y_diagonal = sum(thread, y_diagonal);
-    y_beside = sum(thread, y_beside);
-    y_right = sum(thread, y_right);
-    diagonal = sum(thread, diagonal);
-    beside = sum(thread, beside);
+    sum_all(thread, 8u);
     if thread == 0u {
-        let x_inverse = inverse_of(x_diagonal.xyz, x_beside.xyz);
-        let y_inverse = inverse_of(y_diagonal.xyz, y_beside.xyz);
-        by_x = x_inverse * x_right.xyz;
-        by_y = y_inverse * y_right.xyz;
+        let x_inverse = inverse_of(sums[0].xyz, sums[1].xyz);
+        let y_inverse = inverse_of(sums[3].xyz, sums[4].xyz);
+        by_x = x_inverse * sums[2].xyz;
+        by_y = y_inverse * sums[5].xyz;
         to_x = x_inverse[0];
         to_y = y_inverse[0];
-        to_z = inverse_of(diagonal.xyz, beside.xyz)[0];
+        to_z = inverse_of(sums[6].xyz, sums[7].xyz)[0];
     }
     workgroupBarrier();
-    var sums = vec4<f32>();
+    sums[0] = vec4<f32>();
     for (var k = thread; k < n_bins(); k += THREADS) {
         let at = first_ring(index) + k;
         let ring = rings[at];
@@ -391,15 +383,15 @@ fn step_sideways(thread: u32, index: u32) -> Sideways {
         let pull_nm = weight * dot(to_z, vec3<f32>(here.gain * ring.rise, ring.value, 1.0));
         let pull_px = weight * vec2<f32>(dot(to_x, t), dot(to_y, t));
         let variance = expected.x + ring.excess;
-        sums += vec4<f32>(
+        sums[0] += vec4<f32>(
             pull_px * pull_px * variance * ring.mm,
             pull_nm * pull_nm * variance * ring.count,
             -pull_nm * dot(added, ring.direction),
         );
     }
-    sums = sum(thread, sums);
+    sum_all(thread, 1u);
     let is_solved = to_x.x > 0.0 && to_y.x > 0.0 && to_z.x > 0.0;
-    return Sideways(vec2<f32>(by_x.x, by_y.x), sums.w, sums.xyz, is_solved);
+    return Sideways(vec2<f32>(by_x.x, by_y.x), sums[0].w, sums[0].xyz, is_solved);
 }
 
 /// Sum of the squared residuals of a ring, when `added` times cosine and sine is explained as well.
@@ -418,7 +410,7 @@ var<workgroup> is_excessive: u32;
 /// Finds the excess variance of each narrow ring after a step. True if there is any.
 fn find_excess(thread: u32, index: u32) -> bool {
     storageBarrier();
-    var any = 0.0;
+    sums[0] = vec4<f32>();
     for (var k = thread; k < n_bins(); k += THREADS) {
         var around = vec3<f32>();
         for (var j = k - min(k, EXCESS_REACH); j < min(k + EXCESS_REACH + 1u, n_bins()); j += 1u) {
@@ -427,11 +419,11 @@ fn find_excess(thread: u32, index: u32) -> bool {
         }
         let excess = around.x - MOST_EXPECTED * around.y;
         rings[first_ring(index) + k].excess = max(excess / max(around.z, 1.0), 0.0);
-        any += f32(excess > 0.0);
+        sums[0].x += f32(excess > 0.0);
     }
-    any = sum(thread, vec4<f32>(any, 0.0, 0.0, 0.0)).x;
+    sum_all(thread, 1u);
     if thread == 0u {
-        is_excessive = u32(any > 0.0);
+        is_excessive = u32(sums[0].x > 0.0);
     }
     return workgroupUniformLoad(&is_excessive) == 1u;
 }
@@ -454,15 +446,15 @@ fn noise_seen(thread: u32, index: u32) -> f32 {
     storageBarrier();
     let inner = settings.roi_px - 2u;
     let n_rows = (settings.roi_px + NOISE_ROWS - 1u) / NOISE_ROWS;
-    var total = 0.0;
+    sums[0] = vec4<f32>();
     for (var i = thread; i < n_rows * inner; i += THREADS) {
         let x = i % inner;
         let y = (i / inner) * NOISE_ROWS;
-        total += abs(residual(index, x, y) - 2.0 * residual(index, x + 1u, y) + residual(index, x + 2u, y));
+        sums[0].x += abs(residual(index, x, y) - 2.0 * residual(index, x + 1u, y) + residual(index, x + 2u, y));
     }
-    total = sum(thread, vec4<f32>(total, 0.0, 0.0, 0.0)).x;
+    sum_all(thread, 1u);
     // For noise of standard deviation 1 the mean is sqrt(6) times sqrt(2/pi); its inverse is sqrt(pi/12).
-    return total / f32(n_rows * inner) * 0.51166335;
+    return sums[0].x / f32(n_rows * inner) * 0.51166335;
 }
 
 var<workgroup> has_height: u32;
@@ -485,22 +477,22 @@ fn take(start_px: vec2<f32>, step: Sideways) -> u32 {
     return select(BEYOND, SETTLED, is_inside);
 }
 
-/// z, gain, offset and the step to the centre for the pixels added up around the centre at hand; taken at once.
+/// z, gain, offset and the step to the centre for the pixels added up around the centre at hand; taken at once. Where rings
+/// show an excess it is found twice, so that these count less.
 fn pass_over(thread: u32, index: u32, start_px: vec2<f32>) {
-    settle_height(thread, index);
-    if workgroupUniformLoad(&outcome) != SETTLED {
-        return;
-    }
-    var step = step_sideways(thread, index);
-    if find_excess(thread, index) {
+    for (var i = 0u; i < 2u; i += 1u) {
         settle_height(thread, index);
         if workgroupUniformLoad(&outcome) != SETTLED {
             return;
         }
-        step = step_sideways(thread, index);
-    }
-    if thread == 0u {
-        outcome = take(start_px, step);
+        let step = step_sideways(thread, index);
+        if find_excess(thread, index) && i == 0u {
+            continue;
+        }
+        if thread == 0u {
+            outcome = take(start_px, step);
+        }
+        return;
     }
 }
 
