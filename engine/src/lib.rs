@@ -24,6 +24,7 @@ pub mod correction;
 pub mod doctor;
 pub mod find;
 pub mod frame;
+pub mod gpu;
 pub mod instrument;
 pub mod latency;
 pub mod ledger;
