@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use beadscope_engine::rig::DEFAULT_ROI_PX;
+use beadscope_engine::track::backend::{Backend, BackendRequest};
 use beadscope_shaders::params::{MAX_ROI_PX, MIN_ROI_PX};
 use beadscope_shaders::pipeline::{Method, Params};
 use clap::builder::{PossibleValuesParser, RangedI64ValueParser, TypedValueParser};
@@ -97,6 +98,8 @@ pub struct RunArguments {
     pub z_step_nm: Option<f64>,
     #[command(flatten)]
     pub correction: CorrectionArguments,
+    #[command(flatten)]
+    pub backend: BackendArguments,
     /// Folder in which the run makes its own folder.
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
@@ -145,9 +148,8 @@ pub struct TrackArguments {
     pub magtrack: Vec<(String, String)>,
     #[command(flatten)]
     pub correction: CorrectionArguments,
-    /// Where to compute.
-    #[arg(long, value_enum, default_value_t = Backend::Auto)]
-    pub backend: Backend,
+    #[command(flatten)]
+    pub backend: BackendArguments,
     /// Size of a camera pixel in the sample, nm; needed for .h5 unless the Z-LUT says it.
     #[arg(long, value_name = "NM")]
     pub pixel_size_nm: Option<f64>,
@@ -161,12 +163,23 @@ pub struct TrackArguments {
 }
 
 /// Where tracking computes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Backend {
-    /// The best there is in this build.
-    Auto,
-    /// The processor.
-    Cpu,
+#[derive(Args, Clone)]
+pub struct BackendArguments {
+    /// What computes: auto is a GPU if there is one, else the CPU; gpu is never without one (default: what the rig says,
+    /// else auto).
+    #[arg(long, value_parser = backend_parser())]
+    pub backend: Option<Backend>,
+    /// Part of the name of the GPU that computes, as `beadscope doctor` lists them; the only way to a software adapter
+    /// such as llvmpipe (default: the best GPU).
+    #[arg(long, value_name = "NAME")]
+    pub adapter: Option<String>,
+}
+
+impl BackendArguments {
+    /// What is asked for.
+    pub fn request(&self) -> BackendRequest {
+        BackendRequest { backend: self.backend.unwrap_or_default(), adapter: self.adapter.clone() }
+    }
 }
 
 #[derive(Args)]
@@ -319,9 +332,8 @@ pub struct BenchTrackArguments {
     /// How x and y are found.
     #[arg(long, default_value_t = Params::default().method, value_parser = method_parser())]
     pub method: Method,
-    /// Where to compute.
-    #[arg(long, value_enum, default_value_t = Backend::Auto)]
-    pub backend: Backend,
+    #[command(flatten)]
+    pub backend: BackendArguments,
     /// Threads (default: all cores).
     #[arg(long)]
     pub threads: Option<usize>,
@@ -375,6 +387,14 @@ fn method_parser() -> impl TypedValueParser<Value = Method> {
 
 fn parser_of<const N: usize>(methods: [Method; N]) -> impl TypedValueParser<Value = Method> {
     PossibleValuesParser::new(methods.map(Method::name)).try_map(|name| name.parse::<Method>())
+}
+
+/// All back ends, by the names that they have everywhere.
+fn backend_parser() -> impl TypedValueParser<Value = Backend> {
+    PossibleValuesParser::new(Backend::NAMES.map(|(_, name)| name)).try_map(|asked| {
+        let found = Backend::NAMES.iter().find(|(_, name)| *name == asked);
+        found.map(|(backend, _)| *backend).ok_or("not a back end")
+    })
 }
 
 /// `10s`, `5min`, `2h`, `500ms`; a bare number is seconds.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use bytemuck::Zeroable;
 
 use crate::frame::FrameView;
-use crate::track::cpu::CpuTracker;
+use crate::track::backend::BeadTracker;
 use crate::tracks::TrackRow;
 
 /// Time spent warming caches and clocks before counting.
@@ -25,7 +25,7 @@ pub struct TrackBench {
 }
 
 /// Tracks `frames`, all in memory, over and over for `duration`, after a warm-up.
-pub fn track(tracker: &CpuTracker, frames: &[FrameView<'_>], duration: Duration) -> TrackBench {
+pub fn track(tracker: &mut BeadTracker, frames: &[FrameView<'_>], duration: Duration) -> TrackBench {
     let beads = tracker.rois().len();
     let mut rows = vec![TrackRow::zeroed(); frames.len() * beads];
     let view = |place: usize| frames.get(place).copied();

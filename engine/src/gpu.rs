@@ -1,5 +1,5 @@
-//! Graphics adapters: which there are, and opening one to compute on. When the device is lost later, nothing panics: the
-//! first reason is kept, and [`Gpu::lost`] tells it.
+//! Graphics adapters: which there are, and opening one to compute on. When the device is lost later, nothing panics:
+//! the first reason is kept, and [`Gpu::lost`] tells it.
 
 use std::sync::{Arc, OnceLock};
 
@@ -57,7 +57,9 @@ pub enum GpuError {
         offered: Vec<String>,
     },
     /// The driver refused.
-    #[error("the graphics adapter {name} cannot be opened: {cause}; update its driver, or track on the CPU")]
+    #[error(
+        "the graphics adapter {name} cannot be opened: {cause}; update its driver, or choose the back end cpu"
+    )]
     Refused {
         /// The adapter.
         name: String,
@@ -68,10 +70,10 @@ pub enum GpuError {
 
 fn advice(software: &[String]) -> String {
     match software.first() {
-        None => {
-            "; track on the CPU, or install its Vulkan driver (beadscope doctor lists what is there)".into()
+        None => "; choose the back end cpu, or install the GPU's Vulkan driver".to_owned(),
+        Some(name) => {
+            format!("; choose the back end cpu, or name the adapter {name:?}, which is software and slow")
         }
-        Some(name) => format!("; track on the CPU, or name a software adapter, which is slow: {name:?}"),
     }
 }
 

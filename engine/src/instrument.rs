@@ -18,6 +18,7 @@ use crate::prepared_zlut::{ZLutMismatch, correction_warning, pixel_size_warning,
 use crate::rig::{DEFAULT_ROI_PX, Rig};
 use crate::roi::Roi;
 use crate::rois::{self, RoisError};
+use crate::track::backend::{BackendError, BeadTracker};
 use crate::track::cpu::{CpuTracker, TrackError};
 
 /// How long a camera may take to show its first frame.
@@ -30,7 +31,7 @@ pub struct Instrument {
     /// What the camera applied.
     pub config: CameraConfig,
     /// Finds x, y, z of every bead.
-    pub tracker: CpuTracker,
+    pub tracker: BeadTracker,
     /// The Z-LUT in use.
     pub zlut: Option<ZLut>,
     /// Size of a camera pixel in the sample, nm.
@@ -97,6 +98,9 @@ pub enum OpenError {
     /// The tracker refused the settings.
     #[error(transparent)]
     Track(#[from] TrackError),
+    /// Tracking cannot compute where the rig says.
+    #[error(transparent)]
+    Backend(#[from] BackendError),
     /// No such method.
     #[error(transparent)]
     Method(ParamError),
@@ -157,6 +161,10 @@ impl Instrument {
             None => notes.push("no Z-LUT: x and y are tracked, z is not".to_owned()),
         }
         let tracker = CpuTracker::new(roi_px, rois, &params, table, None)?.with_correction(correction);
+        let tracker = BeadTracker::new(tracker, &rig.tracking.backend_request())?;
+        if tracker.is_on_gpu() {
+            notes.push(format!("beads are tracked on the GPU: {}", tracker.on().adapter));
+        }
         Ok(Self { camera, config, tracker, zlut, pixel_size_nm, notes, warnings })
     }
 }

@@ -7,6 +7,7 @@ use beadscope_shaders::params::Method;
 use serde::{Deserialize, Serialize};
 
 use crate::magtrack_options::{options_from_toml, toml_from_options};
+use crate::track::backend::{Backend, BackendError, BackendRequest};
 
 /// A complete, commented rig; it says the same as [`Rig::default`].
 pub const EXAMPLE: &str = include_str!("rig_example.toml");
@@ -83,6 +84,10 @@ pub struct TrackingSection {
     pub magtrack: toml::Table,
     /// Distance between the planes of a Z-LUT that does not say it, nm.
     pub z_step_nm: Option<f64>,
+    /// What computes.
+    pub backend: Backend,
+    /// Part of the name of the graphics adapter that computes; with one, the back end `auto` is `gpu`.
+    pub adapter: Option<String>,
 }
 
 /// `[recording]`
@@ -115,11 +120,18 @@ impl Default for TrackingSection {
             zlut: None,
             z_step_nm: None,
             magtrack: toml::Table::new(),
+            backend: Backend::Auto,
+            adapter: None,
         }
     }
 }
 
 impl TrackingSection {
+    /// Where tracking is to compute.
+    pub fn backend_request(&self) -> BackendRequest {
+        BackendRequest { backend: self.backend, adapter: self.adapter.clone() }
+    }
+
     fn is_magtrack(&self) -> bool {
         self.method.parse() == Ok(Method::MagTrack)
     }
@@ -165,6 +177,9 @@ pub enum RigError {
     /// An option of the method `magtrack` is wrong.
     #[error("[tracking.magtrack] {0}")]
     MagTrack(OptionError),
+    /// The back end does not fit the method or the adapter.
+    #[error("[tracking] {0}")]
+    Backend(BackendError),
     /// Nobody would look at the options.
     #[error(
         "[tracking.magtrack] sets options of another method than {method}; set method = \"magtrack\", or leave them out"
@@ -253,6 +268,9 @@ impl Rig {
         if let Some(roi_px) = self.tracking.roi_px {
             within("tracking.roi_px", f64::from(roi_px), 8.0..=512.0, "8 to 512 px")?;
         }
+        if let Ok(method) = self.tracking.method.parse() {
+            self.tracking.backend_request().check(method).map_err(RigError::Backend)?;
+        }
         if !self.tracking.magtrack.is_empty() && !self.tracking.is_magtrack() {
             return Err(RigError::OtherMethod { method: self.tracking.method.clone() });
         }
@@ -291,6 +309,8 @@ mod tests {
             "rois",
             "zlut",
             "z_step_nm",
+            "backend",
+            "adapter",
             "folder",
             "name",
         ] {
@@ -310,6 +330,21 @@ mod tests {
         let error = read("[tracking]\nroi_px = 4\n").unwrap_err();
         assert_eq!(error.to_string(), "tracking.roi_px = 4 is out of range: 8 to 512 px");
         assert!(matches!(read("[camera]\nrate_hz = nan\n"), Err(RigError::Range { .. })));
+    }
+
+    #[test]
+    fn a_back_end_is_checked_with_its_adapter_and_method() {
+        let tracking = read("[tracking]\nbackend = 'gpu'\nadapter = 'llvmpipe'\n").unwrap().tracking;
+        assert_eq!((tracking.backend, tracking.adapter.as_deref()), (Backend::Gpu, Some("llvmpipe")));
+        for text in ["backend = 'cpu'\nadapter = 'llvmpipe'", "backend = 'gpu'\nmethod = 'magtrack'"] {
+            let error = read(&format!("[tracking]\n{text}\n")).unwrap_err();
+            assert!(matches!(error, RigError::Backend(_)), "{text}: {error}");
+        }
+        let error = read("[tracking]\nbackend = 'cuda'\n").unwrap_err().to_string();
+        assert!(error.contains("`cuda`") && error.contains("`gpu`") && error.contains("line 2"), "{error}");
+        for (backend, name) in Backend::NAMES {
+            assert_eq!(read(&format!("[tracking]\nbackend = '{name}'\n")).unwrap().tracking.backend, backend);
+        }
     }
 
     #[test]

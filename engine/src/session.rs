@@ -22,7 +22,7 @@ use crate::record::{Recorder, RecorderHandle};
 use crate::ring::{Ends, SkippingReader, ring};
 use crate::status::{EndReason, Health, Status};
 use crate::track::Tracking;
-use crate::track::cpu::CpuTracker;
+use crate::track::backend::BeadTracker;
 use crate::tracks::{TrackRow, TracksHeader};
 
 /// Memory of the frame ring, at most; but [`MIN_SLOTS`] frames whatever their size.
@@ -41,7 +41,7 @@ pub struct Setup {
     /// What the camera applied.
     pub config: CameraConfig,
     /// The tracker with its ROIs and Z-LUT.
-    pub tracker: CpuTracker,
+    pub tracker: BeadTracker,
     /// Stop by itself after this many frames.
     pub frame_limit: Option<u64>,
     /// What a recording says about this run.
@@ -97,6 +97,7 @@ impl Session {
         let Setup { camera, config, tracker, frame_limit, info, record } = setup;
         let file = record.map(|path| info.create_file(&path)).transpose()?;
         let status = Arc::new(Status::default());
+        status.set_tracked_on(tracker.on());
         let clock = Clock::start();
         let beads = tracker.rois().len();
         let correction = tracker.correction().cloned();

@@ -6,6 +6,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use crate::latency::{Latencies, Percentiles};
 use crate::ledger::{Ledger, Lost};
+use crate::track::backend::TrackedOn;
 
 /// A counter with one writing thread. `Relaxed`: each is a statistic of its own; equations are checked after joining.
 #[derive(Default)]
@@ -38,6 +39,8 @@ pub(crate) struct Status {
     pub(crate) end: OnceLock<EndReason>,
     /// Never touched by the camera and tracking threads.
     recording: Mutex<RecordingState>,
+    /// The tracking thread touches it when the GPU fails, and never else.
+    tracked_on: Mutex<TrackedOn>,
 
     pub(crate) camera: Counter,
     pub(crate) received: Counter,
@@ -107,6 +110,8 @@ pub struct Health {
     pub ring: (u64, u64),
     /// Why the last recording stopped, if it failed.
     pub record_error: Option<String>,
+    /// What the beads are located on now.
+    pub on: TrackedOn,
 }
 
 impl Status {
@@ -141,6 +146,14 @@ impl Status {
         self.recording.lock().unwrap_or_else(PoisonError::into_inner).error.clone()
     }
 
+    pub(crate) fn set_tracked_on(&self, on: &TrackedOn) {
+        self.tracked_on.lock().unwrap_or_else(PoisonError::into_inner).clone_from(on);
+    }
+
+    pub(crate) fn tracked_on(&self) -> TrackedOn {
+        self.tracked_on.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     pub(crate) fn health(&self) -> Health {
         let received = self.received.get();
         let span_ns = self.last_arrival_ns.get().saturating_sub(self.first_arrival_ns.get());
@@ -153,6 +166,7 @@ impl Status {
             latency_ms: self.latencies.percentiles(),
             ring: (self.ring_held.get(), self.ring_capacity.get()),
             record_error: self.record_error(),
+            on: self.tracked_on(),
         }
     }
 

@@ -64,6 +64,8 @@ pub struct TracksHeader {
     pub tracked_ns: u64,
     /// Rows in the slot.
     pub rows: u32,
+    /// The GPU has located them, not the processor.
+    pub on_gpu: bool,
 }
 
 /// The rows of a slot of the track ring.

@@ -7,6 +7,7 @@ use beadscope_engine::calibrate::{magtrack_zlut_from_sweep, zlut_from_sweep};
 use beadscope_engine::frame::FrameView;
 use beadscope_engine::prepared_zlut::prepare_zlut;
 use beadscope_engine::roi::Roi;
+use beadscope_engine::track::backend::{BeadTracker, TrackedOn};
 use beadscope_engine::track::cpu::CpuTracker;
 use beadscope_shaders::pipeline::{Method, Params};
 use serde::Serialize;
@@ -16,14 +17,14 @@ use crate::output;
 
 /// The JSON object that `bench track --json` prints.
 #[derive(Serialize)]
-struct Report {
+struct Report<'a> {
     #[serde(flatten)]
     speed: TrackBench,
     roi_px: u32,
     beads: usize,
     method: String,
-    backend: &'static str,
-    adapter: String,
+    #[serde(flatten)]
+    on: &'a TrackedOn,
     threads: usize,
 }
 
@@ -46,6 +47,8 @@ pub fn track(arguments: &BenchTrackArguments) -> Result<()> {
         .transpose()?;
     let (table, _) = prepare_zlut(zlut.as_ref(), roi_px, &params)?;
     let tracker = CpuTracker::new(roi_px, rois, &params, table, arguments.threads)?;
+    let mut tracker = BeadTracker::new(tracker, &arguments.backend.request())?;
+    let on = tracker.on().clone();
 
     let frames: Vec<Vec<u8>> = (0..arguments.frames)
         .map(|_| {
@@ -57,14 +60,14 @@ pub fn track(arguments: &BenchTrackArguments) -> Result<()> {
         .collect();
     let (width_px, height_px) = (settings.width_px as usize, settings.height_px as usize);
     let views: Vec<_> = frames.iter().map(|bytes| FrameView { bytes, width_px, height_px, format }).collect();
-    let speed = bench::track(&tracker, &views, arguments.duration);
+    let speed = bench::track(&mut tracker, &views, arguments.duration);
+    ensure!(*tracker.on() == on, "{}", tracker.on().notice.as_deref().unwrap_or_default());
     let report = Report {
         speed,
         roi_px,
         beads: tracker.rois().len(),
         method: method.to_string(),
-        backend: "cpu",
-        adapter: std::env::consts::ARCH.to_owned(),
+        on: &on,
         threads: tracker.threads(),
     };
     if arguments.json { output::print_json(&report) } else { output::print(&sentence(&report)) }
@@ -87,13 +90,15 @@ fn field(arguments: &BenchTrackArguments) -> Result<Settings> {
     })
 }
 
-fn sentence(report: &Report) -> String {
-    let Report { speed, roi_px, beads, method, threads, .. } = report;
+fn sentence(report: &Report<'_>) -> String {
+    let Report { speed, roi_px, beads, method, on, .. } = report;
     format!(
-        "{:.0} ROIs/s ({:.0} to {:.0}), {method} with z, ROI {roi_px} px, {beads} beads, {threads} threads; {:.1} % located\n",
+        "{:.0} ROIs/s ({:.0} to {:.0}), {method} with z, ROI {roi_px} px, {beads} beads, {} ({}); {:.1} % located\n",
         speed.rois_per_s,
         speed.rois_per_s_min,
         speed.rois_per_s_max,
+        on.backend.to_uppercase(),
+        on.adapter,
         100.0 * speed.located
     )
 }

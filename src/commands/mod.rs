@@ -130,6 +130,7 @@ mod tests {
     use beadscope_engine::latency::Percentiles;
     use beadscope_engine::ledger::Ledger;
     use beadscope_engine::status::{EndReason, Health};
+    use beadscope_engine::track::backend::TrackedOn;
 
     use super::*;
 
@@ -141,6 +142,7 @@ mod tests {
             latency_ms: Percentiles::default(),
             ring: (0, 1),
             record_error: None,
+            on: TrackedOn::default(),
         };
         Outcome { reason: EndReason::Asked, health }
     }

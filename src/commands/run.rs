@@ -12,11 +12,12 @@ use beadscope_engine::instrument::run_folder;
 use beadscope_engine::latency::Percentiles;
 use beadscope_engine::ledger::{Ledger, Lost};
 use beadscope_engine::record::tracks_path;
-use beadscope_engine::rig::{CorrectionSection, Rig};
+use beadscope_engine::rig::{CorrectionSection, Rig, TrackingSection};
 use beadscope_engine::session::{Outcome, Session, Setup, View};
+use beadscope_engine::track::backend::{Backend, TrackedOn};
 use serde::Serialize;
 
-use crate::arguments::RunArguments;
+use crate::arguments::{BackendArguments, RunArguments};
 use crate::output;
 
 /// How often the command looks whether it is time to stop.
@@ -30,8 +31,8 @@ struct Summary<'a> {
     tracks: u64,
     rate_hz: f64,
     latency_ms: Percentiles,
-    backend: &'static str,
-    adapter: String,
+    #[serde(flatten)]
+    on: &'a TrackedOn,
     ended: String,
     ledger_sums: bool,
     run: &'a Path,
@@ -60,10 +61,9 @@ impl From<&Ledger> for Frames {
 pub fn run(arguments: &RunArguments) -> Result<()> {
     let mut rig = super::read_rig(arguments.rig.as_deref())?;
     override_rig(&mut rig, arguments);
-    let (mut setup, notes) = super::open(&rig)?;
+    let (mut setup, mut notes) = super::open(&rig)?;
     setup.frame_limit = arguments.frames;
     let beads = setup.info.rois.len();
-    let threads = setup.tracker.threads();
     let correction = setup.tracker.correction().map(|correction| correction.used()).cloned();
 
     let stop = Arc::new(AtomicBool::new(false));
@@ -74,14 +74,14 @@ pub fn run(arguments: &RunArguments) -> Result<()> {
     watch(&session, arguments, &stop);
     let outcome = session.stop();
     let health = &outcome.health;
+    notes.extend(health.on.notice.clone());
     let summary = Summary {
         frames: (&health.ledger).into(),
         beads,
         tracks: health.rows,
         rate_hz: health.rate_hz,
         latency_ms: health.latency_ms,
-        backend: "cpu",
-        adapter: format!("{threads} threads"),
+        on: &health.on,
         ended: outcome.reason.to_string(),
         ledger_sums: health.ledger.check().is_ok(),
         run: &folder,
@@ -116,7 +116,8 @@ fn remove_folder(folder: &Path) {
 }
 
 fn override_rig(rig: &mut Rig, arguments: &RunArguments) {
-    let RunArguments { rois, zlut, z_step_nm, correction, out, rate_hz, beads, roi_px, .. } = arguments;
+    let RunArguments { rois, zlut, z_step_nm, correction, backend, out, rate_hz, beads, roi_px, .. } =
+        arguments;
     rig.tracking.rois = rois.clone().or(rig.tracking.rois.take());
     rig.tracking.zlut = zlut.clone().or(rig.tracking.zlut.take());
     rig.tracking.z_step_nm = z_step_nm.or(rig.tracking.z_step_nm);
@@ -128,6 +129,7 @@ fn override_rig(rig: &mut Rig, arguments: &RunArguments) {
             *hash = None; // it was that of the rig's frames
         }
     }
+    override_backend(&mut rig.tracking, backend);
     rig.camera.rate_hz = rate_hz.unwrap_or(rig.camera.rate_hz);
     if let Some(out) = out {
         rig.recording.folder.clone_from(out);
@@ -135,6 +137,16 @@ fn override_rig(rig: &mut Rig, arguments: &RunArguments) {
     if let Some(beads) = beads {
         rig.camera.settings.insert("beads".to_owned(), i64::from(*beads).into());
     }
+}
+
+/// Another back end than the rig's needs another adapter or none.
+fn override_backend(tracking: &mut TrackingSection, given: &BackendArguments) {
+    let BackendArguments { backend, adapter } = given.clone();
+    if backend.is_some_and(|backend| backend != Backend::Gpu) || adapter.is_some() {
+        tracking.adapter = adapter;
+        tracking.backend = Backend::Auto;
+    }
+    tracking.backend = backend.unwrap_or(tracking.backend);
 }
 
 fn make_folder(rig: &Rig) -> Result<PathBuf> {
@@ -177,16 +189,18 @@ fn report(arguments: &RunArguments, outcome: &Outcome, summary: &Summary<'_>) ->
 }
 
 fn describe(summary: &Summary<'_>) -> String {
-    let Summary { frames, beads, latency_ms, rate_hz, ended, run, .. } = summary;
+    let Summary { frames, beads, latency_ms, rate_hz, ended, run, on, .. } = summary;
     let lost = serde_json::to_string(&frames.lost).unwrap_or_default();
     format!(
         "{} frames from the camera, {} received, {} tracked, {} recorded; lost {lost}\n\
-         {beads} beads at {rate_hz:.2} Hz; latency {:.2} ms median, {:.2} ms p99, {:.2} ms max\n\
+         {beads} beads at {rate_hz:.2} Hz on the {} ({}); latency {:.2} ms median, {:.2} ms p99, {:.2} ms max\n\
          {ended}; {}\n",
         frames.camera,
         frames.received,
         frames.tracked,
         frames.recorded,
+        on.backend.to_uppercase(),
+        on.adapter,
         latency_ms.p50,
         latency_ms.p99,
         latency_ms.max,

@@ -14,6 +14,7 @@ use beadscope_engine::record::info::RunInfo;
 use beadscope_engine::replace::Output;
 use beadscope_engine::roi::Roi;
 use beadscope_engine::rois;
+use beadscope_engine::track::backend::{BeadTracker, TrackedOn};
 use beadscope_engine::track::cpu::CpuTracker;
 use beadscope_shaders::pipeline::{Method, Params};
 use beadscope_zlut::file::split_name;
@@ -28,6 +29,8 @@ use crate::output;
 struct Report<'a> {
     #[serde(flatten)]
     summary: &'a Summary,
+    #[serde(flatten)]
+    on: &'a TrackedOn,
     correction: Option<&'a Used>,
     notes: &'a [String],
 }
@@ -57,15 +60,18 @@ pub fn run(arguments: &TrackArguments) -> Result<()> {
         tracing::warn!("{note}");
     }
     let tracker = CpuTracker::new(roi_px, rois, &params, table, None)?.with_correction(correction);
+    let mut tracker = BeadTracker::new(tracker, &arguments.backend.request())?;
     let info = describe(arguments, &params, &notes, roi_px, zlut, &tracker, format)?;
 
     let bar = output::progress(Some(stack.len() as u64), "frames");
-    let summary = track_to_file(&mut stack, &tracker, &info, &arguments.out, &|done| bar.set_position(done))
-        .with_context(|| format!("{} not written", arguments.out.display()))?;
+    let summary =
+        track_to_file(&mut stack, &mut tracker, &info, &arguments.out, &|done| bar.set_position(done))
+            .with_context(|| format!("{} not written", arguments.out.display()))?;
     bar.finish_and_clear();
+    notes.extend(tracker.on().notice.clone());
     if arguments.json {
         let correction = tracker.correction().map(|correction| correction.used());
-        output::print_json(&Report { summary: &summary, correction, notes: &notes })
+        output::print_json(&Report { summary: &summary, on: tracker.on(), correction, notes: &notes })
     } else {
         output::print(&sentence(&summary, &arguments.out))
     }
@@ -126,7 +132,7 @@ fn describe(
     notes: &[String],
     roi_px: u32,
     zlut: Option<ZLut>,
-    tracker: &CpuTracker,
+    tracker: &BeadTracker,
     format: Format,
 ) -> Result<RunInfo> {
     let known = arguments.pixel_size_nm.or(zlut.as_ref().and_then(|zlut| zlut.origin.pixel_size_nm));
@@ -147,6 +153,8 @@ fn describe(
         ),
         ("method".to_owned(), params.method.to_string().into()),
         ("roi_px".to_owned(), i64::from(roi_px).into()),
+        ("backend".to_owned(), tracker.on().backend.into()),
+        ("adapter".to_owned(), tracker.on().adapter.clone().into()),
         ("notes".to_owned(), notes.to_vec().into()),
     ]);
     if let Some(correction) = tracker.correction() {

@@ -82,7 +82,7 @@ impl Camera for ScriptedCamera {
 pub fn setup(steps: Vec<Step>, beads: u32, record: Option<PathBuf>) -> Setup {
     let roi = |bead| Roi { bead, left_px: 0, top_px: 0, size_px: SIDE_PX };
     let rois: Vec<Roi> = (0..beads).map(roi).collect();
-    let tracker = CpuTracker::new(SIDE_PX, rois.clone(), &Params::default(), None, None).unwrap();
+    let tracker = CpuTracker::new(SIDE_PX, rois.clone(), &Params::default(), None, None).unwrap().into();
     let info = RunInfo {
         pixel_size_nm: 100.0,
         settings_toml: String::new(),

@@ -61,6 +61,7 @@ OUR_FRAMES = {
     "frames/device_time_ns": U64,
     "frames/arrival_ns": U64,
     "frames/tracked_ns": U64,
+    "frames/on_gpu": U64,
     "frames/lost_before": U32,
 }
 OUR_ATTRIBUTES = (

@@ -136,6 +136,7 @@ fn saved_text(ledger: &Ledger, file: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use beadscope_engine::latency::Percentiles;
+    use beadscope_engine::track::backend::TrackedOn;
 
     use super::*;
 
@@ -148,6 +149,7 @@ mod tests {
             latency_ms: Percentiles::default(),
             ring: (0, 1),
             record_error: error.map(str::to_owned),
+            on: TrackedOn::default(),
         };
         let mut recording = Recording::new(Path::new("."), "run".to_owned());
         for error in ["the disk is full", "the cable is out"] {

@@ -7,7 +7,7 @@ use bytemuck::Zeroable;
 
 use crate::frame::FrameView;
 use crate::roi::Roi;
-use crate::track::cpu::CpuTracker;
+use crate::track::backend::BeadTracker;
 use crate::tracks::TrackRow;
 
 /// Bytes of frames held at once: enough to keep all cores busy, little enough for a laptop.
@@ -27,14 +27,24 @@ pub fn whole_image(stack: &Stack) -> Result<Vec<Roi>, (u32, u32)> {
     Ok(vec![Roi { bead: 0, left_px: 0, top_px: 0, size_px: width_px }])
 }
 
-/// Tracks every frame of `stack`. `sink` gets the number of the first frame of a batch and its rows, frame after frame.
+/// Consecutive frames that were tracked together.
+pub struct Batch<'a> {
+    /// Number of the first frame.
+    pub first: u64,
+    /// The rows of all, frame after frame.
+    pub rows: &'a [TrackRow],
+    /// The GPU has located them, not the processor.
+    pub on_gpu: bool,
+}
+
+/// Tracks every frame of `stack`, batch by batch.
 ///
 /// # Errors
 /// If a frame cannot be read, or `sink` refuses.
 pub fn track<E: From<StackError>>(
     stack: &mut Stack,
-    tracker: &CpuTracker,
-    mut sink: impl FnMut(u64, &[TrackRow]) -> Result<(), E>,
+    tracker: &mut BeadTracker,
+    mut sink: impl FnMut(&Batch<'_>) -> Result<(), E>,
 ) -> Result<(), E> {
     let frame_bytes = stack.frame_bytes();
     let batch = (BATCH_BYTES / frame_bytes.max(1)).clamp(1, MAX_BATCH).min(stack.len());
@@ -53,7 +63,7 @@ pub fn track<E: From<StackError>>(
         };
         let rows = &mut rows[..frames * beads];
         tracker.locate(frames, &view, rows);
-        sink(first as u64, rows)?;
+        sink(&Batch { first: first as u64, rows, on_gpu: tracker.is_on_gpu() })?;
     }
     Ok(())
 }

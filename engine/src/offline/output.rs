@@ -15,10 +15,10 @@ use rust_hdf5::{H5File, H5Group};
 use crate::clock::unix_ns_now;
 use crate::frame::FrameHeader;
 use crate::ledger::Ledger;
-use crate::offline;
+use crate::offline::{self, Batch};
 use crate::record::error::RecordError;
 use crate::record::info::RunInfo;
-use crate::track::cpu::CpuTracker;
+use crate::track::backend::BeadTracker;
 use crate::tracks::{TrackRow, TracksHeader};
 
 /// The files that results can be written to.
@@ -101,16 +101,16 @@ impl Format {
 /// If a frame cannot be read or the file not be written; `out` is as before then.
 pub fn track_to_file(
     stack: &mut Stack,
-    tracker: &CpuTracker,
+    tracker: &mut BeadTracker,
     info: &RunInfo,
     out: &Path,
     progress: &dyn Fn(u64),
 ) -> Result<Summary, OutputError> {
-    let mut summary =
-        Summary { frames: stack.len() as u64, beads: tracker.rois().len(), ..Summary::default() };
-    let mut count = |first: u64, rows: &[TrackRow]| {
-        summary.count(rows);
-        progress(first + (rows.len() / tracker.rois().len().max(1)) as u64);
+    let beads = tracker.rois().len();
+    let mut summary = Summary { frames: stack.len() as u64, beads, ..Summary::default() };
+    let mut count = |batch: &Batch<'_>| {
+        summary.count(batch.rows);
+        progress(batch.first + (batch.rows.len() / beads.max(1)) as u64);
     };
     match Format::of(out)? {
         Format::Csv => aside::write(out, |path| write_csv(stack, tracker, info, path, &mut count))?,
@@ -122,10 +122,10 @@ pub fn track_to_file(
 
 fn write_csv(
     stack: &mut Stack,
-    tracker: &CpuTracker,
+    tracker: &mut BeadTracker,
     info: &RunInfo,
     path: &Path,
-    count: &mut dyn FnMut(u64, &[TrackRow]),
+    count: &mut dyn FnMut(&Batch<'_>),
 ) -> Result<(), OutputError> {
     let mut file = BufWriter::new(File::create(path)?);
     for line in info.settings_toml.lines().filter(|line| !line.is_empty()) {
@@ -135,9 +135,9 @@ fn write_csv(
     let more = if with_sigma { ",sigma_x_px,sigma_y_px,sigma_z_nm" } else { "" };
     writeln!(file, "frame,bead,x_px,y_px,z_nm,quality,flags{more}")?;
     let beads = tracker.rois().len();
-    offline::track(stack, tracker, |first, rows| -> Result<(), OutputError> {
-        for (item, row) in rows.iter().enumerate() {
-            let frame = first + (item / beads) as u64;
+    offline::track(stack, tracker, |batch| -> Result<(), OutputError> {
+        for (item, row) in batch.rows.iter().enumerate() {
+            let frame = batch.first + (item / beads) as u64;
             let TrackRow { bead, x_px, y_px, z_nm, quality, sigma: [x, y, z], .. } = *row;
             write!(file, "{frame},{bead},{x_px:.6},{y_px:.6},{z_nm:.4},{quality:.6},{}", row.flags())?;
             if with_sigma {
@@ -145,22 +145,25 @@ fn write_csv(
             }
             writeln!(file)?;
         }
-        count(first, rows);
+        count(batch);
         Ok(())
     })?;
+    if let Some(notice) = &tracker.on().notice {
+        writeln!(file, "# {}", notice.replace(char::is_control, " "))?;
+    }
     Ok(file.flush()?)
 }
 
 fn write_npy(
     stack: &mut Stack,
-    tracker: &CpuTracker,
+    tracker: &mut BeadTracker,
     path: &Path,
-    count: &mut dyn FnMut(u64, &[TrackRow]),
+    count: &mut dyn FnMut(&Batch<'_>),
 ) -> Result<(), OutputError> {
     let mut positions = Vec::with_capacity(stack.len() * tracker.rois().len());
-    offline::track(stack, tracker, |first, rows| -> Result<(), OutputError> {
-        positions.extend(rows.iter().map(|row| [row.x_px, row.y_px, row.z_nm]));
-        count(first, rows);
+    offline::track(stack, tracker, |batch| -> Result<(), OutputError> {
+        positions.extend(batch.rows.iter().map(|row| [row.x_px, row.y_px, row.z_nm]));
+        count(batch);
         Ok(())
     })?;
     Ok(write_npy_f64x3(path, &positions)?)
@@ -168,32 +171,35 @@ fn write_npy(
 
 fn write_hdf5(
     stack: &mut Stack,
-    tracker: &CpuTracker,
+    tracker: &mut BeadTracker,
     info: &RunInfo,
     path: &Path,
-    count: &mut dyn FnMut(u64, &[TrackRow]),
+    count: &mut dyn FnMut(&Batch<'_>),
 ) -> Result<(), OutputError> {
     let mut file = info.create_file(path)?;
     let beads = tracker.rois().len();
     let started_ns = unix_ns_now();
     let frames = stack.len() as u64;
-    let tracked = offline::track(stack, tracker, |first, rows| -> Result<(), OutputError> {
+    let tracked = offline::track(stack, tracker, |batch| -> Result<(), OutputError> {
+        let &Batch { first, rows, on_gpu } = batch;
         let header = |frame: u64| TracksHeader {
             frame: FrameHeader { frame, device_frame: frame, ..FrameHeader::default() },
             tracked_ns: 0,
             rows: beads as u32,
+            on_gpu,
         };
         // Images carry no time; the frame number in ns keeps their order and says that it is no time.
         let last = first + (rows.len() / beads) as u64;
         let headers: Vec<_> = (first..last).map(|frame| (header(frame), started_ns + frame)).collect();
-        count(first, rows);
+        count(batch);
         Ok(file.append(&headers, rows)?)
     });
     let ledger =
         Ledger { camera: frames, received: frames, tracked: frames, recorded: frames, ..Ledger::default() };
     let partial = file.partial_path().to_owned();
+    let notices: Vec<String> = tracker.on().notice.iter().cloned().collect();
     let finished = tracked
-        .and_then(|()| Ok(file.finish(&serde_json::to_string(&ledger).unwrap_or_default(), &[])?))
+        .and_then(|()| Ok(file.finish(&serde_json::to_string(&ledger).unwrap_or_default(), &[], &notices)?))
         .and_then(|()| Ok(mark_timestamps(path)?));
     // What cannot be finished is of no use: it can be tracked again.
     finished.inspect_err(|_| drop(std::fs::remove_file(partial)))

@@ -16,6 +16,8 @@ pub const OURS: &str = "beadscope";
 pub const NO_DEVICE_TIME: u64 = u64::MAX;
 /// Bytes of one piece of the ledger.
 pub const LEDGER_PIECE_BYTES: usize = 16 * 1024;
+/// Bytes kept of a notice.
+pub const NOTICE_BYTES: usize = 512;
 /// Bytes kept of a gap's reason.
 pub const REASON_BYTES: usize = 64;
 
@@ -23,6 +25,7 @@ const RECORD_CHUNK: u64 = 65_536;
 const FRAME_CHUNK: u64 = 4_096;
 const BATCH_CHUNK: u64 = 1_024;
 const GAP_CHUNK: u64 = 256;
+const NOTICE_CHUNK: u64 = 8;
 
 /// Type of one element.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -133,7 +136,7 @@ pub const ROW_COLUMNS: [ColumnSpec; 6] = [
 ];
 
 /// Columns with one entry for each frame.
-pub const FRAME_COLUMNS: [ColumnSpec; 9] = [
+pub const FRAME_COLUMNS: [ColumnSpec; 10] = [
     magscope("tracking/frame_timestamps_ns", Element::U64, 1, FRAME_CHUNK),
     magscope("tracking/frame_offsets", Element::U64, 1, FRAME_CHUNK + 1),
     magscope("tracking/frame_batch_sequence", Element::U64, 1, FRAME_CHUNK),
@@ -172,6 +175,13 @@ pub const FRAME_COLUMNS: [ColumnSpec; 9] = [
         "ns",
         "When the rows of the frame were ready, on the session's monotonic clock.",
     ),
+    ours(
+        "beadscope/frames/on_gpu",
+        Element::U64,
+        FRAME_CHUNK,
+        "1",
+        "1 if the beads of the frame were located on the GPU, 0 if on the CPU.",
+    ),
     ColumnSpec {
         width: 3,
         ..ours(
@@ -194,7 +204,7 @@ pub const BATCH_COLUMNS: [ColumnSpec; 5] = [
 ];
 
 /// Columns that are filled by `finish`.
-pub const CLOSING_COLUMNS: [ColumnSpec; 5] = [
+pub const CLOSING_COLUMNS: [ColumnSpec; 6] = [
     ours(
         "beadscope/gaps/first_device_frame",
         Element::U64,
@@ -230,6 +240,13 @@ pub const CLOSING_COLUMNS: [ColumnSpec; 5] = [
         "text",
         "Where every frame of the run went: a JSON object, cut into pieces; join the elements. Empty until the run \
          is finished.",
+    ),
+    ours(
+        "beadscope/notices",
+        Element::Text(NOTICE_BYTES),
+        NOTICE_CHUNK,
+        "text",
+        "What the experimenter was told of the run until the recording ended, such as that the GPU failed.",
     ),
 ];
 

@@ -78,7 +78,7 @@ impl Bench {
         let row = TrackRow { bead, ..bytemuck::Zeroable::zeroed() };
         let mut slot = self.rows.as_mut().unwrap().claim().ok().unwrap();
         slot.bytes()[..size_of::<TrackRow>()].copy_from_slice(bytemuck::bytes_of(&row));
-        slot.publish(TracksHeader { frame: header, tracked_ns: 1, rows: 1 });
+        slot.publish(TracksHeader { frame: header, tracked_ns: 1, rows: 1, on_gpu: false });
         self.status.tracked.add(1);
         self.recorder.take(1);
         self.recorder.write();
@@ -311,7 +311,7 @@ fn rows_that_the_recorder_was_too_late_for_are_in_ledger_and_gaps() {
     drop(camera);
     bench.status.camera.set(FRAMES);
     bench.status.received.set(FRAMES);
-    let tracker = CpuTracker::new(SIDE_PX, info().rois, &Params::default(), None, None).unwrap();
+    let tracker = CpuTracker::new(SIDE_PX, info().rois, &Params::default(), None, None).unwrap().into();
     let (tracks, status, clock) = (bench.rows.take().unwrap(), &bench.status, bench.recorder.clock);
     // The recorder stands still until all is tracked.
     Tracking { frames, config, tracker, tracks, status, clock }.run();

@@ -182,19 +182,19 @@ impl TracksFile {
         &self.partial
     }
 
-    /// Writes the rest, the ledger and the gaps, marks the file complete and gives it its name.
+    /// Writes the rest, the ledger, the gaps and what the experimenter was told, marks the file complete and gives it its name.
     ///
     /// After a failed `append` or `flush`, a full disk included, it keeps what was flushed before, and the attribute
     /// `write_failed` is 1. So flush before you draw up the ledger, and count what [`Self::flushed`] says.
     ///
     /// # Errors
     /// If the disk refuses or a file of the final name has appeared; the partial file then stays.
-    pub fn finish(mut self, ledger_json: &str, gaps: &[Gap]) -> Result<(), RecordError> {
+    pub fn finish(mut self, ledger_json: &str, gaps: &[Gap], notices: &[String]) -> Result<(), RecordError> {
         if !self.stopped {
             self.flush()?;
         }
         drop(self.reserve.take());
-        let closed = self.close_columns(ledger_json, gaps);
+        let closed = self.close_columns(ledger_json, gaps, notices);
         closed.map_err(|error| self.stop("close the recording", error))?;
         // Claimed until it has its name.
         let Self { file, path, partial, claim: _claim, .. } = self;
@@ -279,6 +279,7 @@ impl TracksFile {
             frame.device_time_ns.unwrap_or(NO_DEVICE_TIME),
             frame.arrival_ns,
             header.tracked_ns,
+            u64::from(header.on_gpu),
         ];
         let count = |frames: u64| u32::try_from(frames).unwrap_or(u32::MAX);
         let lost = [count(frame.gap.camera), count(frame.gap.ring_full), count(frame.gap.recorder_late)];
@@ -291,12 +292,17 @@ impl TracksFile {
     }
 
     /// Fills what only the end of a run knows. The attributes keep their size.
-    fn close_columns(&mut self, ledger_json: &str, gaps: &[Gap]) -> Result<(), Hdf5Error> {
+    fn close_columns(
+        &mut self,
+        ledger_json: &str,
+        gaps: &[Gap],
+        notices: &[String],
+    ) -> Result<(), Hdf5Error> {
         let file = &mut self.file;
         if self.stopped {
             self.columns.set_back(file)?;
         }
-        self.columns.close(file, ledger_json, gaps)?;
+        self.columns.close(file, ledger_json, gaps, notices)?;
         let (tracking, ours) = (format!("/{TRACKING}"), format!("/{OURS}"));
         file.set_group_attr_numeric(&tracking, "min_frame_timestamp_ns", &self.flushed.first_unix_ns)?;
         file.set_group_attr_numeric(&tracking, "max_frame_timestamp_ns", &self.flushed.last_unix_ns)?;

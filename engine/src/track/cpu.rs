@@ -108,6 +108,16 @@ impl CpuTracker {
         &self.rois
     }
 
+    /// The kernels with their settings.
+    pub(crate) fn kernels(&self) -> &Tracker {
+        &self.kernels
+    }
+
+    /// What heights are looked up in; the method `magtrack` has its own inside the kernels.
+    pub(crate) fn zlut(&self) -> Option<&MatchTable> {
+        self.zlut.as_ref()
+    }
+
     /// How beads are located.
     pub fn method(&self) -> Method {
         self.kernels.method()

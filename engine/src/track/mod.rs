@@ -4,6 +4,7 @@
 //! slot until its rows are published and never waits for those who read the rows: if the recorder holds every slot of
 //! the track ring, the rows of the frame are lost, counted, and written into the next header.
 
+pub mod backend;
 pub mod cpu;
 pub mod gpu;
 
@@ -15,7 +16,7 @@ use crate::clock::Clock;
 use crate::frame::{FrameHeader, FrameView, Gap};
 use crate::ring::{Available, LosslessReader, Writer};
 use crate::status::Status;
-use crate::track::cpu::CpuTracker;
+use crate::track::backend::BeadTracker;
 use crate::tracks::{TrackRow, TracksHeader};
 
 /// How often the thread looks up from an empty ring.
@@ -27,7 +28,7 @@ const MAX_BATCH: usize = 32;
 pub(crate) struct Tracking<'a> {
     pub(crate) frames: LosslessReader<FrameHeader>,
     pub(crate) config: CameraConfig,
-    pub(crate) tracker: CpuTracker,
+    pub(crate) tracker: BeadTracker,
     pub(crate) tracks: Writer<TracksHeader>,
     pub(crate) status: &'a Status,
     pub(crate) clock: Clock,
@@ -55,12 +56,17 @@ impl Tracking<'_> {
         }
     }
 
-    fn locate(&self, batch: usize, rows: &mut [TrackRow]) {
+    fn locate(&mut self, batch: usize, rows: &mut [TrackRow]) {
+        let Self { frames, config, tracker, status, .. } = self;
         let view = |place: usize| {
-            let (_, bytes) = self.frames.peek(place)?;
-            Some(FrameView::new(&self.config, bytes))
+            let (_, bytes) = frames.peek(place)?;
+            Some(FrameView::new(config, bytes))
         };
-        self.tracker.locate(batch, &view, rows);
+        let was_on_gpu = tracker.is_on_gpu();
+        tracker.locate(batch, &view, rows);
+        if was_on_gpu != tracker.is_on_gpu() {
+            status.set_tracked_on(tracker.on());
+        }
     }
 
     fn publish(&mut self, place: usize, rows: &[TrackRow], lost: &mut Gap) {
@@ -78,6 +84,11 @@ impl Tracking<'_> {
         };
         frame.gap += std::mem::take(lost);
         slot.bytes()[..size_of_val(rows)].copy_from_slice(bytemuck::cast_slice(rows));
-        slot.publish(TracksHeader { frame, tracked_ns, rows: rows.len() as u32 });
+        slot.publish(TracksHeader {
+            frame,
+            tracked_ns,
+            rows: rows.len() as u32,
+            on_gpu: self.tracker.is_on_gpu(),
+        });
     }
 }

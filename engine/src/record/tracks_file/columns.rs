@@ -5,7 +5,7 @@ use rust_hdf5::swmr::SwmrFileWriter;
 
 use crate::record::column::Column;
 use crate::record::description::flag_legend;
-use crate::record::schema::{self, ColumnSpec, LEDGER_PIECE_BYTES, REASON_BYTES};
+use crate::record::schema::{self, ColumnSpec, LEDGER_PIECE_BYTES, NOTICE_BYTES, REASON_BYTES};
 
 /// Frames that are missing from the recording, in one go and for one reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,10 +25,10 @@ pub struct Columns {
     /// An entry for each bead in each frame.
     pub rows: [Column; 6],
     /// An entry for each frame.
-    pub frames: [Column; 9],
+    pub frames: [Column; 10],
     /// An entry for each batch.
     pub batches: [Column; 5],
-    closing: [Column; 5],
+    closing: [Column; 6],
 }
 
 impl Columns {
@@ -73,14 +73,15 @@ impl Columns {
         self.growing().try_for_each(|column| column.set_back(file))
     }
 
-    /// Writes the gaps and the ledger.
+    /// Writes the gaps, the ledger and the notices.
     pub fn close(
         &mut self,
         file: &mut SwmrFileWriter,
         ledger_json: &str,
         gaps: &[Gap],
+        notices: &[String],
     ) -> Result<(), Hdf5Error> {
-        let [first, last, after, reason, ledger] = &mut self.closing;
+        let [first, last, after, reason, ledger, told] = &mut self.closing;
         for gap in gaps {
             first.push(file, &gap.first_device_frame.to_le_bytes())?;
             last.push(file, &gap.last_device_frame.to_le_bytes())?;
@@ -92,6 +93,9 @@ impl Columns {
             let piece = prefix(rest, LEDGER_PIECE_BYTES);
             ledger.push(file, &padded(piece, LEDGER_PIECE_BYTES))?;
             rest = &rest[piece.len()..];
+        }
+        for notice in notices {
+            told.push(file, &padded(prefix(notice, NOTICE_BYTES), NOTICE_BYTES))?;
         }
         self.closing.iter_mut().try_for_each(|column| {
             column.save(file)?;

@@ -35,7 +35,7 @@ fn run(beads: &[u32]) -> RunDescription<'static> {
 fn frame(number: u64, beads: &[u32]) -> ((TracksHeader, u64), Vec<TrackRow>) {
     let header = FrameHeader { frame: number, device_frame: number + 5, ..FrameHeader::default() };
     let rows = u32::try_from(beads.len()).unwrap();
-    let header = TracksHeader { frame: header, tracked_ns: 9, rows };
+    let header = TracksHeader { frame: header, tracked_ns: 9, rows, on_gpu: true };
     let row = |(k, bead): (usize, &u32)| TrackRow {
         x_px: number as f64 + 0.25,
         y_px: f64::from(*bead),
@@ -66,7 +66,7 @@ fn finished(folder: &TempDir) -> H5File {
     append(&mut file, 3..5, &beads);
     let gap =
         Gap { first_device_frame: 10, last_device_frame: 12, after_frame: 4, reason: "camera µ".into() };
-    file.finish(r#"{"recorded":5}"#, &[gap]).unwrap();
+    file.finish(r#"{"recorded":5}"#, &[gap], &["the GPU failed".to_owned()]).unwrap();
     H5File::open(&path).unwrap()
 }
 
@@ -143,6 +143,7 @@ fn values_come_back_as_they_were() {
     let text = |path: &str| file.dataset(path).unwrap().read_strings().unwrap();
     assert_eq!(text("beadscope/gaps/reason"), ["camera µ"]);
     assert_eq!(text("beadscope/ledger_json").concat(), r#"{"recorded":5}"#);
+    assert_eq!(text("beadscope/notices"), ["the GPU failed"]);
     assert_eq!(text("beadscope/settings_toml"), ["[camera]\nrate_hz = 1000\n"]);
 }
 
@@ -158,7 +159,7 @@ fn rows_cross_chunks_in_order() {
             file.flush().unwrap();
         }
     }
-    file.finish("{}", &[]).unwrap();
+    file.finish("{}", &[], &[]).unwrap();
     let file = H5File::open(&path).unwrap();
     let ids: Vec<u16> = read(&file, "tracking/bead_ids");
     assert_eq!(ids.len(), 140_000, "three chunks");
@@ -173,7 +174,7 @@ fn a_long_ledger_is_kept_whole() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("tracks.h5");
     let ledger = "µ€".repeat(LEDGER_PIECE_BYTES);
-    TracksFile::create(&path, &run(&[1])).unwrap().finish(&ledger, &[]).unwrap();
+    TracksFile::create(&path, &run(&[1])).unwrap().finish(&ledger, &[], &[]).unwrap();
     let file = H5File::open(&path).unwrap();
     let pieces = file.dataset("beadscope/ledger_json").unwrap().read_strings().unwrap();
     assert!(pieces.len() > 2);
@@ -200,7 +201,7 @@ fn a_batch_that_contradicts_itself_is_refused_whole() {
     let error = file.append(&[stranger], &its_rows).unwrap_err();
     assert!(matches!(error, RecordError::UnknownBead { bead: 3, .. }), "{error}");
     append(&mut file, 0..1, &[1, 2]);
-    file.finish("{}", &[]).unwrap();
+    file.finish("{}", &[], &[]).unwrap();
     assert_eq!(read::<u16>(&H5File::open(&path).unwrap(), "tracking/bead_ids"), [1, 2]);
 }
 
@@ -223,7 +224,7 @@ fn a_name_taken_meanwhile_is_not_overwritten() {
     let path = folder.path().join("tracks.h5");
     let file = TracksFile::create(&path, &run(&[1])).unwrap();
     fs::write(&path, "precious").unwrap();
-    let error = file.finish("{}", &[]).unwrap_err();
+    let error = file.finish("{}", &[], &[]).unwrap_err();
     assert!(matches!(error, RecordError::Exists { .. }), "{error}");
     assert_eq!(fs::read(&path).unwrap(), b"precious");
     assert!(folder.path().join("tracks.h5.partial").exists());
@@ -314,7 +315,10 @@ fn a_zlut_is_stored_under_its_hash_by_its_own_writer() {
     let write: &ZLutWriter = &write;
     let zluts = vec![ZLutSource { hash: "abc123".into(), beads: vec![1], write }];
     let path = folder.path().join("tracks.h5");
-    TracksFile::create(&path, &RunDescription { zluts, ..run(&[1]) }).unwrap().finish("{}", &[]).unwrap();
+    TracksFile::create(&path, &RunDescription { zluts, ..run(&[1]) })
+        .unwrap()
+        .finish("{}", &[], &[])
+        .unwrap();
     let file = H5File::open(&path).unwrap();
     assert_eq!(read::<f64>(&file, "beadscope/zlut/abc123/z_nm"), [0.0, 50.0]);
 }
@@ -361,7 +365,7 @@ fn a_flush_that_fails_at_its_end_leaves_what_was_flushed_before() {
     file.columns.write_through(&mut file.file).unwrap();
     file.stop("flush the recording", Hdf5Error::InvalidState("no space left".into()));
     assert_eq!(file.flushed().frames, 3);
-    file.finish("{}", &[]).unwrap();
+    file.finish("{}", &[], &[]).unwrap();
     let file = H5File::open(&path).unwrap();
     for (columns, length) in [(&ROW_COLUMNS[..], 3_000), (&FRAME_COLUMNS, 3), (&BATCH_COLUMNS, 1)] {
         for column in columns {
@@ -385,7 +389,7 @@ fn the_reserve_holds_all_that_closing_writes() {
     let before = bytes(file.partial_path());
     let reason = "camera=1000000 ring_full=1000000 recorder_late=1000000".to_owned();
     let gap = Gap { first_device_frame: 1, last_device_frame: 2, after_frame: 3, reason };
-    file.finish(&" ".repeat(LEDGER_PIECE_BYTES), &vec![gap; MAX_GAPS]).unwrap();
+    file.finish(&" ".repeat(LEDGER_PIECE_BYTES), &vec![gap; MAX_GAPS], &vec!["x".repeat(600); 8]).unwrap();
     let grown = bytes(&path) - before;
     assert!(grown <= reserve::RESERVE_BYTES as u64, "{grown} bytes");
 }

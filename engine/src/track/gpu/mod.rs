@@ -32,10 +32,10 @@ const FLIGHTS: usize = 3;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum GpuTrackError {
     /// The method has no shaders.
-    #[error("the method {0} runs on the processor only; use --backend cpu or another method")]
+    #[error("it has no kernels of the method {0}")]
     Method(String),
     /// Not even a single ROI fits a binding.
-    #[error("{what} of {bytes} bytes is more than the adapter binds ({limit} bytes); use --backend cpu")]
+    #[error("{what} of {bytes} bytes is more than it can bind ({limit} bytes)")]
     TooLarge {
         /// What does not fit.
         what: &'static str,
@@ -45,7 +45,7 @@ pub enum GpuTrackError {
         limit: u64,
     },
     /// The device is gone, out of memory, or refuses.
-    #[error("the graphics processor failed: {0}")]
+    #[error("{0}")]
     Device(String),
 }
 
