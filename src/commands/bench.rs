@@ -73,12 +73,17 @@ pub fn track(arguments: &BenchTrackArguments) -> Result<()> {
     if arguments.json { output::print_json(&report) } else { output::print(&sentence(&report)) }
 }
 
+/// Largest side of a simulated frame, px.
+const LARGEST_SIDE_PX: u32 = 8192;
+
 /// A field just large enough for the beads, so that memory and cache use are those of a real frame.
 fn field(arguments: &BenchTrackArguments) -> Result<Settings> {
     let columns = f64::from(arguments.beads).sqrt().ceil() as u32 + 1;
-    let side_px = columns.checked_mul(arguments.roi_px + arguments.roi_px / 2);
-    let Some(side_px) = side_px.filter(|side_px| *side_px <= 16_384) else {
-        bail!("so many beads do not fit a frame of 16384 px; give fewer");
+    let fitting = |pitch_px: u32| columns.checked_mul(pitch_px).filter(|side_px| *side_px <= LARGEST_SIDE_PX);
+    // Well apart, or at least not on top of each other.
+    let side_px = fitting(arguments.roi_px * 3 / 2).or(fitting(arguments.roi_px * 5 / 4));
+    let Some(side_px) = side_px else {
+        bail!("so many beads do not fit a frame of {LARGEST_SIDE_PX} px; give fewer");
     };
     let side_px = side_px.max(256);
     let beads = arguments.beads as usize;

@@ -163,6 +163,11 @@ impl BeadTracker {
         &self.on
     }
 
+    /// What locates the beads, while that is the GPU.
+    pub fn gpu(&self) -> Option<&GpuTracker> {
+        self.gpu.as_ref().map(|gpu| &gpu.tracker)
+    }
+
     /// The GPU locates the beads.
     pub fn is_on_gpu(&self) -> bool {
         self.gpu.is_some()

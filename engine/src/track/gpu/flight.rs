@@ -72,8 +72,10 @@ impl Flight {
     pub fn land(&mut self, gpu: &Gpu, bytes: u64, read: impl FnOnce(&[u8])) -> Result<(), GpuTrackError> {
         let wait =
             wgpu::PollType::Wait { submission_index: self.submission.take(), timeout: Some(patience(gpu)) };
-        gpu.device.poll(wait).map_err(|error| GpuTrackError::Device(error.to_string()))?;
+        let waited = gpu.device.poll(wait);
+        // Why the device is gone says more than that waiting for it failed.
         super::check(gpu)?;
+        waited.map_err(|error| GpuTrackError::Device(error.to_string()))?;
         if self.mapped.load(Ordering::Relaxed) != 2 {
             return Err(GpuTrackError::Device("memory could not be mapped".to_owned()));
         }

@@ -113,7 +113,7 @@ impl GpuTracker {
         let loader = Loader::new(rois.to_vec(), roi_px, correction, Program::raw_limit(&gpu));
         let stage_ns = tables.stages.iter().map(|stage| (stage.name, 0)).collect();
         let traffic = Traffic { stage_ns, ..Traffic::default() };
-        check(&gpu)?;
+        program.warm_up(&gpu)?;
         let first_nm = tables.first_nm;
         Ok(Self { gpu, loader, program, flights: Vec::new(), first_nm, traffic })
     }
@@ -121,6 +121,11 @@ impl GpuTracker {
     /// What went to the device and back so far.
     pub fn traffic(&self) -> &Traffic {
         &self.traffic
+    }
+
+    /// The device.
+    pub fn gpu(&self) -> &Gpu {
+        &self.gpu
     }
 
     /// Locates every bead in frames `0..frames` and fills `rows`, as [`super::cpu::CpuTracker::locate`] does.

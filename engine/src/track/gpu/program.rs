@@ -66,6 +66,36 @@ impl Program {
         Ok(Self { settings: tables.settings, buffers, stages, shared, capacity, clock })
     }
 
+    /// Runs every stage once, on no bead: drivers finish compiling at the first use, which must not be a frame.
+    pub fn warm_up(&self, gpu: &Gpu) -> Result<(), GpuTrackError> {
+        let mut encoder = gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        encoder.clear_buffer(&self.buffers.settings, 0, None);
+        for (index, compiled) in self.stages.iter().enumerate() {
+            self.dispatch(&mut encoder, index, compiled, (1, 1));
+        }
+        gpu.queue.submit([encoder.finish()]);
+        let polled = gpu.device.poll(wgpu::PollType::wait_indefinitely());
+        super::check(gpu)?;
+        polled.map_err(|error| GpuTrackError::Device(error.to_string())).map(|_| ())
+    }
+
+    fn dispatch(
+        &self,
+        encoder: &mut wgpu::CommandEncoder,
+        index: usize,
+        compiled: &Compiled,
+        (x, y): (u32, u32),
+    ) {
+        let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
+            label: Some(compiled.stage.name),
+            timestamp_writes: self.clock.as_ref().map(|clock| clock.writes(index)),
+        });
+        pass.set_pipeline(&compiled.pipeline);
+        pass.set_bind_group(0, &self.shared, &[]);
+        pass.set_bind_group(1, &compiled.own, &[]);
+        pass.dispatch_workgroups(x, y, 1);
+    }
+
     /// Most beads of a load.
     pub fn capacity(&self) -> usize {
         self.capacity
@@ -108,14 +138,8 @@ impl Program {
         encoder.copy_buffer_to_buffer(staging, SETTINGS_BYTES, places, 0, Some(places_bytes));
         encoder.copy_buffer_to_buffer(staging, SETTINGS_BYTES + places_bytes, raw, 0, Some(raw_bytes));
         for (index, compiled) in self.stages.iter().enumerate() {
-            let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
-                label: Some(compiled.stage.name),
-                timestamp_writes: self.clock.as_ref().map(|clock| clock.writes(index)),
-            });
-            pass.set_pipeline(&compiled.pipeline);
-            pass.set_bind_group(0, &self.shared, &[]);
-            pass.set_bind_group(1, &compiled.own, &[]);
-            pass.dispatch_workgroups(settings.row_beads, settings.n_beads.div_ceil(settings.row_beads), 1);
+            let groups = (settings.row_beads, settings.n_beads.div_ceil(settings.row_beads));
+            self.dispatch(encoder, index, compiled, groups);
         }
         let beads_bytes = n_beads * size_of::<Bead>() as u64;
         encoder.copy_buffer_to_buffer(beads, 0, readback, 0, Some(beads_bytes));
