@@ -209,6 +209,14 @@ mod tests {
     }
 
     #[test]
+    fn a_level_left_in_the_image_does_not_pull_it_to_the_guess() {
+        let image: Vec<f32> = rings_image((19.2, 20.9)).iter().map(|pixel| pixel + 300.0).collect();
+        let found = auto_convolution(&image, ROI_PX, (20.7, 19.9), REACH, &mut Lines::new(ROI_PX)).unwrap();
+        let (x, y) = found.center_px;
+        assert!((x - 19.2).abs() < 0.2 && (y - 20.9).abs() < 0.2, "{found:?}");
+    }
+
+    #[test]
     fn the_window_is_a_gaussian() {
         for i in 0..1000 {
             let x = -0.08 * i as f32;

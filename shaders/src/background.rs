@@ -183,6 +183,16 @@ mod tests {
     }
 
     #[test]
+    fn the_level_is_the_median_of_all_four_sides() {
+        // Without any one side it is another, in one of the two directions.
+        let mut image = [0.0, 1.0, 2.0, 3.0, 99.0, 5.0, 6.0, 7.0, 8.0];
+        for _ in 0..2 {
+            assert_eq!(measure(&image, 3, &mut Vec::new()).level, 5.0);
+            image.reverse();
+        }
+    }
+
+    #[test]
     fn a_spot_has_contrast_and_a_neighbour_on_the_border_does_not_move_the_level() {
         let mut image = noise_image(1);
         for (i, pixel) in image.iter_mut().enumerate() {

@@ -74,3 +74,19 @@ impl std::fmt::Display for Flags {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bits_are_those_of_the_file_format() {
+        for (bit, (flag, name)) in Flags::NAMES.into_iter().enumerate() {
+            assert_eq!(flag, Flags(1 << bit), "{name}");
+        }
+        assert_eq!(
+            (Flags::EDGE | Flags::SATURATED | Flags::NOT_ROUND).to_string(),
+            "edge|saturated|not_round"
+        );
+    }
+}

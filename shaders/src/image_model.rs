@@ -188,6 +188,38 @@ mod tests {
     }
 
     #[test]
+    fn noise_is_no_misfit() {
+        let mut state = 1u64;
+        let mut noisy = image(0.3, 0.0);
+        for pixel in &mut noisy {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            // A variance of 12.
+            *pixel += 12.0 * ((state >> 40) as f32 / (1u64 << 24) as f32 - 0.5);
+        }
+        let plane = plane(&noisy, ROI_PX, (23.3, 24.1), 100.0);
+        // Nearer to the centre the model is too smooth.
+        assert!(plane.misfit_variance[16..46].iter().all(|v| *v < 4.0), "{:?}", plane.misfit_variance);
+    }
+
+    #[test]
+    fn a_model_through_profiles_has_the_radii_of_its_rings() {
+        let rings: Vec<f32> = (0..20).map(|k| 2.0 + 0.5 * k as f32).collect();
+        let model =
+            ImageModel::from_profiles(&rings.repeat(4), &[0.0, 1.0, 2.0, 3.0], 20, (2.0, 0.5)).unwrap();
+        // Of a straight line coefficients are values.
+        for k in 10..24 {
+            let radius_px = KNOT_STEP_PX * k as f64;
+            assert!((f64::from(model.spline.plane(1)[k]) - radius_px).abs() < 1e-3, "knot {k}");
+        }
+    }
+
+    #[test]
+    fn the_misfit_is_kept_as_a_variance() {
+        let model = ImageModel::new(&[1.0; 16], &[0.0, 1.0, 2.0, 3.0], &[0.0, 1.0, 3.0, 0.5]).unwrap();
+        assert_eq!(model.misfit_variance, [0.0, 1.0, 9.0, 0.25]);
+    }
+
+    #[test]
     fn impossible_models_are_refused() {
         let z_nm = [0.0, 1.0, 2.0, 3.0];
         assert!(ImageModel::new(&[1.0; 16], &z_nm, &[0.0; 4]).is_ok());

@@ -189,4 +189,17 @@ mod tests {
         assert!(matches!(make(&[1.0; 8], &[0.0, 1.0], 4, 0.0), Err(MatchError::Radii { .. })));
         assert!(matches!(make(&[1.0; 8], &[0.0, f64::NAN], 4, 0.5), Err(MatchError::NotIncreasing { .. })));
     }
+
+    #[test]
+    fn the_model_of_the_image_ends_where_the_first_ring_is_missing() {
+        let missing = |first: usize| -> Vec<f32> {
+            (0..4 * 20)
+                .map(|i| if (first..first + 2).contains(&(i % 20)) { f32::NAN } else { (i * i % 7) as f32 })
+                .collect()
+        };
+        let heights = [0.0, 100.0, 200.0, 300.0];
+        let model = |first| MatchTable::new(&missing(first), &heights, 20, 0.0, 0.5).unwrap().image_model;
+        assert_eq!(model(12).unwrap().n_knots(), 12);
+        assert!(model(0).is_none());
+    }
 }

@@ -222,11 +222,18 @@ mod tests {
 
     #[test]
     fn a_centre_outside_reads_no_pixel_outside() {
-        let image = image(16);
-        for center_px in [[-50.0, 1e9], [15.9, 15.9], [f32::NAN, -0.0], [1e30, -1e30]] {
-            let scene = Scene { image: &image, roi_px: 16, center_px };
+        // Before and after it lies what would be seen in the sums.
+        let around = vec![f32::NAN; 256];
+        let memory = [around.clone(), image(16), around].concat();
+        let image = &memory[256..512];
+        for center_px in
+            [[-30.0, 50.0], [50.0, -30.0], [15.9, 15.9], [-0.9, -0.9], [f32::NAN, -0.0], [1e30, -1e30]]
+        {
+            let scene = Scene { image, roi_px: 16, center_px };
             for sampler in [Sampler::Bilinear, Sampler::Cubic] {
-                ring_sums(&scene, &[[3.0, 4.0], [4.0, 3.0]], sampler);
+                let sums = ring_sums(&scene, &[[3.0, 4.0], [4.0, 3.0]], sampler);
+                let is_near = center_px[0].abs() < 1e9;
+                assert!(sums.level.is_finite() || !is_near, "{center_px:?}: {sums:?}");
             }
         }
         let short = Scene { image: &image[..9], roi_px: 16, center_px: [8.0, 8.0] };

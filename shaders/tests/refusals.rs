@@ -6,6 +6,8 @@ mod scene;
 
 use beadscope_shaders::flags::Flags;
 use beadscope_shaders::pipeline::{Localization, ParamError, Params, Tracker};
+use beadscope_shaders::radial_profile::Rings;
+use beadscope_shaders::zlut_match::MatchTable;
 use scene::{Bead, MAX_LEVEL, Random};
 
 const ROI_PX: usize = 64;
@@ -102,6 +104,19 @@ fn saturation_and_a_missing_table_are_flagged_and_x_is_kept() {
     let found = tracker.locate(&film(&[bead(32.0, 32.0)]), MAX_LEVEL, None, &mut tracker.scratch());
     assert_eq!(found.flags, Flags::NO_ZLUT);
     assert!(found.x_px.is_finite() && found.z_nm.is_nan() && found.quality > 0.99, "{found:?}");
+}
+
+#[test]
+fn a_bead_of_another_table_is_a_poor_match_of_low_quality() {
+    let rings = Rings::for_roi(ROI_PX);
+    let rows: Vec<f32> = (0..scene::N_PLANES * rings.n_rings).map(|i| (i * i % 7) as f32).collect();
+    let table = MatchTable::new(&rows, &scene::plane_heights(), rings.n_rings, 0.0, 0.5).unwrap();
+    let tracker = Tracker::new(ROI_PX, &Params::default()).unwrap();
+    let image = film(&[bead(32.0, 32.0)]);
+    let found = tracker.locate(&image, MAX_LEVEL, Some(&table), &mut tracker.scratch());
+    assert!(found.flags.contains(Flags::POOR_MATCH) && found.x_px.is_finite(), "{found:?}");
+    // The same bead is round: with its own table it has 0.99.
+    assert!(found.quality < 0.6 && locate(&image).quality > 0.98, "{found:?}");
 }
 
 #[test]

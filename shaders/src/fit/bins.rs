@@ -239,3 +239,23 @@ impl FitScratch {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::radial_spline::value_at;
+
+    #[test]
+    fn the_model_in_narrow_rings_is_its_spline_from_the_centre_to_the_end() {
+        let wave: Vec<f32> = (0..20).map(|k| 50.0 * (0.4 * k as f32).cos()).collect();
+        let model = ImageModel::new(&wave.repeat(4), &[0.0, 100.0, 200.0, 300.0], &[0.0; 20]).unwrap();
+        let coefficients: Vec<f64> = model.spline.plane(0).iter().map(|c| f64::from(*c)).collect();
+        let mut scratch = FitScratch::new(8, 20);
+        scratch.model_at(&model, 120.0);
+        for (k, here) in scratch.model.iter().enumerate() {
+            let expected = value_at(&coefficients, (k as f64 + 0.5) * BIN_PX);
+            assert!((here.value - expected).abs() < 1e-3, "narrow ring {k}: {} {expected}", here.value);
+            assert!(here.rise.abs() < 1e-5, "narrow ring {k}: {}", here.rise);
+        }
+    }
+}

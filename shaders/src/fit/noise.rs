@@ -33,3 +33,20 @@ impl Noise {
         self.variance * ((grey + self.level) / self.measured_at).max(DARKEST)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn noise(noise_at: f32) -> Noise {
+        Noise::new(&Start { center_px: (0.0, 0.0), z_nm: 0.0, level: 100.0, noise: 2.0, noise_at })
+    }
+
+    #[test]
+    fn variance_is_in_proportion_to_light_where_there_is_any() {
+        assert_eq!([0.0, 100.0, -50.0, -99.0].map(|grey| noise(100.0).at(grey)), [4.0, 8.0, 2.0, 0.4]);
+        for black in [1.5, 0.0, -7.0] {
+            assert_eq!([0.0, 100.0, -50.0].map(|grey| noise(black).at(grey)), [4.0; 3]);
+        }
+    }
+}
