@@ -36,6 +36,9 @@ const MAX_PASSES: usize = 8;
 /// Steps in z on one pass over the pixels.
 const MAX_STEPS: usize = 12;
 
+/// A tilt whose correction of z is larger than this part of the standard error of z is solved for once more.
+const LARGEST_RISE: f64 = 0.5;
+
 /// A step in z shorter than this part of the standard error of z is the last.
 const LAST_STEP: f64 = 0.02;
 
@@ -116,25 +119,28 @@ fn search(
     scratch: &mut FitScratch,
 ) -> Result<Fit, Unfit> {
     let noise = Noise::new(&start);
-    let mut state = State { center_px: start.center_px, z_nm: start.z_nm, gain: f64::NAN, offset: f64::NAN };
+    let mut state = State::new(&start);
     for _ in 0..MAX_PASSES {
         scratch.add_up(pixels, roi_px, state.center_px);
         scratch.excess.fill(0.0);
-        state.settle_height(model, &noise, scratch)?;
+        let mut is_settled = state.settle_height(model, &noise, scratch)?;
         let mut step = state.step_sideways(model, &noise, scratch).ok_or(Unfit::NotConverged)?;
         if scratch.find_excess() {
-            state.settle_height(model, &noise, scratch)?;
+            is_settled = state.settle_height(model, &noise, scratch)?;
             step = state.step_sideways(model, &noise, scratch).ok_or(Unfit::NotConverged)?;
         }
         let (dx, dy) = step.shift_px;
         state.center_px = (state.center_px.0 + dx, state.center_px.1 + dy);
         state.z_nm += step.rise_nm;
+        state.tilt = step.tilt;
         let moved = (state.center_px.0 - start.center_px.0).hypot(state.center_px.1 - start.center_px.1);
         // A bead does not lie far from where its own symmetry put it; NaN is nowhere.
         if !(moved < 2.0 && usable_radius_px(roi_px, state.center_px) > 3.0) {
             return Err(Unfit::NotConverged);
         }
-        if dx.abs().max(dy.abs()) < REBIN_PX {
+        // What the tilt does to z is known to first order: enough where it is little.
+        is_settled &= step.rise_nm.abs() < LARGEST_RISE * step.sigma[2];
+        if dx.abs().max(dy.abs()) < REBIN_PX && is_settled {
             let z_nm = model.spline.z_nm();
             if !(z_nm[0]..=z_nm[z_nm.len() - 1]).contains(&state.z_nm) {
                 return Err(Unfit::OutOfRange);
@@ -153,9 +159,16 @@ struct State {
     z_nm: f64,
     gain: f64,
     offset: f64,
+    /// How the light is taken to fall, along x and along y: `a` and `b` of `sideways.rs`.
+    tilt: [[f64; 2]; 2],
 }
 
 impl State {
+    fn new(start: &Start) -> Self {
+        let (center_px, z_nm) = (start.center_px, start.z_nm);
+        Self { center_px, z_nm, gain: f64::NAN, offset: f64::NAN, tilt: [[0.0; 2]; 2] }
+    }
+
     /// Variances expected of each pixel of a narrow ring: of noise, and of the misfit. All alike in the first step, when
     /// there is no gain yet.
     #[inline(always)]
@@ -167,14 +180,15 @@ impl State {
         (noise.at(self.gain * here.value + self.offset), misfit)
     }
 
-    /// z, gain and offset for the centre at hand.
+    /// z, gain and offset for the centre and the tilt at hand. False if z still moves after the last step, as it may while
+    /// the tilt is not known.
     #[inline(always)]
     fn settle_height(
         &mut self,
         model: &ImageModel,
         noise: &Noise,
         scratch: &mut FitScratch,
-    ) -> Result<(), Unfit> {
+    ) -> Result<bool, Unfit> {
         let z_nm = model.spline.z_nm();
         let (first_nm, last_nm) = (z_nm[0], z_nm[z_nm.len() - 1]);
         let plane_step_nm = (last_nm - first_nm) / (z_nm.len() - 1) as f64;
@@ -196,10 +210,10 @@ impl State {
                 return Err(Unfit::OutOfRange);
             }
             if weighted && step_nm.abs() < LAST_STEP * inverse[0][0].sqrt() / gain {
-                return Ok(());
+                return Ok(true);
             }
         }
-        Err(Unfit::NotConverged)
+        Ok(false)
     }
 
     #[inline(always)]
@@ -210,7 +224,8 @@ impl State {
         {
             let (noise, misfit) = self.variances(k, here, model, noise);
             let weight = weight(noise, misfit, *excess);
-            let (count, grey) = (weight * f64::from(bin.count), weight * f64::from(bin.grey));
+            let grey = f64::from(bin.grey) - self.tilted(k, here, bin);
+            let (count, grey) = (weight * f64::from(bin.count), weight * grey);
             // Pixels do not lie in the middle of their ring on average; `value` is the sum of the model over them.
             let shift = weight * f64::from(bin.d) * here.slope;
             let value = count * here.value + shift;

@@ -19,6 +19,7 @@ const BIN_PX: f32 = 0.125;
 const REBIN_PX: f32 = 0.015;
 const MOST_PASSES: u32 = 8u;
 const MOST_STEPS: u32 = 12u;
+const LARGEST_RISE: f32 = 0.5;
 const LAST_STEP: f32 = 0.02;
 const MISFIT_SHARE: f32 = 0.05;
 const EXCESS_REACH: u32 = 8u;
@@ -58,6 +59,9 @@ struct State {
     offset: f32,
     /// False until gain and offset are known.
     is_weighted: bool,
+    /// How the light is taken to fall: additive and multiplicative part, along x and along y.
+    additive: vec2<f32>,
+    multiplicative: vec2<f32>,
 }
 var<workgroup> here: State;
 /// The noise expected of a pixel: variance at a grey level, that level (0: at any), and the level that was subtracted.
@@ -260,7 +264,8 @@ fn plane_step_nm() -> f32 {
     return (model[last] - model[0]) / f32(last);
 }
 
-/// z, gain and offset for the centre at hand; leaves `outcome` at `SETTLED` or tells why not.
+/// z, gain and offset for the centre and the tilt at hand; leaves `outcome` at `SETTLED`, at `GOES_ON` if z still moves after
+/// the last step, as it may while the tilt is not known, or tells why there is none.
 fn settle_height(thread: u32, index: u32) {
     if thread == 0u {
         outcome = GOES_ON;
@@ -279,7 +284,8 @@ fn settle_height(thread: u32, index: u32) {
             let shift = weight * ring.d * ring.slope;
             let value = count * ring.value + shift;
             let mean_shift = ring.d / max(ring.count, 1.0) * ring.slope;
-            let left = weight * ring.grey - here.gain * value - here.offset * count;
+            let grey = ring.grey - tilted(k, ring);
+            let left = weight * grey - here.gain * value - here.offset * count;
             sums[0] += vec4<f32>(count * ring.rise * ring.rise, ring.value * (value + shift), count, 0.0);
             sums[1] += vec4<f32>(ring.rise * value, count * ring.rise, value, 0.0);
             sums[2] += vec4<f32>(left * ring.rise, left * (ring.value + mean_shift), left, 0.0);
@@ -289,9 +295,13 @@ fn settle_height(thread: u32, index: u32) {
             outcome = height_step(sums[0].xyz, sums[1].xyz, sums[2].xyz);
         }
     }
-    if thread == 0u && outcome == GOES_ON {
-        outcome = LOST;
-    }
+}
+
+/// What the tilt adds to the sum of the grey levels of a ring.
+fn tilted(k: u32, ring: Ring) -> f32 {
+    let radius = (f32(k) + 0.5) * BIN_PX;
+    let grey = here.gain * ring.value + here.offset;
+    return radius * dot(here.additive + here.multiplicative * grey, ring.direction);
 }
 
 /// Takes one step in z, gain and offset.
@@ -386,7 +396,7 @@ fn step_sideways(thread: u32, index: u32) -> Sideways {
         sums[0] += vec4<f32>(
             pull_px * pull_px * variance * ring.mm,
             pull_nm * pull_nm * variance * ring.count,
-            -pull_nm * dot(added, ring.direction),
+            -pull_nm * (dot(added, ring.direction) - tilted(k, ring)),
         );
     }
     sum_all(thread, 1u);
@@ -464,13 +474,17 @@ var<workgroup> sigma: vec3<f32>;
 fn take(start_px: vec2<f32>, step: Sideways) -> u32 {
     here.center_px += step.shift_px;
     here.z_nm += step.rise_nm;
+    here.additive = vec2<f32>(by_x.y, by_y.y);
+    here.multiplicative = vec2<f32>(by_x.z, by_y.z);
     sigma = sqrt(step.squares);
     // A bead does not lie far from where its own symmetry put it.
     let is_near = distance(here.center_px, start_px) < 2.0 && usable_radius_px(here.center_px) > 3.0;
     if !step.is_solved || !is_near {
         return LOST;
     }
-    if max(abs(step.shift_px.x), abs(step.shift_px.y)) >= REBIN_PX {
+    // What the tilt does to z is known to first order: enough where it is little.
+    let is_settled = outcome == SETTLED && abs(step.rise_nm) < LARGEST_RISE * sigma.z;
+    if !is_settled || max(abs(step.shift_px.x), abs(step.shift_px.y)) >= REBIN_PX {
         return GOES_ON;
     }
     let is_inside = here.z_nm >= model[0] && here.z_nm <= model[settings.n_model_planes - 1u];
@@ -482,7 +496,7 @@ fn take(start_px: vec2<f32>, step: Sideways) -> u32 {
 fn pass_over(thread: u32, index: u32, start_px: vec2<f32>) {
     for (var i = 0u; i < 2u; i += 1u) {
         settle_height(thread, index);
-        if workgroupUniformLoad(&outcome) != SETTLED {
+        if workgroupUniformLoad(&outcome) >= LOST {
             return;
         }
         let step = step_sideways(thread, index);
@@ -505,7 +519,7 @@ fn fit(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index)
     let bead = beads[index];
     if thread == 0u {
         has_height = bead.known & HEIGHT;
-        here = State(bead.center_px, bead.z_nm, 0.0, 0.0, false);
+        here = State(bead.center_px, bead.z_nm, 0.0, 0.0, false, vec2<f32>(), vec2<f32>());
         // A camera offset can leave levels near 0; then all count alike.
         let measured_at = select(0.0, bead.mean, bead.mean > bead.noise);
         noise = vec3<f32>(max(bead.noise * bead.noise, 1e-12), measured_at, bead.level);

@@ -176,16 +176,19 @@ fn light_from_one_side_moves_a_fit_less_than_its_noise() {
 /// What a tilt does to z where corners hold one side of a ring only.
 #[test]
 fn light_from_one_side_hardly_moves_z_of_a_bead_beside_the_middle_of_its_roi() {
-    let (table, tracker) = (table(scene::image_model(ROI_PX, 0.0)), tracker());
-    for z_nm in [550.0, 1450.0, 2500.0] {
-        let bead = Bead { x_px: 28.0, y_px: 35.0, z_nm };
-        let mut image = scene::render(ROI_PX, &[bead]);
-        for (i, v) in image.iter_mut().enumerate() {
-            *v *= 1.0 + 0.05 * ((i % ROI_PX) as f64 - 32.0) / 32.0;
+    let table = table(scene::image_model(ROI_PX, 0.0));
+    for (part, x_px, y_px) in [(0.05, 28.0, 35.0), (0.2, 26.0, 36.0), (0.3, 29.6, 33.3), (0.3, 28.0, 35.0)] {
+        for z_nm in [550.0, 871.0, 1450.0, 2018.0, 2500.0, 3000.0, 3555.0] {
+            let bead = Bead { x_px, y_px, z_nm };
+            let mut image = scene::render(ROI_PX, &[bead]);
+            for (i, v) in image.iter_mut().enumerate() {
+                *v *= 1.0 + part * ((i % ROI_PX) as f64 - 32.0) / 32.0;
+            }
+            let ([x, y], z, _) = exact_errors(&table, bead, &image);
+            // 0.3 nm at most. Corrected once and to first order it is up to 65 nm, and some heights never settle; where
+            // the tilt moves z the wrong way 6 nm at the least light.
+            assert!(x.max(y) < 0.01 && z < 0.5, "{x} {y} px, {z} nm at {bead:?}, light {part}");
         }
-        let found = tracker.locate(&scene::exact(&image), MAX_LEVEL, Some(&table), &mut tracker.scratch());
-        // 0.1 nm at most. Where the tilt does not change z it is 2.8 to 3.9 nm, the wrong way 5.5 to 7.7 nm.
-        assert!((found.z_nm - z_nm).abs() < 0.5, "{} for {z_nm} nm", found.z_nm);
     }
 }
 

@@ -2,7 +2,9 @@
 //!
 //! Light that falls unevenly tilts an image: `pixel = grey * (1 + b x) + a x`, and the same in y. A tilt is odd about the
 //! centre, as is what a shift changes, so it is solved for together with the shift. Left out, light that grows by 20 %
-//! from the middle of the ROI to its edge moves a bead by 0.03 px; solved for, it costs 1 % of the information.
+//! from the middle of the ROI to its edge moves a bead by 0.03 px; solved for, it costs 1 % of the information. Where
+//! corners hold one side of a ring only, a tilt pulls z as well: it is taken off the rings before z is solved for, in as
+//! many passes as it takes.
 //!
 //! Rings that differ from the model by far more than noise and misfit hold something else as well: a neighbour, dirt, or
 //! the bead's own motion. Their excess variance, found from their residuals, lowers their weight.
@@ -17,8 +19,10 @@ use crate::image_model::ImageModel;
 pub struct Sideways {
     /// The step to the centre, px.
     pub shift_px: (f64, f64),
-    /// What the step and the tilt change in z, nm: nothing if all rings were whole, but corners are not.
+    /// What the step and the change of the tilt do to z, nm: nothing if all rings were whole, but corners are not.
     pub rise_nm: f64,
+    /// As in [`State`].
+    pub tilt: [[f64; 2]; 2],
     /// Standard errors of x, y (px) and z (nm).
     pub sigma: [f64; 3],
 }
@@ -128,18 +132,32 @@ impl State {
         let ((by_x, to_x), (by_y, to_y)) = (x.solve()?, y.solve()?);
         // The weights are not quite the inverse variances, so errors are those of any weighted sum.
         let (mut squares, mut rise_nm) = ([0.0; 3], 0.0);
-        for (((bin, here), excess), left) in bins.iter().zip(&*models).zip(&*excess).zip(left) {
+        let rings = bins.iter().zip(&*models).zip(&*excess).zip(left);
+        for (k, (((bin, here), excess), left)) in rings.enumerate() {
             let added = (dot(by_x, left.templates), dot(by_y, left.templates));
             left.explain(bin, added);
             let pull_nm = left.weight * dot(to_z, self.derivatives(here));
-            rise_nm -= pull_nm * (added.0 * f64::from(bin.c) + added.1 * f64::from(bin.s));
+            let added = added.0 * f64::from(bin.c) + added.1 * f64::from(bin.s);
+            rise_nm -= pull_nm * (added - self.tilted(k, here, bin));
             let variance = left.noise + excess;
             let pull_px = [to_x, to_y].map(|to| left.weight * dot(to, left.templates));
             squares[0] += pull_px[0] * pull_px[0] * variance * f64::from(bin.mcc);
             squares[1] += pull_px[1] * pull_px[1] * variance * f64::from(bin.mss);
             squares[2] += pull_nm * pull_nm * variance * f64::from(bin.count);
         }
-        Some(Sideways { shift_px: (by_x[0], by_y[0]), rise_nm, sigma: squares.map(f64::sqrt) })
+        let tilt = [by_x, by_y].map(|by| [by[1], by[2]]);
+        Some(Sideways { shift_px: (by_x[0], by_y[0]), rise_nm, tilt, sigma: squares.map(f64::sqrt) })
+    }
+
+    /// What the tilt adds to the sum of the grey levels of a ring.
+    #[inline(always)]
+    pub(super) fn tilted(&self, k: usize, here: &Model, bin: &Bin) -> f64 {
+        let (radius_px, grey) = ((k as f64 + 0.5) * BIN_PX, self.gain * here.value + self.offset);
+        if grey.is_nan() {
+            return 0.0;
+        }
+        let [x, y] = self.tilt.map(|[a, b]| radius_px * (a + b * grey));
+        x * f64::from(bin.c) + y * f64::from(bin.s)
     }
 
     /// What z, gain and offset change in a grey level.
