@@ -2,10 +2,16 @@
 
 use std::time::{Duration, Instant};
 
+use beadscope_drivers::camera::{CameraError, PixelFormat};
+use beadscope_drivers::cameras::simulated::{Scene, Settings};
+use beadscope_shaders::pipeline::{Method, Params};
 use bytemuck::Zeroable;
 
+use crate::calibrate::{CalibrateError, magtrack_zlut_from_sweep, zlut_from_sweep};
 use crate::frame::FrameView;
 use crate::gpu::Gpu;
+use crate::prepared_zlut::{PreparedZLut, ZLutMismatch, prepare_zlut};
+use crate::roi::Roi;
 use crate::track::backend::BeadTracker;
 use crate::track::gpu::{GpuTracker, Traffic};
 use crate::tracks::TrackRow;
@@ -16,6 +22,82 @@ const WARM_UP: Duration = Duration::from_millis(500);
 /// Size of an upload that is timed, and how many are.
 const UPLOAD_BYTES: usize = 32 << 20;
 const UPLOADS: usize = 8;
+
+/// Largest side of a simulated frame, px.
+const LARGEST_SIDE_PX: u32 = 8192;
+
+/// Simulated frames in memory, and what to look for in them.
+pub struct Film {
+    frames: Vec<Vec<u8>>,
+    settings: Settings,
+    format: PixelFormat,
+    /// An ROI around each bead.
+    pub rois: Vec<Roi>,
+    /// The Z-LUT of these beads, for the method they are tracked with.
+    pub zlut: PreparedZLut,
+}
+
+/// Why there is nothing to track.
+#[derive(Debug, thiserror::Error)]
+pub enum FilmError {
+    /// They would lie on top of each other.
+    #[error("so many beads do not fit a frame of {LARGEST_SIDE_PX} px; give fewer")]
+    TooMany,
+    /// The simulated camera refuses.
+    #[error(transparent)]
+    Camera(#[from] CameraError),
+    /// No Z-LUT could be made.
+    #[error(transparent)]
+    Calibrate(#[from] CalibrateError),
+    /// The Z-LUT does not fit.
+    #[error(transparent)]
+    ZLut(#[from] ZLutMismatch),
+}
+
+impl Film {
+    /// `frames` frames of `beads` beads, in a field just large enough for ROIs of `roi_px`, so that memory and cache use are
+    /// those of a real frame.
+    ///
+    /// # Errors
+    /// What cannot be simulated.
+    pub fn new(roi_px: u32, beads: usize, frames: usize, params: &Params) -> Result<Self, FilmError> {
+        let columns = (beads as f64).sqrt().ceil() as u32 + 1;
+        let fitting =
+            |pitch_px: u32| columns.checked_mul(pitch_px).filter(|side_px| *side_px <= LARGEST_SIDE_PX);
+        // Well apart, or at least not on top of each other.
+        let side_px = fitting(roi_px * 3 / 2).or(fitting(roi_px * 5 / 4)).ok_or(FilmError::TooMany)?;
+        let (width_px, height_px) = (side_px.max(256), side_px.max(256));
+        let settings = Settings { roi_px, width_px, height_px, ..Settings::with_beads(beads) };
+        let mut scene = Scene::new(&settings)?;
+        let rois = scene.beads().iter().map(|bead| Roi::around(bead.bead, (bead.x_px, bead.y_px), roi_px));
+        let rois = rois.collect();
+        let zlut = scene
+            .focus_sweep(roi_px)
+            .map(|sweep| match params.method {
+                Method::MagTrack => {
+                    magtrack_zlut_from_sweep(&sweep, &params.magtrack, None, "bench".to_owned())
+                }
+                _ => zlut_from_sweep(&sweep, None, "bench".to_owned()),
+            })
+            .transpose()?;
+        let (zlut, _) = prepare_zlut(zlut.as_ref(), roi_px, params)?;
+        let film = |_| {
+            let mut slot = vec![0; scene.frame_bytes()];
+            scene.render(&mut slot);
+            scene.advance(0.01);
+            slot
+        };
+        let format = settings.pixel_format().unwrap_or(PixelFormat::Mono8);
+        Ok(Self { frames: (0..frames).map(film).collect(), settings, format, rois, zlut })
+    }
+
+    /// The frames.
+    pub fn views(&self) -> Vec<FrameView<'_>> {
+        let (width_px, height_px) = (self.settings.width_px as usize, self.settings.height_px as usize);
+        let view = |bytes| FrameView { bytes, width_px, height_px, format: self.format };
+        self.frames.iter().map(|bytes| view(bytes)).collect()
+    }
+}
 
 /// Bead images per second.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]

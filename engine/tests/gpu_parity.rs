@@ -6,6 +6,10 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at what should not be")]
 #![allow(clippy::print_stdout, reason = "the table is the output of this test")]
 
+#[path = "../../shaders/tests/reference/mod.rs"]
+#[allow(unused_imports, reason = "the tests of the kernels use the rest")]
+mod reference;
+
 use std::sync::{Arc, LazyLock};
 
 use beadscope_drivers::cameras::simulated::{Scene, Settings};
@@ -20,6 +24,7 @@ use beadscope_engine::tracks::TrackRow;
 use beadscope_shaders::gpu::Tables;
 use beadscope_shaders::pipeline::{Method, Params, Tracker};
 use beadscope_shaders::zlut_match::MatchTable;
+use beadscope_zlut::ZLut;
 use bytemuck::Zeroable;
 
 static GPU: LazyLock<Arc<Gpu>> = LazyLock::new(|| {
@@ -41,6 +46,7 @@ struct Film {
     frames: Vec<Vec<u8>>,
     settings: Settings,
     rois: Vec<Roi>,
+    sweep: ZLut,
     zlut: MatchTable,
 }
 
@@ -55,7 +61,8 @@ impl Film {
         let rois = scene.beads().iter().map(|bead| Roi::around(bead.bead, (bead.x_px, bead.y_px), roi_px));
         let rois = rois.collect();
         let sweep = scene.focus_sweep(roi_px).unwrap();
-        let zlut = zlut_from_sweep(&sweep, None, "test".to_owned()).unwrap();
+        let sweep = zlut_from_sweep(&sweep, None, "test".to_owned()).unwrap();
+        let zlut = match_table(&sweep, roi_px).unwrap().0;
         let film = |_| {
             let mut slot = vec![0; scene.frame_bytes()];
             scene.render(&mut slot);
@@ -63,7 +70,7 @@ impl Film {
             slot
         };
         let frames = (0..frames).map(film).collect();
-        Self { frames, settings, rois, zlut: match_table(&zlut, roi_px).unwrap().0 }
+        Self { frames, settings, rois, sweep, zlut }
     }
 
     fn view(&self, frame: usize) -> Option<FrameView<'_>> {
@@ -175,6 +182,40 @@ fn the_gpu_finds_what_the_cpu_finds() {
     }
     for method in [Method::AutoConvolution, QI] {
         assert_parity(&film, method, false);
+    }
+}
+
+/// Against another program, in `f64`: with a Z-LUT that lacks a plane, and a ring.
+#[test]
+fn the_gpu_finds_what_a_reference_in_f64_finds() {
+    for roi_px in [64, 100] {
+        let mut film = Film::new(9, roi_px, 8, 1);
+        let mut profiles = film.sweep.profiles_f64().into_owned();
+        let (n_rings, z_nm) = (film.sweep.n_rings(), film.sweep.z_nm());
+        profiles[3 * n_rings..4 * n_rings].fill(f64::NAN);
+        profiles[7 * n_rings + 5] = f64::NAN;
+        let rounded: Vec<f32> = profiles.iter().map(|value| *value as f32).collect();
+        film.zlut = MatchTable::new(&rounded, z_nm, n_rings, 0.0, 0.5).unwrap();
+        let zlut = reference::Zlut::new(&profiles, z_nm, 0.0, 0.5);
+        for method in [Method::AutoConvolution, QI] {
+            let mut ties = 0;
+            for row in film.on_gpu(&film.tables(method, true)).0 {
+                let roi = film.rois[row.bead as usize];
+                let mut image = vec![0.0f32; (roi_px * roi_px) as usize];
+                film.view(0).unwrap().copy_roi(&roi, &mut image);
+                let image: Vec<f64> = image.into_iter().map(f64::from).collect();
+                let truth = reference::locate(&image, roi_px as usize, 255.0, method, Some(&zlut));
+                if truth.margin < 1e-3 {
+                    ties += 1;
+                    continue;
+                }
+                let (x_px, y_px) = roi.frame_from_roi(truth.x_px, truth.y_px);
+                let off_px = (row.x_px - x_px).hypot(row.y_px - y_px);
+                let off_nm = (row.z_nm - truth.z_nm).abs();
+                assert!(off_px <= 1e-3 && off_nm <= 0.1, "{off_px} px, {off_nm} nm: {row:?}, {truth:?}");
+            }
+            assert!(ties <= 2, "{ties} ties of {}", film.rois.len());
+        }
     }
 }
 

@@ -41,7 +41,7 @@ impl Brightness {
         scratch.resize(model.n_knots());
         scratch.add_up(pixels, roi_px, start.center_px);
         scratch.model_at(model, start.z_nm);
-        let state = State::new(&start);
+        let state = State::new(start);
         let sums = state.add_up_height(model, &Noise::new(start), scratch);
         let ([_, _, _, gg, go, oo], [_, g, o]) = (sums.matrix, sums.right);
         let gain = (g * oo - o * go) / (gg * oo - go * go);
