@@ -14,9 +14,11 @@ use std::sync::{Arc, LazyLock};
 
 use beadscope_drivers::cameras::simulated::{Scene, Settings};
 use beadscope_engine::calibrate::zlut_from_sweep;
+use beadscope_engine::correction::Correction;
 use beadscope_engine::frame::FrameView;
 use beadscope_engine::gpu::{AdapterChoice, Gpu};
 use beadscope_engine::prepared_zlut::match_table;
+use beadscope_engine::rig::CorrectionSection;
 use beadscope_engine::roi::Roi;
 use beadscope_engine::track::cpu::CpuTracker;
 use beadscope_engine::track::gpu::{GpuTracker, Traffic};
@@ -271,6 +273,49 @@ fn odd_requests_are_answered_as_by_the_cpu() {
 
     film.rois.clear();
     assert_eq!(film.on_gpu(&film.tables(QI, true)).0, []);
+}
+
+/// Frames that need dark and flat frames are corrected on the processor and go up as `f32`.
+#[test]
+fn corrected_frames_are_tracked_as_on_the_cpu() {
+    let mut film = Film::new(9, 64, 8, 1);
+    let (width_px, height_px) = (film.settings.width_px, film.settings.height_px);
+    // Half of the light is lost from left to right, and the sensor adds 10 in every other column.
+    let dark = |i: usize| 10 * (i % 2) as u8;
+    let light = |i: usize| 1.0 - 0.5 * (i % width_px as usize) as f64 / f64::from(width_px);
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, level: &dyn Fn(usize) -> u8| {
+        let bytes: Vec<u8> = (0..(width_px * height_px) as usize).map(level).collect();
+        let path = folder.path().join(name);
+        image::save_buffer(&path, &bytes, width_px, height_px, image::ColorType::L8).unwrap();
+        Some(path)
+    };
+    let section = CorrectionSection {
+        dark: write("dark.png", &dark),
+        flat: write("flat.png", &|i| dark(i) + (200.0 * light(i)) as u8),
+        ..CorrectionSection::default()
+    };
+    for (i, pixel) in film.frames[0].iter_mut().enumerate() {
+        *pixel = (f64::from(*pixel) * light(i)) as u8 / 2 + dark(i);
+    }
+    let correct = || Correction::read(&section, &film.view(0).unwrap()).unwrap();
+    let tracker =
+        CpuTracker::new(64, film.rois.clone(), &Params::default(), Some(film.zlut.clone()), None).unwrap();
+    let tracker = tracker.with_correction(correct());
+    let view = |frame| film.view(frame);
+    let mut rows = [(); 3].map(|()| film.poisoned());
+    let [cpu, gpu, raw] = &mut rows;
+    tracker.locate(1, &view, cpu);
+    for (rows, correction) in [(gpu, correct()), (raw, None)] {
+        let tables = film.tables(QI, true);
+        let mut on_gpu =
+            GpuTracker::with_tables(GPU.clone(), &tables, &film.rois, correction.map(Arc::new)).unwrap();
+        on_gpu.locate(1, &view, rows).unwrap();
+    }
+    let [cpu, gpu, raw] = rows;
+    let difference = Difference::of(&gpu, &cpu);
+    assert!(difference.is_small(), "{difference:?}");
+    assert!(!Difference::of(&raw, &cpu).is_small(), "a correction left out must show");
 }
 
 #[test]

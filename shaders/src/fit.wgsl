@@ -171,11 +171,7 @@ fn model_at(thread: u32, index: u32, z_nm: f32) {
         }
     }
     let step = model[below + 1u] - model[below];
-    let b = (z_nm - model[below]) / step;
-    let a = 1.0 - b;
-    let sixth = step / 6.0;
-    let value = vec4<f32>(a, b, (a * a * a - a) * step * sixth, (b * b * b - b) * step * sixth);
-    let slope = vec4<f32>(-1.0 / step, 1.0 / step, -(3.0 * a * a - 1.0) * sixth, (3.0 * b * b - 1.0) * sixth);
+    let weights_in_z = between(step, (z_nm - model[below]) / step);
     let values = n_planes + n_knots + below * n_knots;
     let curvatures = values + n_planes * n_knots;
     for (var k = thread; k < n_knots; k += THREADS) {
@@ -185,7 +181,7 @@ fn model_at(thread: u32, index: u32, z_nm: f32) {
             model[curvatures + k],
             model[curvatures + n_knots + k],
         );
-        coefficients[k + 1u] = vec2<f32>(dot(value, four), dot(slope, four));
+        coefficients[k + 1u] = vec2<f32>(dot(weights_in_z.value, four), dot(weights_in_z.slope, four));
     }
     workgroupBarrier();
     if thread == 0u {

@@ -60,7 +60,12 @@ impl Buffer {
 /// All unknowns together.
 pub const FIT: Stage = Stage {
     name: "fit",
-    source: concat!(include_str!("bead.wgsl"), include_str!("sampling.wgsl"), include_str!("fit.wgsl")),
+    source: concat!(
+        include_str!("bead.wgsl"),
+        include_str!("sampling.wgsl"),
+        include_str!("z_spline.wgsl"),
+        include_str!("fit.wgsl")
+    ),
     binds: &[Buffer::Model, Buffer::Rings],
     constants: &[MOST_KNOTS],
 };
@@ -128,6 +133,7 @@ pub const ZLUT_MATCH: Stage = Stage {
         include_str!("sampling.wgsl"),
         include_str!("rings.wgsl"),
         include_str!("radial_profile.wgsl"),
+        include_str!("z_spline.wgsl"),
         include_str!("zlut_match.wgsl")
     ),
     binds: &[Buffer::Starts, Buffer::Offsets, Buffer::Profiles, Buffer::ZLut],

@@ -26,14 +26,8 @@ const SETTLED: u32 = 1u;
 const BEYOND: u32 = 2u;
 const FAILED: u32 = 3u;
 
-/// Weights of the plane below and above, and of their curvatures, in the value and in its slope by z.
-struct Between {
-    below: u32,
-    value: vec4<f32>,
-    slope: vec4<f32>,
-}
-
-fn between(height_nm: f32) -> Between {
+/// The plane below a height, the last but one at most.
+fn plane_below(height_nm: f32) -> u32 {
     var below = 0u;
     var above = settings.n_planes - 1u;
     while above - below > 1u {
@@ -44,15 +38,7 @@ fn between(height_nm: f32) -> Between {
             above = middle;
         }
     }
-    let step = zlut[below + 1u] - zlut[below];
-    let b = (height_nm - zlut[below]) / step;
-    let a = 1.0 - b;
-    let sixth = step / 6.0;
-    return Between(
-        below,
-        vec4<f32>(a, b, (a * a * a - a) * step * sixth, (b * b * b - b) * step * sixth),
-        vec4<f32>(-1.0 / step, 1.0 / step, -(3.0 * a * a - 1.0) * sixth, (3.0 * b * b - 1.0) * sixth),
-    );
+    return below;
 }
 
 /// Values of ring `k` below and above, and curvatures.
@@ -130,18 +116,21 @@ fn find_best_plane(thread: u32, weight: f32) {
 
 /// One step of linear least squares of the profile by `gain * value + gain * dz * slope + offset`.
 fn step_in_height(thread: u32, totals: vec3<f32>) {
-    let here = between(workgroupUniformLoad(&z_nm));
+    let height_nm = workgroupUniformLoad(&z_nm);
+    let below = plane_below(height_nm);
+    let step = zlut[below + 1u] - zlut[below];
+    let here = between(step, (height_nm - zlut[below]) / step);
     // The offset is eliminated by taking weighted means off, first those of the values.
     var means = vec4<f32>();
     for (var k = thread; k < settings.zlut.n_rings; k += THREADS) {
-        let four = four_of(k, here.below);
+        let four = four_of(k, below);
         means += weights[k] * vec4<f32>(dot(here.value, four), dot(here.slope, four), 0.0, 0.0);
     }
     means = sum(thread, means) / totals.x;
     var squares = vec4<f32>();
     var products = vec4<f32>();
     for (var k = thread; k < settings.zlut.n_rings; k += THREADS) {
-        let four = four_of(k, here.below);
+        let four = four_of(k, below);
         let value = dot(here.value, four) - means.x;
         let slope = dot(here.slope, four) - means.y;
         squares += weights[k] * vec4<f32>(value * value, value * slope, slope * slope, 0.0);
