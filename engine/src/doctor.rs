@@ -1,5 +1,7 @@
 //! What works on this machine, what does not, and what to do about it.
 
+mod adapters;
+
 use std::io::Write as _;
 use std::path::Path;
 use std::time::Instant;
@@ -47,10 +49,11 @@ impl Finding {
     }
 }
 
-/// Looks at cameras, ports, graphics adapters, the disk behind `folder`, the clock and the processor.
+/// Looks at cameras, ports, graphics adapters, the disk behind `folder`, the clock and the processor. It takes some seconds:
+/// on each adapter simulated beads are tracked.
 pub fn examine(drivers: &[&dyn CameraDriver], folder: &Path) -> Vec<Finding> {
     let mut findings = vec![processor()];
-    findings.extend(adapters());
+    findings.extend(adapters::examine());
     findings.extend(cameras(drivers));
     findings.extend(ports());
     findings.push(disk(folder));
@@ -67,35 +70,6 @@ fn processor() -> Finding {
         Finding::new("cpu", State::Warning, text)
             .advise("camera and tracking share one core; track fewer beads")
     }
-}
-
-fn adapters() -> Vec<Finding> {
-    let descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
-    let instance = wgpu::Instance::new(descriptor);
-    let adapters = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::all()));
-    if adapters.is_empty() {
-        let advice = "install a Vulkan driver (Debian, Ubuntu: scripts/setup run); without one the window does not open";
-        return vec![Finding::new("gpu", State::Warning, "no graphics adapter").advise(advice)];
-    }
-    let describe = |adapter: wgpu::Adapter| {
-        let (info, limits) = (adapter.get_info(), adapter.limits());
-        let text = format!(
-            "{} ({:?}, {:?}, driver {}): largest buffer {} MiB, {} KiB shared memory a workgroup",
-            info.name,
-            info.device_type,
-            info.backend,
-            info.driver_info,
-            limits.max_buffer_size >> 20,
-            limits.max_compute_workgroup_storage_size >> 10
-        );
-        if info.device_type == wgpu::DeviceType::Cpu {
-            Finding::new("gpu", State::Warning, text)
-                .advise("a software adapter: it draws the window, but slowly")
-        } else {
-            Finding::new("gpu", State::Ok, text)
-        }
-    };
-    adapters.into_iter().map(describe).collect()
 }
 
 fn cameras(drivers: &[&dyn CameraDriver]) -> Vec<Finding> {

@@ -18,6 +18,7 @@ pub enum AdapterChoice {
 /// What an adapter is and can do.
 #[derive(Clone, Debug)]
 pub struct AdapterListing {
+    adapter: wgpu::Adapter,
     /// Name, kind, driver, subgroup sizes.
     pub info: wgpu::AdapterInfo,
     /// All that it has.
@@ -92,7 +93,14 @@ fn rank(kind: DeviceType) -> Option<u8> {
 }
 
 impl AdapterChoice {
-    /// The place of the adapter chosen among `infos`.
+    /// The place of the adapter chosen among `all`.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn choose_among(&self, all: &[AdapterListing]) -> Result<usize, GpuError> {
+        self.choose(&all.iter().map(|listing| listing.info.clone()).collect::<Vec<_>>())
+    }
+
     fn choose(&self, infos: &[wgpu::AdapterInfo]) -> Result<usize, GpuError> {
         let names = |all: &dyn Fn(&wgpu::AdapterInfo) -> bool| -> Vec<String> {
             infos.iter().filter(|info| all(info)).map(|info| info.name.clone()).collect()
@@ -117,19 +125,23 @@ impl AdapterChoice {
     }
 }
 
-fn enumerate() -> Vec<wgpu::Adapter> {
-    let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
-    pollster::block_on(instance.enumerate_adapters(wgpu::Backends::all()))
-}
-
 /// Every adapter of this machine, software adapters too.
 pub fn adapters() -> Vec<AdapterListing> {
-    let listing = |adapter: &wgpu::Adapter| AdapterListing {
+    let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
+    let listing = |adapter: wgpu::Adapter| AdapterListing {
         info: adapter.get_info(),
         limits: adapter.limits(),
         features: adapter.features(),
+        adapter,
     };
-    enumerate().iter().map(listing).collect()
+    pollster::block_on(instance.enumerate_adapters(wgpu::Backends::all())).into_iter().map(listing).collect()
+}
+
+impl AdapterListing {
+    /// It computes on the processor, or does not say what it is: taken only by its name.
+    pub fn is_software(&self) -> bool {
+        rank(self.info.device_type).is_none()
+    }
 }
 
 impl Gpu {
@@ -138,10 +150,16 @@ impl Gpu {
     /// # Errors
     /// If there is none, or its driver refuses.
     pub fn open(choice: &AdapterChoice) -> Result<Self, GpuError> {
-        let adapters = enumerate();
-        let infos: Vec<_> = adapters.iter().map(wgpu::Adapter::get_info).collect();
-        let place = choice.choose(&infos)?;
-        let (adapter, info) = (&adapters[place], infos[place].clone());
+        let adapters = adapters();
+        Self::open_listed(&adapters[choice.choose_among(&adapters)?])
+    }
+
+    /// Opens this adapter.
+    ///
+    /// # Errors
+    /// If its driver refuses.
+    pub fn open_listed(listing: &AdapterListing) -> Result<Self, GpuError> {
+        let (adapter, info) = (&listing.adapter, listing.info.clone());
         let wanted = wgpu::Features::TIMESTAMP_QUERY | wgpu::Features::SUBGROUP;
         let request = adapter.request_device(&wgpu::DeviceDescriptor {
             label: Some("beadscope"),

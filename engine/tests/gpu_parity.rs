@@ -21,6 +21,7 @@ use beadscope_engine::prepared_zlut::match_table;
 use beadscope_engine::rig::CorrectionSection;
 use beadscope_engine::roi::Roi;
 use beadscope_engine::track::cpu::CpuTracker;
+use beadscope_engine::track::difference::Difference;
 use beadscope_engine::track::gpu::{GpuTracker, Traffic};
 use beadscope_engine::tracks::TrackRow;
 use beadscope_shaders::gpu::Tables;
@@ -110,53 +111,6 @@ impl Film {
         let mut rows = self.poisoned();
         tracker.locate(self.frames.len(), &|frame| self.view(frame), &mut rows).unwrap();
         (rows, tracker.traffic().clone())
-    }
-}
-
-/// How far two trackers differ.
-#[derive(Debug, Default)]
-struct Difference {
-    /// Largest of x and y, px.
-    xy_px: f64,
-    /// Largest of z, nm.
-    z_nm: f64,
-    /// Largest of the quality.
-    quality: f64,
-    /// Largest of the standard errors, as a part of them.
-    sigma: f64,
-    /// Rows with other flags, or where only one of the two found something.
-    others: usize,
-}
-
-impl Difference {
-    fn of(gpu: &[TrackRow], cpu: &[TrackRow]) -> Self {
-        let mut worst = Self::default();
-        for (gpu, cpu) in gpu.iter().zip(cpu) {
-            assert_eq!(gpu.bead, cpu.bead);
-            let pairs = [(gpu.x_px, cpu.x_px), (gpu.y_px, cpu.y_px), (gpu.z_nm, cpu.z_nm)];
-            if gpu.flags != cpu.flags || pairs.iter().any(|(gpu, cpu)| gpu.is_nan() != cpu.is_nan()) {
-                worst.others += 1;
-                continue;
-            }
-            // NaN is never the larger one.
-            let [x, y, z] = pairs.map(|(gpu, cpu)| (gpu - cpu).abs());
-            worst.xy_px = worst.xy_px.max(x).max(y);
-            worst.z_nm = worst.z_nm.max(z);
-            for (gpu, cpu) in gpu.sigma.into_iter().zip(cpu.sigma) {
-                assert_eq!(gpu.is_nan(), cpu.is_nan());
-                worst.sigma = worst.sigma.max(f64::from((gpu / cpu - 1.0).abs()));
-            }
-            worst.quality = worst.quality.max(f64::from((gpu.quality - cpu.quality).abs()));
-        }
-        worst
-    }
-
-    fn is_small(&self) -> bool {
-        self.xy_px <= 1e-3
-            && self.z_nm <= 0.1
-            && self.quality <= 1e-4
-            && self.sigma < 0.01
-            && self.others == 0
     }
 }
 

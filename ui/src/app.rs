@@ -72,6 +72,7 @@ impl<'a> App<'a> {
         let Some(session) = self.session.take() else { return };
         let outcome = session.stop();
         self.recording.watch(&outcome.health, &mut self.messages);
+        self.messages.tell_notice(&outcome.health.on);
         self.recording.session_ended(&mut self.messages);
         self.status.settle(outcome.health.clone());
         *self.outcome = Some(outcome);
@@ -142,6 +143,7 @@ impl eframe::App for App<'_> {
         self.feed.take_picture(session);
         if let Some(health) = self.status.refresh(|| session.health()) {
             self.recording.watch(health, &mut self.messages);
+            self.messages.tell_notice(&health.on);
         }
         context.request_repaint_after(DRAW_EVERY);
     }

@@ -1,5 +1,6 @@
 //! What went wrong or was done: a line each, until it is dismissed.
 
+use beadscope_engine::track::backend::TrackedOn;
 use eframe::egui::{self, Frame, Margin, RichText};
 
 use crate::theme::{self, Colors};
@@ -20,6 +21,8 @@ pub enum Kind {
 #[derive(Default)]
 pub struct Messages {
     shown: Vec<(Kind, String)>,
+    /// Notices of the tracker that were told.
+    told: Vec<String>,
 }
 
 impl Messages {
@@ -31,6 +34,14 @@ impl Messages {
         self.shown.push((kind, text));
         let surplus = self.shown.len().saturating_sub(MOST);
         self.shown.drain(..surplus);
+    }
+
+    /// Shows what the tracker has to say, once: what was dismissed stays away.
+    pub fn tell_notice(&mut self, on: &TrackedOn) {
+        if let Some(notice) = on.notice.as_ref().filter(|notice| !self.told.contains(notice)) {
+            self.told.push(notice.clone());
+            self.add(Kind::Failed, notice);
+        }
     }
 
     #[cfg(test)]
@@ -96,5 +107,18 @@ mod tests {
         }
         let texts: Vec<_> = messages.shown.iter().map(|(_, text)| text.as_str()).collect();
         assert_eq!(texts, ["b", "c", "e", "d"]);
+    }
+
+    #[test]
+    fn a_lost_gpu_is_told_once() {
+        let mut messages = Messages::default();
+        messages.tell_notice(&TrackedOn::default());
+        assert_eq!(messages.texts().count(), 0);
+        let lost = TrackedOn { notice: Some("the GPU failed".to_owned()), ..TrackedOn::default() };
+        messages.tell_notice(&lost);
+        assert_eq!(messages.texts().collect::<Vec<_>>(), ["the GPU failed"]);
+        messages.shown.clear();
+        messages.tell_notice(&lost);
+        assert_eq!(messages.texts().count(), 0, "it was dismissed");
     }
 }

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use beadscope_engine::ledger::{Ledger, Lost};
 use beadscope_engine::status::Health;
+use beadscope_engine::track::backend::TrackedOn;
 use eframe::egui::{self, Color32, RichText};
 
 use crate::scale::{duration_text, grouped};
@@ -75,14 +76,17 @@ impl Status {
             let latency = health.latency_ms;
             let hint = "From a frame's arrival to its rows, ms: half of the frames are faster, 99 % are faster, the slowest";
             item(ui, "latency", format!("{:.1} / {:.1} / {:.1} ms", latency.p50, latency.p99, latency.max), None, hint);
+            tracked_on(ui, &health.on);
             ledger(ui, &health.ledger, facts);
             let (beads, flagged) = facts.beads;
             let text = if flagged > 0 { format!("{beads} ({flagged} flagged)") } else { beads.to_string() };
             let hint = "Beads tracked; flagged ones are orange, with the reason in the table";
             item(ui, "beads", text, (flagged > 0).then_some(Mark::Warning), hint);
-            item(ui, "on", "CPU".to_owned(), None, "What the beads are tracked on");
             let hint = "Time since the session's start, up to the newest frame";
             item(ui, "time", duration_text(facts.newest_s.max(0.0) as u64), None, hint);
+            // Last: of a long name what has room is shown.
+            let adapter = RichText::new(&health.on.adapter).size(12.5).color(theme::colors(ui).label);
+            ui.add(egui::Label::new(adapter).truncate()).on_hover_text(tracked_on_hint(&health.on));
         });
     }
 
@@ -116,6 +120,21 @@ fn item(ui: &mut egui::Ui, label: &str, value: String, mark: Option<Mark>, hint:
     }
     ui.label(value).on_hover_text(hint);
     ui.add_space(4.0);
+}
+
+/// Red where it is the CPU, but the GPU was to do it.
+fn tracked_on(ui: &mut egui::Ui, on: &TrackedOn) {
+    let backend = on.backend.to_uppercase();
+    let (text, mark) = match on.notice {
+        None => (backend, None),
+        Some(_) => (format!(" {backend} "), Some(Mark::Danger)),
+    };
+    item(ui, "on", text, mark, &tracked_on_hint(on));
+}
+
+fn tracked_on_hint(on: &TrackedOn) -> String {
+    let notice = on.notice.as_ref().map_or_else(String::new, |notice| format!("\n{notice}"));
+    format!("Beads are tracked on: {}{notice}", on.adapter)
 }
 
 fn ledger(ui: &mut egui::Ui, ledger: &Ledger, facts: &Facts) {

@@ -245,12 +245,20 @@ impl OnGpu {
             self.gpu.device.destroy();
         }
         // wgpu panics where a driver breaks its word. What was borrowed is given up by the caller.
-        let located = catch_unwind(AssertUnwindSafe(|| self.tracker.locate(frames, view, rows)));
-        located.map_err(|_| "the graphics library gave up".to_owned())?.map_err(|error| error.to_string())?;
-        // Rows that were computed while something else went wrong are not known to be right.
+        let located = catch_unwind(AssertUnwindSafe(|| {
+            let located = self.tracker.locate(frames, view, rows);
+            if located.is_err() {
+                // Brings the news of a lost device.
+                let _ = self.gpu.device.poll(wgpu::PollType::Poll);
+            }
+            located
+        }));
+        // Rows that were computed while something else went wrong are not known to be right. And where the device is
+        // gone, that is the cause, and what the tracker met with a consequence.
         if let Some(why) = self.gpu.lost() {
             return Err(why);
         }
+        located.map_err(|_| "the graphics library gave up".to_owned())?.map_err(|error| error.to_string())?;
         self.frames += frames as u64;
         Ok(())
     }

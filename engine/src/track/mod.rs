@@ -6,6 +6,7 @@
 
 pub mod backend;
 pub mod cpu;
+pub mod difference;
 pub mod gpu;
 
 use std::time::Duration;
