@@ -160,7 +160,7 @@ impl Gpu {
     /// If its driver refuses.
     pub fn open_listed(listing: &AdapterListing) -> Result<Self, GpuError> {
         let (adapter, info) = (&listing.adapter, listing.info.clone());
-        let wanted = wgpu::Features::TIMESTAMP_QUERY | wgpu::Features::SUBGROUP;
+        let wanted = wgpu::Features::TIMESTAMP_QUERY;
         let request = adapter.request_device(&wgpu::DeviceDescriptor {
             label: Some("beadscope"),
             required_features: adapter.features() & wanted,

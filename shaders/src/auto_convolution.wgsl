@@ -69,6 +69,7 @@ fn mirror_point(thread: u32, guess_px: f32, search_px: f32) {
     }
     workgroupBarrier();
     if thread == 0u {
+        found_px = guess_px;
         var peak = low;
         for (var s = low; s <= high; s += 1u) {
             if convolved[s] > convolved[peak] {

@@ -118,7 +118,9 @@ fn sum_of_eight(thread: u32, value: vec4<f32>) -> vec4<f32> {
 /// Sum over all threads, known to all of them. All threads must call it.
 fn sum(thread: u32, value: vec4<f32>) -> vec4<f32> {
     let eight = sum_of_eight(thread, value);
-    partial_of_eight[thread >> 3u] = eight;
+    if (thread & 7u) == 0u {
+        partial_of_eight[thread >> 3u] = eight;
+    }
     workgroupBarrier();
     var total = vec4<f32>();
     for (var i = 0u; i < THREADS / 8u; i += 1u) {

@@ -4,7 +4,7 @@
 // that no two threads add to one place and the order of the sums is that of the twin.
 
 /// Most knots of the model.
-override MOST_KNOTS: u32 = 512u;
+override MAX_KNOTS: u32 = 512u;
 
 /// Heights of the planes of the model above the first plane of the Z-LUT, nm; then the variance of the misfit at each
 /// knot; then, plane by plane, coefficients; then their curvatures.
@@ -17,10 +17,12 @@ const KNOT_STEP_PX: f32 = 0.5;
 const BINS_PER_PX: f32 = 8.0;
 const BIN_PX: f32 = 0.125;
 const REBIN_PX: f32 = 0.015;
-const MOST_PASSES: u32 = 8u;
-const MOST_STEPS: u32 = 12u;
+const MAX_PASSES: u32 = 8u;
+const MAX_STEPS: u32 = 12u;
 const LARGEST_RISE: f32 = 0.5;
-const LAST_STEP: f32 = 0.02;
+/// Part of a height that f32 can tell.
+const LAST_DIGIT: f32 = 1.2e-7;
+const LAST_STEP: f32 = 0.1;
 const MISFIT_SHARE: f32 = 0.05;
 const EXCESS_REACH: u32 = 8u;
 const MOST_EXPECTED: f32 = 2.0;
@@ -50,7 +52,7 @@ struct Ring {
 }
 
 /// Coefficient and its derivative by z at each knot, and one more at each end.
-var<workgroup> coefficients: array<vec2<f32>, MOST_KNOTS + 2u>;
+var<workgroup> coefficients: array<vec2<f32>, MAX_KNOTS + 2u>;
 
 struct State {
     center_px: vec2<f32>,
@@ -237,12 +239,15 @@ fn weight_of(variances: vec2<f32>, excess: f32) -> f32 {
 /// Inverse of a symmetric matrix, given by its diagonal and what is beside it (01, 02, 12). All 0 if it has none.
 fn inverse_of(diagonal: vec3<f32>, beside: vec3<f32>) -> mat3x3<f32> {
     // Scaled to ones on the diagonal, so that f32 is enough for unknowns of all units.
+    if !all(diagonal > vec3<f32>()) {
+        return mat3x3<f32>();
+    }
     let scale = 1.0 / sqrt(diagonal);
     let a = beside.x * scale.x * scale.y;
     let b = beside.y * scale.x * scale.z;
     let c = beside.z * scale.y * scale.z;
     let determinant = 1.0 + 2.0 * a * b * c - a * a - b * b - c * c;
-    if !(determinant > 1e-6) {
+    if determinant <= 1e-6 {
         return mat3x3<f32>();
     }
     let s = scale / determinant;
@@ -266,7 +271,7 @@ fn settle_height(thread: u32, index: u32) {
     if thread == 0u {
         outcome = GOES_ON;
     }
-    for (var i = 0u; i < MOST_STEPS; i += 1u) {
+    for (var i = 0u; i < MAX_STEPS; i += 1u) {
         if workgroupUniformLoad(&outcome) != GOES_ON {
             return;
         }
@@ -284,7 +289,8 @@ fn settle_height(thread: u32, index: u32) {
             let left = weight * grey - here.gain * value - here.offset * count;
             sums[0] += vec4<f32>(count * ring.rise * ring.rise, ring.value * (value + shift), count, 0.0);
             sums[1] += vec4<f32>(ring.rise * value, count * ring.rise, value, 0.0);
-            sums[2] += vec4<f32>(left * ring.rise, left * (ring.value + mean_shift), left, 0.0);
+            let by_gain = left * (ring.value + mean_shift) + here.gain * shift * mean_shift;
+            sums[2] += vec4<f32>(left * ring.rise, by_gain, left, 0.0);
         }
         sum_all(thread, 3u);
         if thread == 0u {
@@ -309,18 +315,20 @@ fn height_step(diagonal: vec3<f32>, beside: vec3<f32>, right: vec3<f32>) -> u32 
     let step = inverse * right;
     here.gain += step.y;
     here.offset += step.z;
-    // The unknown is gain * dz, so that all three enter linearly.
-    let step_nm = step.x / here.gain;
-    if !(here.gain > 0.0 && abs(step_nm) < 3e38) {
+    if here.gain <= 0.0 {
         return LOST;
     }
+    // The unknown is gain * dz, so that all three enter linearly.
+    let step_nm = step.x / here.gain;
     let plane_step = plane_step_nm();
     here.z_nm += clamp(step_nm, -plane_step, plane_step);
     let highest = model[settings.n_model_planes - 1u];
     if here.z_nm < model[0] - plane_step || here.z_nm > highest + plane_step {
         return BEYOND;
     }
-    let is_last = here.is_weighted && abs(step_nm) < LAST_STEP * sqrt(inverse[0][0]) / here.gain;
+    // Below the last digit of f32 there is nothing to settle.
+    let shortest = max(LAST_STEP * sqrt(inverse[0][0]) / here.gain, LAST_DIGIT * highest);
+    let is_last = here.is_weighted && abs(step_nm) < shortest;
     here.is_weighted = true;
     return select(GOES_ON, SETTLED, is_last);
 }
@@ -496,7 +504,7 @@ fn pass_over(thread: u32, index: u32, start_px: vec2<f32>) {
             return;
         }
         let step = step_sideways(thread, index);
-        if find_excess(thread, index) && i == 0u {
+        if i == 0u && find_excess(thread, index) {
             continue;
         }
         if thread == 0u {
@@ -524,7 +532,7 @@ fn fit(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index)
     if workgroupUniformLoad(&has_height) == 0u {
         return;
     }
-    for (var i = 0u; i < MOST_PASSES; i += 1u) {
+    for (var i = 0u; i < MAX_PASSES; i += 1u) {
         if workgroupUniformLoad(&outcome) != GOES_ON {
             break;
         }

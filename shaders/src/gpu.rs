@@ -67,7 +67,7 @@ pub const FIT: Stage = Stage {
         include_str!("fit.wgsl")
     ),
     binds: &[Buffer::Model, Buffer::Rings],
-    constants: &[MOST_KNOTS],
+    constants: &[MAX_KNOTS],
 };
 
 /// All stages.
@@ -76,8 +76,8 @@ pub const STAGES: [Stage; 6] =
 
 const LARGEST_BORDER: &str = "LARGEST_BORDER";
 const LARGEST_ROI: &str = "LARGEST_ROI";
-const MOST_RINGS: &str = "MOST_RINGS";
-const MOST_KNOTS: &str = "MOST_KNOTS";
+const MAX_RINGS: &str = "MAX_RINGS";
+const MAX_KNOTS: &str = "MAX_KNOTS";
 
 /// First stage: from pixels as they came to background and contrast.
 pub const BACKGROUND: Stage = Stage {
@@ -122,7 +122,7 @@ pub const QUADRANT_INTERPOLATION: Stage = Stage {
         include_str!("quadrant_interpolation.wgsl")
     ),
     binds: &[Buffer::Starts, Buffer::Offsets, Buffer::Profiles],
-    constants: &[MOST_RINGS],
+    constants: &[MAX_RINGS],
 };
 
 /// Height.
@@ -137,7 +137,7 @@ pub const ZLUT_MATCH: Stage = Stage {
         include_str!("zlut_match.wgsl")
     ),
     binds: &[Buffer::Starts, Buffer::Offsets, Buffer::Profiles, Buffer::ZLut],
-    constants: &[MOST_RINGS],
+    constants: &[MAX_RINGS],
 };
 
 /// Names of the fields and where they lie, for a comparison with the twin.
@@ -336,6 +336,9 @@ impl Tables {
         tables.settings.fine = tables.add_grid(fine);
         if let Some(zlut) = zlut {
             tables.settings.zlut = tables.add_grid(zlut.grid());
+            // Others never lie whole in an ROI.
+            let n_rings = zlut.grid().rings().up_to(0.5 * (tracker.roi_px() as f64 - 1.0)) as u32;
+            tables.settings.zlut.n_rings = n_rings;
             tables.settings.same_rings = u32::from(last_stage == 2 && zlut.grid().rings() == fine.rings());
             tables.add_zlut(zlut);
             if let (Method::Fit, Some(model)) = (params.method, zlut.image_model()) {
@@ -352,7 +355,7 @@ impl Tables {
         f64::from(match name {
             LARGEST_BORDER => 4 * (roi_px - 1),
             LARGEST_ROI => roi_px,
-            MOST_KNOTS => n_knots,
+            MAX_KNOTS => n_knots,
             _ => coarse.n_rings.max(fine.n_rings).max(zlut.n_rings),
         })
     }
@@ -376,13 +379,13 @@ impl Tables {
     fn add_zlut(&mut self, table: &MatchTable) {
         let spline = &table.spline;
         let z_nm = spline.z_nm();
-        let n_rings = table.usable.len();
+        let n_rings = self.settings.zlut.n_rings as usize;
         let (first_nm, last_nm) = table.range_nm();
         self.first_nm = first_nm;
         self.settings.n_planes = z_nm.len() as u32;
         self.settings.plane_step_nm = ((last_nm - first_nm) / (z_nm.len() - 1) as f64) as f32;
         self.zlut.extend(z_nm.iter().map(|z| (z - first_nm) as f32));
-        self.zlut.extend(table.usable.iter().map(|usable| f32::from(u8::from(*usable))));
+        self.zlut.extend(table.usable[..n_rings].iter().map(|usable| f32::from(u8::from(*usable))));
         // Ring after ring, so that neighbouring threads, which take neighbouring planes, read neighbouring values.
         for k in 0..n_rings {
             self.zlut.extend((0..z_nm.len()).map(|plane| spline.plane(plane)[k]));

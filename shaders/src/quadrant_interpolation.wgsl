@@ -53,7 +53,7 @@ fn step_to_center(thread: u32, usable: u32, grid: Grid) -> vec3<f32> {
     sides = sum(thread, sides);
     let determinant = squares.x * squares.z - squares.y * squares.y;
     // f32 cannot tell a smaller one from 0.
-    if !(determinant > 1e-6 * squares.x * squares.z) {
+    if determinant <= 1e-6 * squares.x * squares.z {
         return vec3<f32>();
     }
     return vec3<f32>((sides.xy * squares.z - squares.y * sides.zw) / determinant, 1.0);

@@ -2,17 +2,19 @@
 // follows from these. Twin: `radial_profile.rs`.
 
 /// Most rings of a grid.
-override MOST_RINGS: u32 = 512u;
+override MAX_RINGS: u32 = 512u;
 
+/// Of rings without any noise; more would overflow.
+const LARGEST_WEIGHT: f32 = 1e30;
 /// Grey level, relative to the mean, below which read noise is taken to be all there is.
 const DARKEST_LEVEL: f32 = 0.1;
 /// Part of the noise's variance that is left in samples between pixels.
 const NOISE_IN_SAMPLES: f32 = 0.5;
 
 /// What is measured of each ring: mean, variance, right less left half, lower less upper half.
-var<workgroup> profile: array<vec4<f32>, MOST_RINGS>;
+var<workgroup> profile: array<vec4<f32>, MAX_RINGS>;
 /// Weight of each ring in a least-squares fit.
-var<workgroup> weights: array<f32, MOST_RINGS>;
+var<workgroup> weights: array<f32, MAX_RINGS>;
 
 /// Measures the rings of `grid` around `center_px` of the ROI whose first pixel is `first`; returns how many there is room
 /// for. Eight threads share a ring: two samples with their turns by 90, 180 and 270 degrees.
@@ -76,7 +78,7 @@ fn weigh_rings(thread: u32, usable: u32, grid: Grid, level: f32) {
         let relative = (profile[k].x + level) / mean_level;
         let shot = select(1.0, max(relative, DARKEST_LEVEL), mean_level > 0.0);
         let variance = smoothed_variance(usable, k) + mean_variance * shot;
-        weights[k] = radius_px(grid, k) / max(variance, TINY);
+        weights[k] = min(radius_px(grid, k) / max(variance, TINY), LARGEST_WEIGHT);
     }
     workgroupBarrier();
 }

@@ -12,6 +12,6 @@ fn radius_px(grid: Grid, k: u32) -> f32 {
 /// Number of rings, counted from the centre, with a radius up to `radius_px`.
 fn rings_up_to(grid: Grid, radius_px: f32) -> u32 {
     // The slack keeps a ring that fits exactly from being lost to rounding.
-    let count = floor((radius_px - grid.first_ring_px) / grid.ring_step_px + 1.0 + 2e-6);
+    let count = floor((radius_px - grid.first_ring_px) / grid.ring_step_px + 1.0 + 2e-5);
     return min(u32(max(count, 0.0)), grid.n_rings);
 }

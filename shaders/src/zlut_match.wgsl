@@ -7,19 +7,22 @@
 @group(1) @binding(3) var<storage, read> zlut: array<f32>;
 
 /// Fewest rings a match may rest on.
-const LEAST_RINGS: f32 = 4.0;
-const MOST_STEPS: u32 = 20u;
+const MIN_RINGS: f32 = 4.0;
+const MAX_STEPS: u32 = 20u;
 /// A step shorter than this part of the mean plane distance is the last.
 const LAST_STEP: f32 = 1e-4;
+/// Part of a height that f32 can tell.
+const LAST_DIGIT: f32 = 1.2e-7;
 
 /// Of each plane, how well it matches.
 var<workgroup> best: array<f32, THREADS>;
 var<workgroup> best_plane: array<u32, THREADS>;
 /// Profile less its weighted mean, times the weight.
-var<workgroup> weighted: array<f32, MOST_RINGS>;
+var<workgroup> weighted: array<f32, MAX_RINGS>;
 var<workgroup> z_nm: f32;
 var<workgroup> correlation: f32;
 var<workgroup> state: u32;
+var<workgroup> n_usable: u32;
 
 const SEARCHING: u32 = 0u;
 const SETTLED: u32 = 1u;
@@ -140,6 +143,11 @@ fn step_in_height(thread: u32, totals: vec3<f32>) {
     products = sum(thread, products);
     if thread == 0u {
         let determinant = squares.x * squares.z - squares.y * squares.y;
+        // Tested before dividing: compilers may take it that there is no NaN.
+        if determinant <= 1e-7 * squares.x * squares.z || products.x == 0.0 {
+            state = FAILED;
+            return;
+        }
         let gain_dz = (squares.x * products.y - squares.y * products.x) / determinant;
         let plane_step = settings.plane_step_nm;
         // The gain at the present z: the joint one is poor, and may be 0, where value and slope look alike.
@@ -148,11 +156,9 @@ fn step_in_height(thread: u32, totals: vec3<f32>) {
         let height = z_nm + dz;
         let highest = zlut[settings.n_planes - 1u];
         z_nm = height;
-        if !(determinant > 0.0) || products.x == 0.0 {
-            state = FAILED;
-        } else if height < -plane_step || height > highest + plane_step {
+        if height < -plane_step || height > highest + plane_step {
             state = BEYOND;
-        } else if abs(dz) < LAST_STEP * plane_step {
+        } else if abs(dz) < max(LAST_STEP * plane_step, LAST_DIGIT * highest) {
             state = select(BEYOND, SETTLED, height >= 0.0 && height <= highest);
         }
     }
@@ -182,11 +188,20 @@ fn zlut_match(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation
         return;
     }
     let usable = load_profile(thread, index);
+    if thread == 0u {
+        n_usable = usable;
+    }
+    if workgroupUniformLoad(&n_usable) < u32(MIN_RINGS) {
+        if thread == 0u {
+            beads[index].flags |= POOR_MATCH;
+        }
+        return;
+    }
     judge(thread, index, usable, settings.zlut);
     weigh_rings(thread, usable, settings.zlut, beads[index].level);
     let totals = clean(thread, usable);
     find_best_plane(thread, totals.x);
-    for (var i = 0u; i < MOST_STEPS; i += 1u) {
+    for (var i = 0u; i < MAX_STEPS; i += 1u) {
         if workgroupUniformLoad(&state) != SEARCHING {
             break;
         }
@@ -196,7 +211,7 @@ fn zlut_match(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation
         return;
     }
     let settled = state == SETTLED || state == BEYOND;
-    if !settled || totals.z < LEAST_RINGS || !(totals.y > 0.0) {
+    if !settled || totals.z < MIN_RINGS || totals.y <= 0.0 {
         beads[index].flags |= POOR_MATCH;
         return;
     }

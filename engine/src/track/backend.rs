@@ -74,6 +74,9 @@ pub enum BackendError {
         /// Why.
         cause: GpuTrackError,
     },
+    /// The graphics library or the driver broke down.
+    #[error("the graphics adapter broke down while it was made ready; choose the back end cpu")]
+    Panicked,
     /// Its reference is computed in `f64`, which GPUs lack.
     #[error("the method magtrack runs on the CPU only; choose the back end cpu, or another method")]
     MagTrack,
@@ -143,7 +146,9 @@ impl BeadTracker {
     /// If a GPU is insisted on and there is none, or it cannot track these beads.
     pub fn new(cpu: CpuTracker, request: &BackendRequest) -> Result<Self, BackendError> {
         let Some((choice, may_do_without)) = request.choice(cpu.method())? else { return Ok(cpu.into()) };
-        match OnGpu::new(&cpu, &choice) {
+        // wgpu panics where a driver breaks its word.
+        let opened = catch_unwind(AssertUnwindSafe(|| OnGpu::new(&cpu, &choice)));
+        match opened.unwrap_or(Err(BackendError::Panicked)) {
             Ok(gpu) => {
                 let on = TrackedOn { backend: "gpu", adapter: gpu.gpu.adapter.name.clone(), notice: None };
                 Ok(Self { cpu, gpu: Some(gpu), on })
@@ -219,7 +224,14 @@ impl BeadTracker {
 
     fn fall_back(&mut self, notice: String) {
         tracing::warn!("{notice}");
-        self.gpu = None;
+        if let Some(gpu) = self.gpu.take() {
+            // Letting go of a broken device may wait for it for ever, or panic: not on this thread.
+            let ended =
+                std::thread::Builder::new().name("beadscope-gpu-end".to_owned()).spawn(move || drop(gpu));
+            if let Err(error) = ended {
+                tracing::warn!("the graphics adapter is not let go: {error}");
+            }
+        }
         self.on = on_cpu(&self.cpu, Some(notice));
     }
 }

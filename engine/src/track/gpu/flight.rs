@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
 
 use super::GpuTrackError;
 use crate::gpu::Gpu;
@@ -70,12 +69,7 @@ impl Flight {
 
     /// Waits until the device is done and hands `read` the first `bytes` of what came back.
     pub fn land(&mut self, gpu: &Gpu, bytes: u64, read: impl FnOnce(&[u8])) -> Result<(), GpuTrackError> {
-        let wait =
-            wgpu::PollType::Wait { submission_index: self.submission.take(), timeout: Some(patience(gpu)) };
-        let waited = gpu.device.poll(wait);
-        // Why the device is gone says more than that waiting for it failed.
-        super::check(gpu)?;
-        waited.map_err(|error| GpuTrackError::Device(error.to_string()))?;
+        super::wait(gpu, self.submission.take())?;
         if self.mapped.load(Ordering::Relaxed) != 2 {
             return Err(GpuTrackError::Device("memory could not be mapped".to_owned()));
         }
@@ -88,10 +82,4 @@ impl Flight {
         self.readback.unmap();
         Ok(())
     }
-}
-
-/// A device that needs longer for a load hangs. A software adapter is slow without being stuck.
-fn patience(gpu: &Gpu) -> Duration {
-    let is_software = gpu.adapter.device_type == wgpu::DeviceType::Cpu;
-    Duration::from_secs(if is_software { 300 } else { 5 })
 }

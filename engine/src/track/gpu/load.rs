@@ -34,6 +34,8 @@ pub struct Load {
     pub raw_bytes: u64,
     /// Bytes of the pixels of an ROI.
     pub item_bytes: usize,
+    /// Bytes of a frame.
+    pub frame_bytes: usize,
     /// What the processor has found of each bead: only where it looks at pixels.
     pub flags: Vec<Flags>,
 }
@@ -61,11 +63,13 @@ impl Loader {
     }
 
     /// How pixels of frames like `frame` go up.
-    pub fn choose(&mut self, frame: &FrameView<'_>) -> Upload {
-        let (frame_bytes, rois_bytes) = (frame.bytes.len(), self.rois.len() * self.roi_bytes(frame));
+    pub fn choose(&mut self, frame: &FrameView<'_>, capacity: usize) -> Upload {
+        // A frame with more beads than a load goes up with each of its loads.
+        let frame_bytes = frame.bytes.len() * self.rois.len().div_ceil(capacity);
+        let rois_bytes = self.rois.len() * self.roi_bytes(frame);
         let upload = if self.correction.is_some() {
             Upload::Levels
-        } else if frame_bytes < rois_bytes && frame_bytes as u64 <= self.raw_limit {
+        } else if frame_bytes < rois_bytes && frame.bytes.len() as u64 <= self.raw_limit {
             Upload::Frames
         } else {
             Upload::Rois
@@ -105,7 +109,14 @@ impl Loader {
             Upload::Frames => frames_of(&items, beads).len() * frame.bytes.len(),
             _ => items.len() * item_bytes,
         };
-        Load { items, upload, raw_bytes: raw_bytes.next_multiple_of(4) as u64, item_bytes, flags: Vec::new() }
+        Load {
+            items,
+            upload,
+            raw_bytes: raw_bytes.next_multiple_of(4) as u64,
+            item_bytes,
+            frame_bytes: frame.bytes.len(),
+            flags: Vec::new(),
+        }
     }
 
     /// Where each bead's pixels lie in what [`write`](Self::write) writes.
@@ -141,8 +152,9 @@ impl Loader {
         let beads = self.rois.len();
         if load.upload == Upload::Frames {
             for frame in frames_of(&load.items, beads) {
-                let Some(frame) = view(frame) else { continue };
-                if let Some(mut room) = out.split_off(..frame.bytes.len()) {
+                // Room is left for a frame that is not there, as `places` counts on it.
+                let Some(mut room) = out.split_off(..load.frame_bytes) else { return };
+                if let Some(frame) = view(frame) {
                     room.copy_from_slice(frame.bytes);
                 }
             }

@@ -9,6 +9,7 @@ mod program;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use beadscope_shaders::flags::Flags;
 use beadscope_shaders::gpu::{Bead, Place, Settings, Tables};
@@ -69,6 +70,21 @@ fn check(gpu: &Gpu) -> Result<(), GpuTrackError> {
     gpu.lost().map_or(Ok(()), |why| Err(GpuTrackError::Device(why)))
 }
 
+/// Waits until the device has done what was submitted up to `submission`, or all.
+fn wait(gpu: &Gpu, submission: Option<wgpu::SubmissionIndex>) -> Result<(), GpuTrackError> {
+    let wait = wgpu::PollType::Wait { submission_index: submission, timeout: Some(patience(gpu)) };
+    let waited = gpu.device.poll(wait);
+    // Why the device is gone says more than that waiting for it failed.
+    check(gpu)?;
+    waited.map(|_| ()).map_err(|error| GpuTrackError::Device(error.to_string()))
+}
+
+/// A device that needs longer for a load hangs. A software adapter is slow without being stuck.
+fn patience(gpu: &Gpu) -> Duration {
+    let is_software = gpu.adapter.device_type == wgpu::DeviceType::Cpu;
+    Duration::from_secs(if is_software { 300 } else { 5 })
+}
+
 /// Locates beads in frames on a graphics processor.
 pub struct GpuTracker {
     gpu: Arc<Gpu>,
@@ -108,7 +124,7 @@ impl GpuTracker {
         rois: &[Roi],
         correction: Option<Arc<Correction>>,
     ) -> Result<Self, GpuTrackError> {
-        let program = Program::new(&gpu, tables, rois.len())?;
+        let program = Program::new(&gpu, tables)?;
         let roi_px = tables.settings.roi_px as usize;
         let loader = Loader::new(rois.to_vec(), roi_px, correction, Program::raw_limit(&gpu));
         let stage_ns = tables.stages.iter().map(|stage| (stage.name, 0)).collect();
@@ -139,8 +155,22 @@ impl GpuTracker {
         rows: &mut [TrackRow],
     ) -> Result<(), GpuTrackError> {
         debug_assert_eq!(rows.len(), self.loader.rois().len() * frames, "one row a bead and frame");
+        let located = self.locate_in_loads(frames, view, rows);
+        if located.is_err() {
+            // What is under way, or mapped, is of no use any more.
+            self.flights.clear();
+        }
+        located
+    }
+
+    fn locate_in_loads<'a>(
+        &mut self,
+        frames: usize,
+        view: &(impl Fn(usize) -> Option<FrameView<'a>> + Sync),
+        rows: &mut [TrackRow],
+    ) -> Result<(), GpuTrackError> {
         let Some(any) = (0..frames).find_map(view) else { return Ok(()) };
-        let upload = self.loader.choose(&any);
+        let upload = self.loader.choose(&any, self.program.capacity());
         let mut under_way = VecDeque::with_capacity(FLIGHTS);
         let (mut next, mut flight) = (0, 0);
         while next < rows.len() || !under_way.is_empty() {

@@ -6,8 +6,13 @@ use wgpu::util::DeviceExt as _;
 use super::GpuTrackError;
 use crate::gpu::Gpu;
 
-/// Pixels of one load, as `f32`, at least: fewer would leave a large device idle.
+/// Largest buffer of one load: 4096 ROIs of 64 px as `f32`. Fewer would leave a large device idle, many more keep a small one
+/// busy for longer than systems let a dispatch take.
 const LOAD_BYTES: u64 = 64 << 20;
+
+/// Memory that `zlut_match.wgsl` shares in a workgroup: for each ring a profile and two weights, and the rest.
+const WORKGROUP_BYTES_PER_RING: u64 = 24;
+const WORKGROUP_BYTES: u64 = 2048;
 
 /// Room of the settings in a staging buffer: copies start at multiples of this.
 pub const SETTINGS_BYTES: u64 = 256;
@@ -51,10 +56,10 @@ struct Clock {
 }
 
 impl Program {
-    /// Compiles the stages and makes room for `n_rois` beads at least, or as many as the adapter binds.
-    pub fn new(gpu: &Gpu, tables: &Tables, n_rois: usize) -> Result<Self, GpuTrackError> {
+    /// Compiles the stages and makes room for the beads of a load.
+    pub fn new(gpu: &Gpu, tables: &Tables) -> Result<Self, GpuTrackError> {
         let device = &gpu.device;
-        let capacity = capacity(&device.limits(), tables, n_rois)?;
+        let capacity = capacity(&device.limits(), tables)?;
         let buffers = Buffers::new(device, tables, capacity as u64);
         let kinds = [BindingKind::Uniform, BindingKind::Written, BindingKind::Written];
         let shared_layout = layout(device, &kinds);
@@ -74,9 +79,7 @@ impl Program {
             self.dispatch(&mut encoder, index, compiled, (1, 1));
         }
         gpu.queue.submit([encoder.finish()]);
-        let polled = gpu.device.poll(wgpu::PollType::wait_indefinitely());
-        super::check(gpu)?;
-        polled.map_err(|error| GpuTrackError::Device(error.to_string())).map(|_| ())
+        super::wait(gpu, None)
     }
 
     fn dispatch(
@@ -176,22 +179,28 @@ impl Program {
 
 fn binding_limit(limits: &wgpu::Limits) -> u64 {
     // Indices are u32, of f32 at the largest.
-    limits.max_storage_buffer_binding_size.min(limits.max_buffer_size).min(u64::from(u32::MAX))
+    // Buffers are made in steps of 16 bytes.
+    limits.max_storage_buffer_binding_size.min(limits.max_buffer_size).min(u64::from(u32::MAX)) & !15
 }
 
-fn capacity(limits: &wgpu::Limits, tables: &Tables, n_rois: usize) -> Result<usize, GpuTrackError> {
+fn capacity(limits: &wgpu::Limits, tables: &Tables) -> Result<usize, GpuTrackError> {
     let limit = binding_limit(limits);
     let roi_px = u64::from(tables.settings.roi_px);
     let per_bead =
         (4 * roi_px * roi_px).max(16 * u64::from(tables.settings.fine.n_rings)).max(rings_bytes(tables));
+    let rings_bytes_shared = WORKGROUP_BYTES_PER_RING * tables.constant("MAX_RINGS") as u64 + WORKGROUP_BYTES;
+    let shared = u64::from(limits.max_compute_workgroup_storage_size);
+    if rings_bytes_shared > shared {
+        let what = "the rings of the Z-LUT";
+        return Err(GpuTrackError::TooLarge { what, bytes: rings_bytes_shared, limit: shared });
+    }
     let table_bytes = 4 * tables.zlut.len().max(tables.model.len()).max(2 * tables.offsets_px.len()) as u64;
     for (what, bytes) in [("an ROI", per_bead), ("a Z-LUT", table_bytes)] {
         if bytes > limit {
             return Err(GpuTrackError::TooLarge { what, bytes, limit });
         }
     }
-    let wanted = (n_rois as u64).max(LOAD_BYTES / per_bead).max(1);
-    Ok(wanted.min(limit / per_bead) as usize)
+    Ok((LOAD_BYTES.min(limit) / per_bead).max(1) as usize)
 }
 
 /// Of the narrow rings of a bead.
