@@ -39,7 +39,7 @@ pub struct Symmetry {
 }
 
 /// Rows taken each side of the central one. Their mean has less noise; more rows blur the inner rings.
-const BAND_PX: usize = 2;
+pub(crate) const BAND_PX: usize = 2;
 
 /// How wide the window is and how far to look.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -10,42 +10,41 @@
 //! use all pixels out to the corners, as the model did when it was made.
 
 pub mod attainable;
-mod bins;
+pub(crate) mod bins;
 mod matrix;
-mod noise;
-mod sideways;
+pub(crate) mod noise;
+pub(crate) mod sideways;
 
 use crate::image_model::ImageModel;
 use crate::sampling::usable_radius_px;
 use crate::simd;
 
-pub(crate) use bins::BINS_PER_KNOT;
 pub use bins::FitScratch;
-use bins::Model;
+use bins::{BINS_PER_KNOT, Model};
 use matrix::invert;
 use noise::Noise;
 use sideways::weight;
 
 /// A shift of the centre above this, px, is not taken on the sums alone: its square, times the curvature of a fringe
 /// over its slope, would be 0.02 nm at 100 nm/px.
-const REBIN_PX: f64 = 0.015;
+pub(crate) const REBIN_PX: f64 = 0.015;
 
 /// Passes over the pixels before a bead is given up. From a start within 0.5 px three are enough.
-const MAX_PASSES: usize = 8;
+pub(crate) const MAX_PASSES: usize = 8;
 
 /// Steps in z on one pass over the pixels.
-const MAX_STEPS: usize = 12;
+pub(crate) const MAX_STEPS: usize = 12;
 
 /// A tilt whose correction of z is larger than this part of the standard error of z is solved for once more.
-const LARGEST_RISE: f64 = 0.5;
+pub(crate) const LARGEST_RISE: f64 = 0.5;
 
 /// A step in z shorter than this part of the standard error of z is the last: the next would be about a tenth of it.
-const LAST_STEP: f64 = 0.1;
+pub(crate) const LAST_STEP: f64 = 0.1;
 
 /// Share of the misfit's variance that counts as noise in the weights: a compromise for beads that are not round. On
 /// simulated ones in ROIs of 64 px, at 5 000 photo-electrons, 0.05 gives a spread of x of 1.11 times the Cramer-Rao bound
 /// and a bias in z of 0.37 nm; 0.2 gives 1.13 and 0.36 nm. Rings whose misfit is worse still are left to the excess.
-const MISFIT_SHARE: f64 = 0.05;
+pub(crate) const MISFIT_SHARE: f64 = 0.05;
 
 /// Where the search starts and what is known of the image.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -78,7 +78,7 @@ pub struct Scratch {
 }
 
 /// Grey levels below this many times the noise do not count for the centre of mass.
-const DEAD_ZONE: f32 = 2.0;
+pub(crate) const DEAD_ZONE: f32 = 2.0;
 
 /// Window of the first guess, as a part of the ROI. An ROI is laid around its bead, so what is far from its middle
 /// is a neighbour.
@@ -88,7 +88,7 @@ pub(crate) const GUESS_WINDOW: f64 = 0.2;
 const SEARCH: [f64; 2] = [1.0 / 4.0, 1.0 / 16.0];
 
 /// Shortest search, px: the peak needs a shift on each side.
-const SHORTEST_SEARCH_PX: f64 = 2.0;
+pub(crate) const SHORTEST_SEARCH_PX: f64 = 2.0;
 
 impl Tracker {
     /// A tracker for ROIs of `roi_px` a side: 8 to 512, odd or even.

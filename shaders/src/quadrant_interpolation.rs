@@ -68,10 +68,10 @@ pub fn smallest_radius_px(roi_px: usize) -> f64 {
 }
 
 /// Longest step, px: beyond half a ring the slopes say nothing about the way to the centre.
-const LONGEST_STEP_PX: f64 = 1.5;
+pub(crate) const LONGEST_STEP_PX: f64 = 1.5;
 
 /// Below this step, px, the coarse grid has nothing more to say.
-const COARSE_UNTIL_PX: f64 = 0.2;
+pub(crate) const COARSE_UNTIL_PX: f64 = 0.2;
 
 /// Finds the centre from a `guess_px` good to about 1 px. On success `quadrants.fine` is the profile around a
 /// point at most one tolerance away.

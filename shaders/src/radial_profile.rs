@@ -95,7 +95,7 @@ pub fn ring_weights(profile: &PolarProfile, rings: &Rings, level: f32, weights: 
 }
 
 /// Grey level, relative to the mean, below which read noise is taken to be all there is.
-const DARKEST_LEVEL: f32 = 0.1;
+pub(crate) const DARKEST_LEVEL: f32 = 0.1;
 
 /// Mean variance of ring `k` and two neighbours each side, by their number of samples.
 #[inline(always)]
@@ -132,7 +132,7 @@ pub fn ring_share(profile: &PolarProfile, weights: &[f32]) -> f32 {
 
 /// Part of the noise's variance that is left in samples between pixels: 4/9 on average where four pixels are mixed; the
 /// rest is room for the error of the noise.
-const NOISE_IN_SAMPLES: f64 = 0.5;
+pub(crate) const NOISE_IN_SAMPLES: f64 = 0.5;
 
 /// Share of what stands out of the noise around the centre that is round: 1 for a bead alone, less with a neighbour,
 /// dirt, or motion during the exposure. Pixels count alike. Uneven light, a first harmonic along the rings, does not

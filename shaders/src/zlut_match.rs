@@ -30,10 +30,10 @@ pub struct Match {
 }
 
 /// Gauss-Newton steps before a match is given up. Each gains about a digit, so few of them are ever taken.
-const MAX_STEPS: usize = 20;
+pub(crate) const MAX_STEPS: usize = 20;
 
 /// A step shorter than this part of the mean plane distance is the last: 0.01 nm at steps of 100 nm.
-const LAST_STEP: f64 = 1e-4;
+pub(crate) const LAST_STEP: f64 = 1e-4;
 
 /// Matches a profile, measured on `table.grid()`, against the table. `None` if fewer than four rings have a weight,
 /// or z does not settle.

@@ -12,7 +12,7 @@ pub const BINS_PER_KNOT: usize = 4;
 pub const BIN_PX: f64 = KNOT_STEP_PX / BINS_PER_KNOT as f64;
 
 /// One row in so many tells the noise: 1 000 pixels of an ROI of 64 px, which know it to 4 %.
-const NOISE_ROWS: usize = 4;
+pub(crate) const NOISE_ROWS: usize = 4;
 
 /// Sums over the pixels of one narrow ring. `c`, `s`: cosine and sine of a pixel's angle; `d`: its radius less that of
 /// the ring's middle, px; `m`: 1 if its mirror image is in the ROI, at the edge a part of it.

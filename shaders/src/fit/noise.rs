@@ -3,7 +3,7 @@
 use super::Start;
 
 /// Levels below this part of the one that the noise was measured at expect no less: dark rings must not rule.
-const DARKEST: f64 = 0.1;
+pub(crate) const DARKEST: f64 = 0.1;
 
 /// The noise expected of pixels: shot noise, in proportion to the grey level.
 pub struct Noise {

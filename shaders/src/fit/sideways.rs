@@ -168,10 +168,10 @@ impl State {
 }
 
 /// Narrow rings each side over which the excess is averaged: 1 px.
-const EXCESS_REACH: usize = 8;
+pub(crate) const EXCESS_REACH: usize = 8;
 
 /// Variance, as a multiple of what was expected, above which the rest is excess.
-const MOST_EXPECTED: f64 = 2.0;
+pub(crate) const MOST_EXPECTED: f64 = 2.0;
 
 impl FitScratch {
     /// Finds the excess variance of each narrow ring after a step. True if there is any.
