@@ -27,7 +27,7 @@ const MISFIT_SHARE: f32 = 0.05;
 const EXCESS_REACH: u32 = 8u;
 const MOST_EXPECTED: f32 = 2.0;
 const DARKEST: f32 = 0.1;
-const NOISE_ROWS: u32 = 4u;
+const NOISE_PIXELS: u32 = 1024u;
 
 /// One narrow ring: sums over its pixels (`c`, `s`: cosine and sine of a pixel's angle; `d`: its radius less that of the
 /// ring's middle; `m`: 1 if its mirror image is in the ROI), the model in its middle, and what the model leaves.
@@ -459,11 +459,12 @@ fn residual(index: u32, x: u32, y: u32) -> f32 {
 fn noise_seen(thread: u32, index: u32) -> f32 {
     storageBarrier();
     let inner = settings.roi_px - 2u;
-    let n_rows = (settings.roi_px + NOISE_ROWS - 1u) / NOISE_ROWS;
+    let step = max(settings.roi_px * settings.roi_px / NOISE_PIXELS, 1u);
+    let n_rows = (settings.roi_px + step - 1u) / step;
     sums[0] = vec4<f32>();
     for (var i = thread; i < n_rows * inner; i += THREADS) {
         let x = i % inner;
-        let y = (i / inner) * NOISE_ROWS;
+        let y = (i / inner) * step;
         sums[0].x += abs(residual(index, x, y) - 2.0 * residual(index, x + 1u, y) + residual(index, x + 2u, y));
     }
     sum_all(thread, 1u);

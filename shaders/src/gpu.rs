@@ -479,7 +479,7 @@ mod tests {
             (FIT, "EXCESS_REACH", count(sideways::EXCESS_REACH)),
             (FIT, "MOST_EXPECTED", sideways::MOST_EXPECTED),
             (FIT, "DARKEST", noise::DARKEST),
-            (FIT, "NOISE_ROWS", count(bins::NOISE_ROWS)),
+            (FIT, "NOISE_PIXELS", count(bins::NOISE_PIXELS)),
             (BACKGROUND, "EDGE", f64::from(Flags::EDGE.0)),
             (BACKGROUND, "NO_ZLUT", f64::from(Flags::NO_ZLUT.0)),
             (BACKGROUND, "Z_OUT_OF_RANGE", f64::from(Flags::Z_OUT_OF_RANGE.0)),

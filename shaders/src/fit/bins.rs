@@ -11,8 +11,8 @@ pub const BINS_PER_KNOT: usize = 4;
 /// Width of a narrow ring, px.
 pub const BIN_PX: f64 = KNOT_STEP_PX / BINS_PER_KNOT as f64;
 
-/// One row in so many tells the noise: 1 000 pixels of an ROI of 64 px, which know it to 4 %.
-pub(crate) const NOISE_ROWS: usize = 4;
+/// So many pixels, in rows spread over the ROI, tell the noise: they know it to 4 %.
+pub(crate) const NOISE_PIXELS: usize = 1024;
 
 /// Sums over the pixels of one narrow ring. `c`, `s`: cosine and sine of a pixel's angle; `d`: its radius less that of
 /// the ring's middle, px; `m`: 1 if its mirror image is in the ROI, at the edge a part of it.
@@ -186,8 +186,9 @@ impl FitScratch {
         }
         let per_px = (1.0 / BIN_PX) as f32;
         let last = self.expected.len() as u32 - 1;
+        let step = (roi_px * roi_px / NOISE_PIXELS).max(1);
         let (mut sum, mut count) = (0.0f32, 0.0f32);
-        for (y, row) in pixels.chunks_exact(roi_px).enumerate().step_by(NOISE_ROWS) {
+        for (y, row) in pixels.chunks_exact(roi_px).enumerate().step_by(step) {
             let dy = y as f32 - center_px.1 as f32;
             let Row { index, d, c: residuals, .. } = &mut self.row;
             for (x, (index, d)) in index.iter_mut().zip(d.iter_mut()).enumerate() {
