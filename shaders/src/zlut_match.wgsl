@@ -11,6 +11,8 @@ const MIN_RINGS: f32 = 4.0;
 const MAX_STEPS: u32 = 20u;
 /// A step shorter than this part of the mean plane distance is the last.
 const LAST_STEP: f32 = 1e-4;
+/// In f32 steps may end above that, in rounding: one that no longer shrinks is the last below so many times it.
+const ROUNDING: f32 = 10.0;
 /// Part of a height that f32 can tell.
 const LAST_DIGIT: f32 = 1.2e-7;
 
@@ -20,6 +22,8 @@ var<workgroup> best_plane: array<u32, THREADS>;
 /// Profile less its weighted mean, times the weight.
 var<workgroup> weighted: array<f32, MAX_RINGS>;
 var<workgroup> z_nm: f32;
+/// Length of the last step.
+var<workgroup> step_nm: f32;
 var<workgroup> correlation: f32;
 var<workgroup> state: u32;
 var<workgroup> n_usable: u32;
@@ -112,6 +116,7 @@ fn find_best_plane(thread: u32, weight: f32) {
             }
         }
         z_nm = zlut[best_plane[winner]];
+        step_nm = settings.plane_step_nm;
         state = SEARCHING;
     }
     workgroupBarrier();
@@ -155,10 +160,13 @@ fn step_in_height(thread: u32, totals: vec3<f32>) {
         correlation = products.x / sqrt(squares.x * totals.y);
         let height = z_nm + dz;
         let highest = zlut[settings.n_planes - 1u];
+        let shortest = max(LAST_STEP * plane_step, LAST_DIGIT * highest);
+        let shrinks = abs(dz) < step_nm;
         z_nm = height;
+        step_nm = abs(dz);
         if height < -plane_step || height > highest + plane_step {
             state = BEYOND;
-        } else if abs(dz) < max(LAST_STEP * plane_step, LAST_DIGIT * highest) {
+        } else if abs(dz) < select(ROUNDING * shortest, shortest, shrinks) {
             state = select(BEYOND, SETTLED, height >= 0.0 && height <= highest);
         }
     }
