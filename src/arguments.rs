@@ -41,6 +41,8 @@ pub enum Command {
         #[command(subcommand)]
         command: BenchCommand,
     },
+    /// Lists the commands that a running instrument obeys, with arguments, units and ranges.
+    Commands(CommandsArguments),
     /// Says what works here, what does not, and what to do about it.
     Doctor(DoctorArguments),
     /// Makes a whole file of a recording that a crash or a power cut left behind.
@@ -112,6 +114,10 @@ pub struct RunArguments {
     /// Side of a ROI, px (default: what the rig, else the ROI file says).
     #[arg(long, value_name = "PX", value_parser = roi_px_parser())]
     pub roi_px: Option<u32>,
+    /// Carries out the commands in a file or pipe as they come, one a line, such as: mark text="magnets in". "-" is the
+    /// standard input; `beadscope commands` lists them.
+    #[arg(long, value_name = "FILE")]
+    pub commands: Option<PathBuf>,
     /// Prints one JSON object at the end.
     #[arg(long)]
     pub json: bool,
@@ -341,6 +347,16 @@ pub struct BenchTrackArguments {
     #[arg(long, value_parser = parse_duration, default_value = "3s")]
     pub duration: std::time::Duration,
     /// Prints one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+pub struct CommandsArguments {
+    /// Lists MagScope's commands, with what stands for them here.
+    #[arg(long)]
+    pub magscope: bool,
+    /// Prints one JSON array.
     #[arg(long)]
     pub json: bool,
 }

@@ -1,14 +1,19 @@
 //! Every frame of the camera is in the file, or counted as lost by whoever lost it.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests, outside #[test], where this is how a test fails")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "helpers of tests, outside #[test], where this is how a test fails"
+)]
 
 mod common;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
 use beadscope_drivers::camera::{Camera, CameraConfig, CameraError, CameraRequest, FrameInfo};
+use beadscope_engine::command::{Applied, Command, CommandError, Sender};
 use beadscope_engine::ledger::Ledger;
 use beadscope_engine::record::tracks_file::partial_path;
 use beadscope_engine::session::Session;
@@ -170,6 +175,26 @@ impl Camera for ToldCamera {
     }
 }
 
+fn start(folder: &Path) -> Command {
+    Command::RecordStart { folder: Some(folder.to_str().unwrap().to_owned()), name: None }
+}
+
+/// Begins a recording; returns its file.
+fn record(session: &Session, folder: &Path) -> PathBuf {
+    match session.commands().send(Sender::Text, start(folder)).unwrap() {
+        Applied::Recording { file } => file,
+        other => panic!("{other}"),
+    }
+}
+
+/// Ends the recording; returns its ledger.
+fn stop(session: &Session) -> Result<Ledger, CommandError> {
+    match session.commands().send(Sender::Text, Command::RecordStop {})? {
+        Applied::Recorded { ledger, .. } => Ok(ledger),
+        other => panic!("{other}"),
+    }
+}
+
 /// Delivers frames and waits until each has gone where it goes: into a recording, or not.
 fn deliver(camera: &SyncSender<u64>, session: &Session, numbers: impl IntoIterator<Item = u64>) {
     let mut received = session.health().ledger.received;
@@ -191,28 +216,27 @@ fn deliver(camera: &SyncSender<u64>, session: &Session, numbers: impl IntoIterat
 #[test]
 fn recordings_that_begin_and_end_amid_a_session_have_ledgers_of_their_own() {
     let folder = tempfile::tempdir().unwrap();
-    let (first, second) = (folder.path().join("1.h5"), folder.path().join("2.h5"));
     let (camera, numbers) = sync_channel(64);
     let mut setup = setup(Vec::new(), 1, None);
     setup.camera = Box::new(ToldCamera { numbers });
     let (session, _view) = Session::start(setup).unwrap();
     deliver(&camera, &session, [10, 11, 15]);
-    session.start_recording(&first).unwrap();
+    let first = record(&session, folder.path());
     deliver(&camera, &session, [20, 21, 24, 25]);
-    let refused = session.start_recording(&second).unwrap_err();
+    let refused = session.commands().send(Sender::Text, start(folder.path())).unwrap_err();
     assert!(refused.to_string().contains("runs already"), "{refused}");
     deliver(&camera, &session, [27]);
-    let ledger = session.stop_recording().unwrap().unwrap();
+    let ledger = stop(&session).unwrap();
     assert_eq!((ledger.camera, ledger.recorded, ledger.lost.camera), (8, 5, 3));
     check(&read(&first), &ledger);
 
     deliver(&camera, &session, [30, 40]);
-    session.start_recording(&second).unwrap();
+    let second = record(&session, folder.path());
     deliver(&camera, &session, [50, 52]);
-    let ledger = session.stop_recording().unwrap().unwrap();
+    let ledger = stop(&session).unwrap();
     assert_eq!((ledger.camera, ledger.recorded, ledger.lost.camera), (3, 2, 1));
     check(&read(&second), &ledger);
-    assert!(session.stop_recording().is_none(), "none runs");
+    assert!(matches!(stop(&session), Err(CommandError::NotRecording)), "none runs");
 
     let ledger = session.stop().health.ledger;
     assert_eq!((ledger.received, ledger.recorded, ledger.not_asked), (12, 7, 5));
@@ -281,17 +305,17 @@ fn frames_that_a_full_disk_refuses_are_counted_and_the_next_recording_is_whole()
     assert_eq!(frames, (0..ledger.recorded).collect::<Vec<_>>());
 
     let before = ledger;
-    session.start_recording(&folder.path().join("2.h5")).unwrap();
+    let second = record(&session, folder.path());
     assert_eq!(session.health().record_error, None);
     deliver(&camera, &session, 30..32);
-    let ledger = session.stop_recording().unwrap().unwrap();
+    let ledger = stop(&session).unwrap();
     assert_eq!((ledger.recorded, ledger.lost.record_failed), (2, 0));
-    check(&read(&folder.path().join("2.h5")), &ledger);
+    check(&read(&second), &ledger);
 
-    session.start_recording(&folder.path().join("3.h5")).unwrap();
+    let third = record(&session, folder.path());
     deliver(&camera, &session, 32..52);
     let (error, _) = failure(&session);
-    assert!(error.contains("3.h5"), "{error}");
+    assert!(error.contains(third.to_str().unwrap()), "{error}");
     let ledger = session.stop().health.ledger;
     assert!(ledger.lost.record_failed > before.lost.record_failed, "{ledger:?}");
     assert_eq!(ledger.check(), Ok(()), "{ledger:?}");

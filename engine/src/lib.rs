@@ -17,9 +17,11 @@
 //! [`status`], carried in the next header and written into the file. [`ledger::Ledger::check`] says whether it sums.
 
 mod acquire;
+pub mod bead_set;
 pub mod bench;
 pub mod calibrate;
 pub mod clock;
+pub mod command;
 pub mod correction;
 pub mod doctor;
 pub mod find;

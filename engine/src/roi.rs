@@ -23,6 +23,12 @@ impl Roi {
         Self { bead, left_px: corner(center_px.0), top_px: corner(center_px.1), size_px }
     }
 
+    /// The place in the frame that [`around`](Self::around) makes this ROI of.
+    pub fn center_px(&self) -> (f64, f64) {
+        let half = f64::from(self.size_px / 2);
+        (f64::from(self.left_px) + half, f64::from(self.top_px) + half)
+    }
+
     /// True if every pixel of the ROI lies in a frame of this size.
     pub fn is_inside(&self, width_px: usize, height_px: usize) -> bool {
         let fits = |corner: i32, side: usize| corner >= 0 && corner as usize + self.size_px as usize <= side;

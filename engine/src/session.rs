@@ -5,20 +5,23 @@
 //! joins them in this order. A thread that panics ends the session with a reason, and the others go on draining.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
 use std::thread::{Builder, JoinHandle};
 
 use beadscope_drivers::camera::{Camera, CameraConfig};
 
 use crate::acquire::Acquisition;
+use crate::bead_set::{BeadSet, MAX_BEAD};
 use crate::clock::Clock;
+use crate::command::{CommandBus, Parts};
 use crate::correction::Correction;
-use crate::frame::FrameHeader;
-use crate::ledger::Ledger;
+use crate::frame::{FrameHeader, FrameView};
+use crate::record::Recorder;
 use crate::record::error::RecordError;
 use crate::record::info::RunInfo;
-use crate::record::{Recorder, RecorderHandle};
+use crate::rig::{DEFAULT_ROI_PX, RecordingSection};
 use crate::ring::{Ends, SkippingReader, ring};
 use crate::status::{EndReason, Health, Status};
 use crate::track::Tracking;
@@ -29,6 +32,8 @@ use crate::tracks::{TrackRow, TracksHeader};
 const FRAME_RING_BYTES: usize = 256 << 20;
 /// Memory of the track ring, at most.
 const TRACK_RING_BYTES: usize = 64 << 20;
+/// A session has room for twice the beads it starts with, but for so many at least.
+const LEAST_ROOM: usize = 256;
 /// Fewer slots than this do not bridge a hiccup of the scheduler.
 const MIN_SLOTS: usize = 16;
 /// More frames than this are never behind without something being broken.
@@ -48,6 +53,8 @@ pub struct Setup {
     pub info: RunInfo,
     /// Record from the first frame into this file, which must not exist.
     pub record: Option<PathBuf>,
+    /// Where recordings go that are begun later and do not say it.
+    pub recordings: RecordingSection,
 }
 
 /// Why a session could not start.
@@ -65,7 +72,7 @@ pub enum SessionError {
 pub struct Session {
     status: Arc<Status>,
     threads: Vec<JoinHandle<()>>,
-    recorder: RecorderHandle,
+    commands: CommandBus,
     config: CameraConfig,
     correction: Option<Arc<Correction>>,
     info: RunInfo,
@@ -94,31 +101,45 @@ impl Session {
     /// # Errors
     /// If the recording cannot be begun or the system refuses a thread. Nothing runs then.
     pub fn start(setup: Setup) -> Result<(Self, View), SessionError> {
-        let Setup { camera, config, tracker, frame_limit, info, record } = setup;
-        let file = record.map(|path| info.create_file(&path)).transpose()?;
+        let Setup { camera, config, tracker, frame_limit, info, record, recordings } = setup;
+        let file = record.as_ref().map(|path| info.create_file(path, &info.rois)).transpose()?;
         let status = Arc::new(Status::default());
         status.set_tracked_on(tracker.on());
         let clock = Clock::start();
-        let beads = tracker.rois().len();
+        let room = room_for(tracker.rois().len());
         let correction = tracker.correction().cloned();
 
         let frame_bytes = config.frame_bytes();
         let Ends { writer: ring_in, lossless: [frames], skipping: [frame_view] } =
             ring::<FrameHeader, 1, 1>(slots(FRAME_RING_BYTES, frame_bytes), frame_bytes, ["tracking"]);
-        let row_bytes = (beads * size_of::<TrackRow>()).max(1);
+        let row_bytes = room * size_of::<TrackRow>();
         let Ends { writer: rows_in, lossless: [tracks], skipping: [track_view] } =
             ring::<TracksHeader, 1, 1>(slots(TRACK_RING_BYTES, row_bytes), row_bytes, ["recorder"]);
 
         let (recorder, handle) = Recorder::new(tracks, status.clone(), clock, file);
+        let (retarget, retargets) = sync_channel(1);
+        let frame = FrameView::new(&config, &[]);
+        let rois = tracker.rois().clone();
+        let roi_px = rois.first().map_or(DEFAULT_ROI_PX, |roi| roi.size_px);
+        let beads = BeadSet::new(rois, roi_px, room, (frame.width_px, frame.height_px));
+        let parts = Parts {
+            status: status.clone(),
+            recorder: handle,
+            retarget,
+            clock,
+            info: info.clone(),
+            recordings,
+        };
+        let commands = CommandBus::new(parts, beads, record);
         let mut threads = vec![spawn("beadscope-record", &status, move |_| recorder.run())?];
         threads.push(spawn("beadscope-track", &status, move |status| {
-            Tracking { frames, config, tracker, tracks: rows_in, status, clock }.run();
+            Tracking { frames, config, tracker, room, retargets, tracks: rows_in, status, clock }.run();
         })?);
         threads.push(spawn("beadscope-camera", &status, move |status| {
             Acquisition { camera, config, ring: ring_in, status, clock, frame_limit }.run();
         })?);
         let view = View { frames: frame_view, tracks: track_view };
-        Ok((Self { status, threads, recorder: handle, config, correction, info }, view))
+        Ok((Self { status, threads, commands, config, correction, info }, view))
     }
 
     /// False once the session has ended by itself; [`stop`](Self::stop) tells why.
@@ -146,20 +167,9 @@ impl Session {
         &self.info
     }
 
-    /// Records from now on into `path`, which must not exist.
-    ///
-    /// # Errors
-    /// If a recording runs already, the file cannot be created, or the session has ended. No file is left then.
-    pub fn start_recording(&self, path: &Path) -> Result<(), RecordError> {
-        self.recorder.begin(path, || self.info.create_file(path))
-    }
-
-    /// Finishes the recording. `None` if none runs.
-    ///
-    /// # Errors
-    /// If the disk refuses at last.
-    pub fn stop_recording(&self) -> Option<Result<Ledger, RecordError>> {
-        self.recorder.end()
+    /// Where to send what is to be changed.
+    pub fn commands(&self) -> &CommandBus {
+        &self.commands
     }
 
     /// Ends the session: every frame that has arrived is tracked and recorded, then the threads are joined.
@@ -184,6 +194,11 @@ impl Drop for Session {
     fn drop(&mut self) {
         self.join();
     }
+}
+
+/// Beads that a session which starts with `beads` may come to have.
+fn room_for(beads: usize) -> usize {
+    (2 * beads).clamp(LEAST_ROOM, MAX_BEAD as usize + 1).max(beads)
 }
 
 fn slots(memory: usize, slot_bytes: usize) -> usize {

@@ -141,6 +141,10 @@ impl Status {
         *recording = RecordingState { is_running: false, error };
     }
 
+    pub(crate) fn is_recording(&self) -> bool {
+        self.recording.lock().unwrap_or_else(PoisonError::into_inner).is_running
+    }
+
     /// Why the last recording failed; `None` once another has begun.
     pub(crate) fn record_error(&self) -> Option<String> {
         self.recording.lock().unwrap_or_else(PoisonError::into_inner).error.clone()

@@ -25,6 +25,8 @@ pub struct TrackRow {
     pub flags: u32,
     /// The bead's number.
     pub bead: u32,
+    /// Leftmost column and topmost row of its ROI, px.
+    pub corner_px: [i32; 2],
     /// Standard errors of x and y in px and of z in nm; NaN unless the method gives them.
     pub sigma: [f32; 3],
 }
@@ -40,6 +42,7 @@ impl TrackRow {
             quality: found.quality,
             flags: found.flags.0,
             bead: roi.bead,
+            corner_px: [roi.left_px, roi.top_px],
             sigma: found.sigma,
         }
     }

@@ -107,7 +107,8 @@ impl Film {
     }
 
     fn on_gpu(&self, tables: &Tables) -> (Vec<TrackRow>, Traffic) {
-        let mut tracker = GpuTracker::with_tables(GPU.clone(), tables, &self.rois, None).unwrap();
+        let mut tracker =
+            GpuTracker::with_tables(GPU.clone(), tables, self.rois.clone().into(), None).unwrap();
         let mut rows = self.poisoned();
         tracker.locate(self.frames.len(), &|frame| self.view(frame), &mut rows).unwrap();
         (rows, tracker.traffic().clone())
@@ -269,7 +270,8 @@ fn corrected_frames_are_tracked_as_on_the_cpu() {
     for (rows, correction) in [(gpu, correct()), (raw, None)] {
         let tables = film.tables(QI, true);
         let mut on_gpu =
-            GpuTracker::with_tables(GPU.clone(), &tables, &film.rois, correction.map(Arc::new)).unwrap();
+            GpuTracker::with_tables(GPU.clone(), &tables, film.rois.clone().into(), correction.map(Arc::new))
+                .unwrap();
         on_gpu.locate(1, &view, rows).unwrap();
     }
     let [cpu, gpu, raw] = rows;
@@ -287,7 +289,8 @@ fn whole_frames_missing_frames_and_many_loads_give_the_same_rows() {
         let (mut gpu, mut cpu) = (film.poisoned(), film.poisoned());
         let view = |frame| if frame == 1 { None } else { film.view(frame) };
         let tables = film.tables(QI, true);
-        let mut on_gpu = GpuTracker::with_tables(GPU.clone(), &tables, &film.rois, None).unwrap();
+        let mut on_gpu =
+            GpuTracker::with_tables(GPU.clone(), &tables, film.rois.clone().into(), None).unwrap();
         let params = Params::default();
         let on_cpu = CpuTracker::new(33, film.rois.clone(), &params, Some(film.zlut.clone()), None).unwrap();
         on_cpu.locate(3, &view, &mut cpu);

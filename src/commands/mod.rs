@@ -1,8 +1,10 @@
 //! One file a command: reads its arguments, calls the engine, writes the answer.
 
 pub mod bench;
+pub mod command_list;
 pub mod doctor;
 pub mod find;
+mod obey;
 pub mod recover;
 pub mod rig;
 pub mod run;
@@ -57,7 +59,8 @@ fn open(rig: &Rig) -> Result<(Setup, Vec<String>)> {
         rois,
         zlut,
     };
-    Ok((Setup { camera, config, tracker, frame_limit: None, info, record: None }, notes))
+    let recordings = rig.recording;
+    Ok((Setup { camera, config, tracker, frame_limit: None, info, record: None, recordings }, notes))
 }
 
 /// Whether a session went as it should, with or without a window.

@@ -11,7 +11,7 @@ use beadscope_engine::correction::Used;
 use beadscope_engine::instrument::run_folder;
 use beadscope_engine::latency::Percentiles;
 use beadscope_engine::ledger::{Ledger, Lost};
-use beadscope_engine::record::tracks_path;
+use beadscope_engine::record::{rig_path, tracks_path};
 use beadscope_engine::rig::{CorrectionSection, Rig, TrackingSection};
 use beadscope_engine::session::{Outcome, Session, Setup, View};
 use beadscope_engine::track::backend::{Backend, TrackedOn};
@@ -71,6 +71,9 @@ pub fn run(arguments: &RunArguments) -> Result<()> {
     ctrlc::set_handler(move || asked.store(true, Ordering::Relaxed))?;
     let folder = make_folder(&rig)?;
     let (session, _view) = start(setup, &folder).inspect_err(|_| remove_folder(&folder))?;
+    if let Some(path) = &arguments.commands {
+        super::obey::obey(path, session.commands().clone())?;
+    }
     watch(&session, arguments, &stop);
     let outcome = session.stop();
     let health = &outcome.health;
@@ -97,10 +100,6 @@ fn start(mut setup: Setup, folder: &Path) -> Result<(Session, View)> {
         .with_context(|| format!("cannot write into {}", folder.display()))?;
     setup.record = Some(tracks_path(folder));
     Ok(Session::start(setup)?)
-}
-
-fn rig_path(folder: &Path) -> PathBuf {
-    folder.join("rig.toml")
 }
 
 /// Removes the folder of a run that did not start, unless it holds more than we put there.

@@ -15,6 +15,7 @@ use beadscope_drivers::camera::{
     Camera, CameraConfig, CameraError, CameraRequest, FrameInfo, PixelFormat, SensorWindow,
 };
 use beadscope_engine::record::info::RunInfo;
+use beadscope_engine::rig::RecordingSection;
 use beadscope_engine::roi::Roi;
 use beadscope_engine::session::Setup;
 use beadscope_engine::track::cpu::CpuTracker;
@@ -97,6 +98,7 @@ pub fn setup(steps: Vec<Step>, beads: u32, record: Option<PathBuf>) -> Setup {
         frame_limit: None,
         info,
         record,
+        recordings: RecordingSection::default(),
     }
 }
 

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use beadscope_engine::command::{Command, Sender};
 use beadscope_engine::session::{Outcome, Session};
 use beadscope_engine::status::EndReason;
 use eframe::egui::{self, CentralPanel, Frame, Key, Margin, Modifiers, Panel};
 
 use crate::Start;
 use crate::feed::Feed;
-use crate::messages::{self, Messages};
+use crate::messages::{self, Kind, Messages};
 use crate::plots::Plots;
 use crate::recording::Recording;
 use crate::status::{Facts, Status};
@@ -84,10 +85,29 @@ impl<'a> App<'a> {
         }
     }
 
+    /// Sends a command; says why, if it is refused.
+    fn send(&mut self, command: Command) {
+        let Some(session) = &self.session else { return };
+        if let Err(error) = session.commands().send(Sender::Window, command) {
+            self.messages.add(Kind::Failed, error.to_string());
+        }
+        self.take_edits();
+    }
+
+    /// Shows the beads as they are now, whoever has edited them.
+    fn take_edits(&mut self) {
+        if let Some(session) = &self.session
+            && let Some(places) = self.feed.take_edits(session)
+        {
+            self.plots.follow(&places);
+        }
+    }
+
     fn obey_keys(&mut self, context: &egui::Context) {
         if context.egui_wants_keyboard_input() {
             return;
         }
+        self.edit_by_keys(context);
         let pressed = |key: Key| context.input_mut(|input| input.consume_key(Modifiers::NONE, key));
         if pressed(Key::Space) {
             self.plots.toggle_pause(&self.feed.history);
@@ -105,6 +125,34 @@ impl<'a> App<'a> {
             if let Some(bead) = self.feed.beads.selected_bead() {
                 let half = bead.roi.size_px as f32 / 2.0;
                 self.video.viewport.reveal(bead.roi.left_px as f32 + half, bead.roi.top_px as f32 + half);
+            }
+        }
+    }
+
+    /// What is done to the beads with a key.
+    fn edit_by_keys(&mut self, context: &egui::Context) {
+        let pressed = |modifiers, key| context.input_mut(|input| input.consume_key(modifiers, key));
+        if pressed(Modifiers::COMMAND | Modifiers::SHIFT, Key::Z) | pressed(Modifiers::COMMAND, Key::Y) {
+            self.send(Command::RoiRedo {});
+        }
+        if pressed(Modifiers::COMMAND, Key::Z) {
+            self.send(Command::RoiUndo {});
+        }
+        let Some(bead) = self.feed.beads.selected_bead().map(|bead| bead.roi.bead) else { return };
+        if pressed(Modifiers::NONE, Key::Delete) {
+            return self.send(Command::RoiRemove { beads: vec![bead] });
+        }
+        if pressed(Modifiers::NONE, Key::G) {
+            let all =
+                self.feed.beads.all.iter().filter(|other| other.is_reference != (other.roi.bead == bead));
+            let beads = all.map(|bead| bead.roi.bead).collect();
+            self.send(Command::ReferenceSet { beads });
+        }
+        for (key, dx_px, dy_px) in
+            [(Key::ArrowLeft, -1, 0), (Key::ArrowRight, 1, 0), (Key::ArrowUp, 0, -1), (Key::ArrowDown, 0, 1)]
+        {
+            if pressed(Modifiers::ALT, key) {
+                self.send(Command::RoiMove { bead, dx_px, dy_px });
             }
         }
     }
@@ -133,6 +181,7 @@ impl<'a> App<'a> {
 impl eframe::App for App<'_> {
     /// Runs also while the window is hidden, so that the plots have no hole afterwards.
     fn logic(&mut self, context: &egui::Context, _frame: &mut eframe::Frame) {
+        self.take_edits();
         self.feed.take_rows();
         let Some(session) = &self.session else { return };
         if !session.is_running() {
@@ -173,10 +222,13 @@ impl eframe::App for App<'_> {
             .default_size(height * 0.24)
             .size_range(70.0..=height * 0.5)
             .show(ui, |ui| self.feed.beads.show(ui));
-        CentralPanel::default().frame(side).show(ui, |ui| {
+        let added = CentralPanel::default().frame(side).show(ui, |ui| {
             let Feed { picture, beads, .. } = &mut self.feed;
-            self.video.show(ui, picture, beads, self.pixel_size_nm, &self.camera);
+            self.video.show(ui, picture, beads, self.pixel_size_nm, &self.camera)
         });
+        if let Some((x_px, y_px)) = added.inner {
+            self.send(Command::RoiAdd { x_px, y_px });
+        }
     }
 
     fn on_exit(&mut self) {

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
+use beadscope_engine::bead_set::Beads as BeadsNow;
 use beadscope_engine::roi::Roi;
 use beadscope_engine::tracks::TrackRow;
 use eframe::egui::{self, Align, Layout, RichText, ScrollArea, Sense, TextStyle, vec2};
@@ -17,7 +18,7 @@ use crate::theme;
 const REFRESH: Duration = Duration::from_millis(250);
 /// Columns of the table: heading, width in points, what it means.
 const COLUMNS: [(&str, f32, &str); 7] = [
-    ("bead", 46.0, "Number of the bead; [ and ] or the arrow keys go through them"),
+    ("bead", 46.0, "Number of the bead, R: a reference; [ and ] or the arrow keys go through them"),
     ("x (px)", 92.0, "Column of the bead's centre in the frame, px"),
     ("y (px)", 92.0, "Row of the bead's centre in the frame, px"),
     ("z (nm)", 92.0, "Height from the Z-LUT, nm"),
@@ -40,6 +41,8 @@ const COLUMNS: [(&str, f32, &str); 7] = [
 pub struct Bead {
     /// Its ROI.
     pub roi: Roi,
+    /// It is stuck to the surface.
+    pub is_reference: bool,
     /// Its row in the newest frame.
     pub newest: Option<TrackRow>,
     /// How much it scatters.
@@ -49,6 +52,15 @@ pub struct Bead {
 }
 
 impl Bead {
+    fn new(roi: &Roi) -> Self {
+        Self { roi: *roi, is_reference: false, newest: None, spread: Spread::default(), figures: None }
+    }
+
+    /// Its number, with an R if it is a reference.
+    pub fn name(&self) -> String {
+        format!("{}{}", if self.is_reference { "R " } else { "" }, self.roi.bead)
+    }
+
     /// Why a value is missing or doubtful, in words; `None` if there is nothing to remark. That there is no Z-LUT at
     /// all is said once for all beads, not here.
     pub fn remark(&self) -> Option<String> {
@@ -78,6 +90,16 @@ fn in_words(name: &str) -> &str {
     }
 }
 
+/// An ROI with its corner there overlaps this one.
+fn is_near(roi: &Roi, [left_px, top_px]: [i32; 2]) -> bool {
+    roi.left_px.abs_diff(left_px) < roi.size_px && roi.top_px.abs_diff(top_px) < roi.size_px
+}
+
+/// Where each number is.
+fn places_of(rois: &[Roi]) -> HashMap<u32, usize> {
+    rois.iter().enumerate().map(|(place, roi)| (roi.bead, place)).collect()
+}
+
 /// All beads.
 pub struct Beads {
     /// In the order of their rows.
@@ -97,26 +119,56 @@ impl Beads {
     /// The beads of these ROIs, the first selected. `nm_per_px`: size of a pixel in the sample.
     pub fn new(rois: &[Roi], nm_per_px: f64) -> Self {
         Self {
-            all: rois
-                .iter()
-                .map(|roi| Bead { roi: *roi, newest: None, spread: Spread::default(), figures: None })
-                .collect(),
+            all: rois.iter().map(Bead::new).collect(),
             selected: (!rois.is_empty()).then_some(0),
             no_prediction: None,
             nm_per_px,
-            place_of: rois.iter().enumerate().map(|(place, roi)| (roi.bead, place)).collect(),
+            place_of: places_of(rois),
             shown: Vec::new(),
             shown_at: None,
             scroll_to_selected: false,
         }
     }
 
+    /// Shows these beads from now on. Of each: the place where it was before, if it was there. A number that now looks at
+    /// another part of the frame is another bead.
+    pub fn replace(&mut self, now: &BeadsNow) -> Vec<Option<usize>> {
+        let was_at = |roi: &Roi| {
+            let place = *self.place_of.get(&roi.bead)?;
+            is_near(&self.all[place].roi, [roi.left_px, roi.top_px]).then_some(place)
+        };
+        let places: Vec<Option<usize>> = now.rois.iter().map(was_at).collect();
+        let selected = self.selected;
+        let mut old: Vec<Option<Bead>> = std::mem::take(&mut self.all).into_iter().map(Some).collect();
+        let beads = now.rois.iter().zip(&places).map(|(roi, place)| {
+            let kept = place.and_then(|place| old[place].take());
+            let is_reference = now.references.contains(&roi.bead);
+            Bead { roi: *roi, is_reference, ..kept.unwrap_or_else(|| Bead::new(roi)) }
+        });
+        self.all = beads.collect();
+        self.place_of = places_of(&now.rois);
+        let kept = places.iter().position(|place| place.is_some() && *place == selected);
+        // If it is gone, the one that now is where it was.
+        self.selected = kept.or(selected.map(|place| place.min(places.len().saturating_sub(1))));
+        self.selected = self.selected.filter(|place| *place < places.len());
+        // A bead that was added is looked at next.
+        if let [.., None] = places[..] {
+            self.select(places.len() - 1);
+        }
+        self.shown_at = None;
+        places
+    }
+
     /// Takes a row over and says which bead it is; `expected` is where it most likely belongs.
     pub fn take(&mut self, expected: usize, row: &TrackRow) -> Option<usize> {
         let is_expected = self.all.get(expected).is_some_and(|bead| bead.roi.bead == row.bead);
         let place = if is_expected { Some(expected) } else { self.place_of.get(&row.bead).copied() }?;
-        self.all.get_mut(place)?.newest = Some(*row);
-        Some(place)
+        let bead = self.all.get_mut(place)?;
+        // Rows of before a renumbering may be under way: there the number meant another bead.
+        is_near(&bead.roi, row.corner_px).then(|| {
+            bead.newest = Some(*row);
+            place
+        })
     }
 
     /// The selected bead.
@@ -162,7 +214,7 @@ impl Beads {
     /// Draws the table.
     pub fn show(&mut self, ui: &mut egui::Ui) {
         if self.all.is_empty() {
-            ui.weak("No beads: nothing is tracked. Mark them in a ROI file and name it in [tracking] rois of the rig.");
+            ui.weak("No beads: nothing is tracked. Shift-click adds one in the picture.");
             return;
         }
         self.refresh();
@@ -241,7 +293,7 @@ fn cells(ui: &mut egui::Ui, height: f32, mut cell: impl FnMut(&mut egui::Ui, usi
 
 /// What a bead's line says.
 fn texts(bead: &Bead) -> [String; COLUMNS.len()] {
-    let number = bead.roi.bead.to_string();
+    let number = bead.name();
     match &bead.newest {
         None => std::array::from_fn(|column| if column == 0 { number.clone() } else { "–".into() }),
         Some(row) => {
@@ -319,6 +371,7 @@ mod tests {
             quality: f32::NAN,
             flags,
             bead,
+            corner_px: [10 * bead as i32, 0],
             sigma: [f32::NAN; 3],
         }
     }
@@ -353,6 +406,26 @@ mod tests {
         assert_eq!(three.take(0, &row(2, 0)), Some(2));
         assert_eq!(three.take(0, &row(99, 0)), None);
         assert!(three.all[0].newest.is_none() && three.all[2].newest.is_some());
+    }
+
+    #[test]
+    fn an_edit_keeps_what_is_still_there() {
+        let mut three = beads(3);
+        three.select(1);
+        (0..3).for_each(|place| assert_eq!(three.take(place, &row(place as u32, 0)), Some(place)));
+        let roi = |bead, left_px| Roi { bead, left_px, top_px: 0, size_px: 12 };
+        // 0 is gone, 1 has moved a little, 2 now is another bead, and 3 is new.
+        let rois = [roi(1, 14), roi(2, 90), roi(3, 50)].into();
+        let places = three.replace(&BeadsNow { rois, references: [1].into() });
+        assert_eq!(places, [Some(1), None, None]);
+        assert_eq!(three.selected, Some(2), "the one that was added");
+        assert!(three.all[0].newest.is_some() && three.all[1].newest.is_none());
+        assert_eq!((texts(&three.all[0])[0].as_str(), texts(&three.all[1])[0].as_str()), ("R 1", "2"));
+        assert_eq!(three.take(1, &row(2, 0)), None, "a row of the bead that had the number before");
+        assert_eq!(three.take(0, &row(1, 0)), Some(0));
+        three.select(0);
+        three.replace(&BeadsNow { rois: [roi(9, 0), roi(1, 14)].into(), references: [].into() });
+        assert_eq!(three.selected, Some(1), "the selected bead stays selected");
     }
 
     #[test]

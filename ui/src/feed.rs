@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use beadscope_engine::bead_set::Beads as BeadsNow;
 use beadscope_engine::frame::FrameView;
 use beadscope_engine::session::{Session, View};
 use beadscope_engine::tracks::rows_of;
@@ -21,6 +22,7 @@ pub struct Feed {
     pub picture: Picture,
     /// The beads with their newest rows.
     pub beads: Beads,
+    known: BeadsNow,
     /// What the plots draw.
     pub history: History,
     /// Time of the newest frame tracked, s since the session's start.
@@ -41,12 +43,25 @@ impl Feed {
             view,
             picture: Picture::default(),
             beads,
+            known: session.commands().beads(),
             precision,
             history: History::new(info.rois.len()),
             newest_s: 0.0,
             pixel_size_nm: info.pixel_size_nm,
             last_frame: None,
         }
+    }
+
+    /// Takes edits of the beads over. If there were any: of each bead, where it was before.
+    pub fn take_edits(&mut self, session: &Session) -> Option<Vec<Option<usize>>> {
+        let now = session.commands().beads();
+        if now == self.known {
+            return None;
+        }
+        let places = self.beads.replace(&now);
+        self.known = now;
+        self.history = self.history.of(&places);
+        Some(places)
     }
 
     /// Takes the newest frame, if there is a newer one, and renews what it tells of the beads' precision.

@@ -82,6 +82,29 @@ impl History {
         Self { beads, levels: SPANS_S.iter().map(level).collect(), origins: vec![None; beads * CHANNELS] }
     }
 
+    /// A history of other beads: of each, where it was in this one, if it was.
+    pub fn of(&self, places: &[Option<usize>]) -> Self {
+        let beads = places.len();
+        let kept = || places.iter().enumerate().filter_map(|(new, old)| Some((new, (*old)?)));
+        let mut of = Self { beads, levels: Vec::new(), origins: vec![None; beads * CHANNELS] };
+        for (new, old) in kept() {
+            of.origins[new * CHANNELS..][..CHANNELS]
+                .copy_from_slice(&self.origins[old * CHANNELS..][..CHANNELS]);
+        }
+        for level in &self.levels {
+            let mut bins = vec![Bin::default(); level.marks.len() * beads * CHANNELS];
+            for slot in 0..level.marks.len() {
+                for (new, old) in kept() {
+                    let (to, from) = (slot * beads + new, slot * self.beads + old);
+                    bins[to * CHANNELS..][..CHANNELS]
+                        .copy_from_slice(&level.bins[from * CHANNELS..][..CHANNELS]);
+                }
+            }
+            of.levels.push(Level { bins, marks: level.marks.clone(), ..*level });
+        }
+        of
+    }
+
     /// Begins a frame: what [`add`](Self::add) says next was at `time_ns`. `after_gap`: frames before it are missing.
     pub fn begin(&mut self, time_ns: u64, after_gap: bool) {
         for level in &mut self.levels {

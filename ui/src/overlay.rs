@@ -53,7 +53,7 @@ fn roi(painter: &Painter, viewport: &Viewport, bead: &Bead, is_selected: bool) {
             // Outside the square: at a low zoom the number would hide the bead. At the top edge it goes inside.
             square.left_top() + vec2(0.0, if is_below_edge { -2.0 } else { 1.0 }),
             if is_below_edge { Align2::LEFT_BOTTOM } else { Align2::LEFT_TOP },
-            &bead.roi.bead.to_string(),
+            &bead.name(),
             size,
             color,
         );

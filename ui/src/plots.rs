@@ -31,6 +31,13 @@ pub struct Plots {
 const PLOTS: [(&str, bool); CHANNELS] = [("x", true), ("y", true), ("z", false)];
 
 impl Plots {
+    /// The beads are others now: of each, where it was before, if it was.
+    pub fn follow(&mut self, places: &[Option<usize>]) {
+        if let Some(paused) = &mut self.paused {
+            **paused = paused.of(places);
+        }
+    }
+
     /// Stops or goes on; the history goes on filling either way.
     pub fn toggle_pause(&mut self, history: &History) {
         self.paused = if self.paused.is_some() { None } else { Some(Box::new(history.clone())) };

@@ -3,11 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use beadscope_engine::clock::unix_ns_now;
-use beadscope_engine::instrument::run_folder;
+use beadscope_engine::command::{Applied, Command, CommandError, Sender};
 use beadscope_engine::ledger::Ledger;
 use beadscope_engine::record::tracks_file::partial_path;
-use beadscope_engine::record::tracks_path;
 use beadscope_engine::session::Session;
 use beadscope_engine::status::Health;
 
@@ -48,42 +46,25 @@ impl Recording {
     }
 
     fn start(&mut self, session: &Session, messages: &mut Messages) {
-        let parent = PathBuf::from(self.folder.trim());
-        let run = match run_folder(&parent, &self.name, unix_ns_now()) {
-            Ok(run) => run,
-            Err(error) => {
-                let place = parent.display();
-                messages.add(
-                    Kind::Failed,
-                    format!("not recording: {error}; choose a folder you may write to: {place}"),
-                );
-                return;
-            }
-        };
-        let file = tracks_path(&run);
-        match session.start_recording(&file) {
-            Ok(()) => self.running = Some(Running { file, since: Instant::now() }),
-            Err(error) => {
-                // Only an empty folder can be removed this way.
-                let _ = std::fs::remove_dir(&run);
-                messages.add(Kind::Failed, format!("not recording: {error}"));
-            }
+        let (folder, name) = (Some(self.folder.trim().to_owned()), Some(self.name.clone()));
+        match session.commands().send(Sender::Window, Command::RecordStart { folder, name }) {
+            Ok(Applied::Recording { file }) => self.running = Some(Running { file, since: Instant::now() }),
+            Ok(_) => {}
+            Err(error) => messages.add(Kind::Failed, format!("not recording: {error}")),
         }
     }
 
     fn stop(&mut self, session: &Session, messages: &mut Messages) {
         let Some(Running { file, .. }) = self.running.take() else { return };
-        match session.stop_recording() {
-            Some(Ok(ledger)) => messages.add(kind_of(&ledger), saved_text(&ledger, &file)),
-            Some(Err(error)) => {
-                messages.add(Kind::Failed, format!("the recording could not be finished: {error}"))
+        match session.commands().send(Sender::Window, Command::RecordStop {}) {
+            Ok(Applied::Recorded { ledger, .. }) => {
+                messages.add(kind_of(&ledger), saved_text(&ledger, &file))
             }
-            None => match session.health().record_error {
-                Some(why) => {
-                    messages.add(Kind::Failed, format!("the recording had stopped by itself: {why}"));
-                }
-                None => add_ended(&file, messages),
-            },
+            // The session has ended, and with it the recording.
+            Ok(_) | Err(CommandError::NotRecording) => add_ended(&file, messages),
+            Err(error) => {
+                messages.add(Kind::Failed, format!("the recording could not be finished: {error}"));
+            }
         }
     }
 

@@ -47,6 +47,7 @@ struct Shown {
 
 impl Video {
     /// Draws the panel: a line of controls, and the picture in what is left. `camera`: what the camera does, in words.
+    /// Returns the place in the frame, px, where a bead is to be added.
     pub fn show(
         &mut self,
         ui: &mut egui::Ui,
@@ -54,7 +55,7 @@ impl Video {
         beads: &mut Beads,
         pixel_size_nm: f64,
         camera: &str,
-    ) {
+    ) -> Option<(f64, f64)> {
         self.controls(ui, camera);
         let panel = ui.available_rect_before_wrap();
         let response =
@@ -71,7 +72,7 @@ impl Video {
                 egui::FontId::proportional(16.0),
                 theme::ROI,
             );
-            return;
+            return None;
         }
         self.navigate(ui, &response);
         self.picture(ui, &painter, picture);
@@ -82,7 +83,7 @@ impl Video {
         if let Some(cursor) = response.hover_pos() {
             overlay::pixel(&painter, &self.viewport, picture, cursor);
         }
-        self.point_at(response, beads);
+        self.point_at(ui, response, beads)
     }
 
     fn controls(&mut self, ui: &mut egui::Ui, camera: &str) {
@@ -102,7 +103,10 @@ impl Video {
             ui.separator();
             let mut shown = !self.hide_rois;
             ui.checkbox(&mut shown, "ROIs")
-                .on_hover_text("Squares, numbers and positions of the beads over the picture");
+                .on_hover_text(
+                    "Squares, numbers and positions of the beads over the picture\nShift-click adds a bead, Delete removes \
+                     the selected one, Alt and an arrow key moves it, G makes it a reference, Ctrl+Z undoes, Ctrl+Y redoes",
+                );
             self.hide_rois = !shown;
             ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
                 let zoom = format!("{:.0} %", self.viewport.zoom() * ui.ctx().pixels_per_point() * 100.0);
@@ -153,17 +157,20 @@ impl Video {
         painter.image(texture.id(), self.viewport.screen_rect(region, step), whole, Color32::WHITE);
     }
 
-    /// Selects the bead that is clicked, tells about the one under the cursor.
-    fn point_at(&self, response: Response, beads: &mut Beads) {
-        let Some(cursor) = response.hover_pos().filter(|_| !self.hide_rois) else { return };
+    /// Selects the bead that is clicked, tells about the one under the cursor. Returns where a bead is to be added.
+    fn point_at(&self, ui: &egui::Ui, response: Response, beads: &mut Beads) -> Option<(f64, f64)> {
+        let cursor = response.hover_pos().filter(|_| !self.hide_rois)?;
         let (x_px, y_px) = self.viewport.frame_from_screen(cursor);
-        let Some(place) = beads.at(x_px, y_px) else { return };
+        if response.clicked() && ui.input(|input| input.modifiers.shift) {
+            return Some((f64::from(x_px), f64::from(y_px)));
+        }
+        let place = beads.at(x_px, y_px)?;
         if response.clicked() {
             beads.select(place);
         }
-        let Some(bead) = beads.all.get(place) else { return };
+        let bead = beads.all.get(place)?;
         if response.dragged() {
-            return;
+            return None;
         }
         response.on_hover_ui_at_pointer(|ui| {
             let colors = theme::colors(ui);
@@ -176,5 +183,6 @@ impl Video {
                 ui.label(RichText::new(remark).color(colors.warning));
             }
         });
+        None
     }
 }

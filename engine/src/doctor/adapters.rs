@@ -184,7 +184,7 @@ impl Sample {
         let (beads, frames) =
             if listing.is_software() { (FEW_BEADS, FRAMES) } else { (BEADS, FRAMES * REPEATS) };
         let gpu = Arc::new(Gpu::open_listed(listing).map_err(|error| error.to_string())?);
-        let (kernels, rois) = (self.cpu.kernels(), &self.cpu.rois()[..beads]);
+        let (kernels, rois) = (self.cpu.kernels(), self.cpu.rois()[..beads].into());
         let mut tracker = GpuTracker::new(gpu.clone(), kernels, rois, self.cpu.zlut(), None)
             .map_err(|error| error.to_string())?;
         let views: Vec<FrameView<'_>> = self.film.views();

@@ -52,14 +52,6 @@ pub enum RecordError {
         /// The recording.
         path: PathBuf,
     },
-    /// A row for a bead without an ROI has no place in the file.
-    #[error("a row names bead {bead}, which has no ROI in this recording: {}", .path.display())]
-    UnknownBead {
-        /// The bead.
-        bead: u32,
-        /// The recording.
-        path: PathBuf,
-    },
     /// The headers of a batch and its rows contradict each other. Nothing of the batch was written.
     #[error("the frames of the batch count {announced} rows, but {given} were given: {}", .path.display())]
     RowCount {

@@ -19,24 +19,24 @@ pub struct RunInfo {
     pub settings_toml: String,
     /// The camera and what it applied, as TOML.
     pub camera: String,
-    /// The ROIs.
+    /// The ROIs at the session's start.
     pub rois: Vec<Roi>,
     /// The Z-LUT that all beads share.
     pub zlut: Option<ZLut>,
 }
 
 impl RunInfo {
-    /// Begins a recording that starts now.
+    /// Begins a recording of these ROIs that starts now.
     ///
     /// # Errors
     /// If the file exists or cannot be written.
-    pub fn create_file(&self, path: &Path) -> Result<TracksFile, RecordError> {
+    pub fn create_file(&self, path: &Path, rois: &[Roi]) -> Result<TracksFile, RecordError> {
         let started_unix_ns = unix_ns_now();
         let write = |group: &rust_hdf5::H5Group| {
             let Some(zlut) = &self.zlut else { return Ok(()) };
             beadscope_zlut::hdf5::write_group(group, zlut).map_err(Into::into)
         };
-        let beads = || self.rois.iter().map(|roi| roi.bead).collect();
+        let beads = || rois.iter().map(|roi| roi.bead).collect();
         let source = |zlut: &ZLut| ZLutSource { hash: zlut.hash(), beads: beads(), write: &write };
         let description = RunDescription {
             software: concat!("beadscope ", env!("CARGO_PKG_VERSION")).to_owned(),
@@ -45,7 +45,7 @@ impl RunInfo {
             pixel_size_nm: self.pixel_size_nm,
             settings_toml: self.settings_toml.clone(),
             camera: self.camera.clone(),
-            rois: self.rois.clone(),
+            rois: rois.to_vec(),
             zluts: self.zlut.iter().map(source).collect(),
         };
         TracksFile::create(path, &description)

@@ -21,6 +21,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 
 use crate::clock::Clock;
+use crate::command::Event;
 use crate::ledger::Ledger;
 use crate::record::error::RecordError;
 use crate::record::numbers::Seen;
@@ -33,10 +34,14 @@ use crate::tracks::{TracksHeader, rows_of};
 /// How often the thread looks up from an empty ring.
 const WAIT: Duration = Duration::from_millis(50);
 
+/// Commands under way at most; who sends more waits for the recorder.
+const MAX_COMMANDS: usize = 64;
+
 enum Command {
     /// With whom to tell once the file is the recorder's.
     Begin(Box<TracksFile>, SyncSender<()>),
     End(Answer),
+    Note(Event),
 }
 
 type Answer = SyncSender<Result<Ledger, RecordError>>;
@@ -77,6 +82,12 @@ impl RecorderHandle {
         Err(RecordError::Ended { path: path.to_path_buf() })
     }
 
+    /// Writes a command into the recording, if one runs.
+    pub(crate) fn note(&self, event: Event) {
+        // A recorder that is gone has no recording either.
+        let _ = self.commands.send(Command::Note(event));
+    }
+
     /// Finishes the file. `None` if no recording runs or the session has ended (its file is finished then).
     ///
     /// # Errors
@@ -108,7 +119,7 @@ impl Recorder {
         clock: Clock,
         file: Option<TracksFile>,
     ) -> (Self, RecorderHandle) {
-        let (sender, commands) = sync_channel(4);
+        let (sender, commands) = sync_channel(MAX_COMMANDS);
         let handle = RecorderHandle { commands: sender, status: status.clone() };
         let open = file.map(Open::new);
         if open.is_some() {
@@ -127,13 +138,13 @@ impl Recorder {
             }
             // A recording has the frames that come after its begin and before its end: so the one is obeyed before what
             // was found is taken, and the other after.
-            let end = match self.commands.try_recv() {
-                Ok(Command::Begin(file, begun)) => {
-                    self.begin(*file, &begun);
-                    None
+            let end = loop {
+                match self.commands.try_recv() {
+                    Ok(Command::Begin(file, begun)) => self.begin(*file, &begun),
+                    Ok(Command::Note(event)) => self.note(event),
+                    Ok(Command::End(answer)) => break Some(answer),
+                    Err(_) => break None,
                 }
-                Ok(Command::End(answer)) => Some(answer),
-                Err(_) => None,
             };
             if let Available::Slots(slots) = found {
                 self.take(slots);
@@ -141,6 +152,11 @@ impl Recorder {
             self.write();
             if let Some(answer) = end {
                 self.end(&answer);
+            }
+        }
+        while let Ok(command) = self.commands.try_recv() {
+            if let Command::Note(event) = command {
+                self.note(event);
             }
         }
         if let Some(mut open) = self.open.take() {
@@ -186,6 +202,12 @@ impl Recorder {
         let _ = begun.send(());
     }
 
+    fn note(&mut self, event: Event) {
+        if let Some(open) = &mut self.open {
+            open.note(event);
+        }
+    }
+
     fn end(&mut self, answer: &Answer) {
         if let Available::Slots(slots) = self.tracks.available() {
             self.take(slots);
@@ -210,6 +232,11 @@ impl Recorder {
 /// Where a run's rows are.
 pub fn tracks_path(run: &Path) -> PathBuf {
     run.join("tracks.h5")
+}
+
+/// Where a run's settings are.
+pub fn rig_path(run: &Path) -> PathBuf {
+    run.join("rig.toml")
 }
 
 #[cfg(test)]

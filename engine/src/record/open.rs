@@ -8,6 +8,7 @@ use super::error::RecordError;
 use super::losses::{Loss, Losses};
 use super::numbers::{Rest, Step};
 use super::tracks_file::TracksFile;
+use crate::command::Event;
 use crate::frame::Gap;
 use crate::ledger::{Ledger, Lost};
 use crate::status::Status;
@@ -22,6 +23,8 @@ pub(super) struct Open {
     file: TracksFile,
     headers: Vec<(TracksHeader, u64)>,
     rows: Vec<TrackRow>,
+    /// Commands that are not in the file yet.
+    events: Vec<Event>,
     losses: Losses,
     lost: Gap,
     /// Frames that the file has accepted.
@@ -46,6 +49,7 @@ impl Open {
             file,
             headers: Vec::new(),
             rows: Vec::new(),
+            events: Vec::new(),
             losses: Losses::default(),
             lost: Gap::default(),
             frames: 0,
@@ -83,6 +87,11 @@ impl Open {
         }
         self.headers.push((header, unix_ns));
         self.rows.extend_from_slice(rows);
+    }
+
+    /// Takes a command that was given.
+    pub(super) fn note(&mut self, event: Event) {
+        self.events.push(event);
     }
 
     /// Enters what was lost between the last frame and the end of the session; `highest` as before it.
@@ -125,7 +134,7 @@ impl Open {
         status.recorded.add(self.headers.len() as u64);
         self.headers.clear();
         self.rows.clear();
-        Ok(())
+        self.events.drain(..).try_for_each(|event| self.file.note(&event))
     }
 
     /// Closes the file around what the disk has taken; the rest is counted as lost and is the file's last gap.

@@ -18,6 +18,10 @@ pub const NO_DEVICE_TIME: u64 = u64::MAX;
 pub const LEDGER_PIECE_BYTES: usize = 16 * 1024;
 /// Bytes kept of a notice.
 pub const NOTICE_BYTES: usize = 512;
+/// Bytes kept of a command, and of its answer.
+pub const EVENT_BYTES: usize = 512;
+/// Bytes kept of a sender's name.
+pub const SENDER_BYTES: usize = 16;
 /// Bytes kept of a gap's reason.
 pub const REASON_BYTES: usize = 64;
 
@@ -26,6 +30,7 @@ const FRAME_CHUNK: u64 = 4_096;
 const BATCH_CHUNK: u64 = 1_024;
 const GAP_CHUNK: u64 = 256;
 const NOTICE_CHUNK: u64 = 8;
+const EVENT_CHUNK: u64 = 32;
 
 /// Type of one element.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -201,6 +206,39 @@ pub const BATCH_COLUMNS: [ColumnSpec; 5] = [
     magscope("tracking/batch_frame_count", Element::U64, 1, BATCH_CHUNK),
     magscope("tracking/batch_record_start", Element::U64, 1, BATCH_CHUNK),
     magscope("tracking/batch_record_count", Element::U64, 1, BATCH_CHUNK),
+];
+
+/// Columns with one entry for each command that was given while the recording ran.
+pub const EVENT_COLUMNS: [ColumnSpec; 5] = [
+    ours(
+        "beadscope/events/session_ns",
+        Element::U64,
+        EVENT_CHUNK,
+        "ns",
+        "When, on the session's monotonic clock.",
+    ),
+    ours("beadscope/events/unix_ns", Element::U64, EVENT_CHUNK, "ns", "When, since 1970-01-01 UTC."),
+    ours(
+        "beadscope/events/sender",
+        Element::Text(SENDER_BYTES),
+        EVENT_CHUNK,
+        "text",
+        "Who gave the command.",
+    ),
+    ours(
+        "beadscope/events/command",
+        Element::Text(EVENT_BYTES),
+        EVENT_CHUNK,
+        "text",
+        "The command, as `beadscope commands` describes it; `mark` and `note` hold what was written.",
+    ),
+    ours(
+        "beadscope/events/answer",
+        Element::Text(EVENT_BYTES),
+        EVENT_CHUNK,
+        "text",
+        "What was done, or why it was refused.",
+    ),
 ];
 
 /// Columns that are filled by `finish`.

@@ -57,10 +57,10 @@ impl Bench {
         let path = self.path(name);
         let (handle, recorder) = (&self.handle, &mut self.recorder);
         std::thread::scope(|threads| {
-            let asked = threads.spawn(|| handle.begin(&path, || info().create_file(&path)));
+            let asked = threads.spawn(|| handle.begin(&path, || info().create_file(&path, &info().rois)));
             match recorder.commands.recv_timeout(PATIENCE).unwrap() {
                 Command::Begin(file, begun) => recorder.begin(*file, &begun),
-                Command::End(_) => panic!("not begun"),
+                Command::End(_) | Command::Note(_) => panic!("not begun"),
             }
             asked.join().unwrap().unwrap();
         });
@@ -206,14 +206,14 @@ fn a_second_recording_is_refused_and_the_first_goes_on() {
     bench.begin("1.h5");
     bench.frames(0..2);
     let path = bench.path("2.h5");
-    let error = bench.handle.begin(&path, || info().create_file(&path)).unwrap_err();
+    let error = bench.handle.begin(&path, || info().create_file(&path, &info().rois)).unwrap_err();
     assert!(matches!(error, RecordError::Running { .. }), "{error}");
     bench.frames(2..4);
     assert_eq!(bench.end().unwrap().recorded, 4);
     assert_eq!(fs::read_dir(bench.folder.path()).unwrap().count(), 1, "nothing was begun");
 
     fs::write(&path, "in the way").unwrap();
-    let error = bench.handle.begin(&path, || info().create_file(&path)).unwrap_err();
+    let error = bench.handle.begin(&path, || info().create_file(&path, &info().rois)).unwrap_err();
     assert!(matches!(error, RecordError::Exists { .. }), "{error}");
     bench.begin("3.h5");
     assert_eq!(bench.end().unwrap().recorded, 0, "a recording that could not begin is none");
@@ -241,7 +241,7 @@ fn a_stop_that_comes_as_the_session_ends_is_not_left_waiting() {
 fn a_recording_that_comes_as_the_session_ends_is_refused_and_leaves_nothing() {
     let Bench { folder, status, rows, recorder, handle } = Bench::new(8);
     let path = folder.path().join("1.h5");
-    let begin = || handle.begin(&path, || info().create_file(&path));
+    let begin = || handle.begin(&path, || info().create_file(&path, &info().rois));
     let is_refused = |error: RecordError| {
         assert!(matches!(error, RecordError::Ended { .. }), "{error}");
         assert!(error.to_string().contains("1.h5"), "{error}");
@@ -260,7 +260,7 @@ fn a_recording_that_comes_as_the_session_ends_is_refused_and_leaves_nothing() {
     drop(rows);
     let (begun, answer) = sync_channel(1);
     let late = folder.path().join("2.h5");
-    let file = info().create_file(&late).unwrap();
+    let file = info().create_file(&late, &info().rois).unwrap();
     handle.commands.send(Command::Begin(Box::new(file), begun)).unwrap();
     recorder.run();
     assert_eq!(answer.recv_timeout(PATIENCE), Err(RecvTimeoutError::Disconnected));
@@ -314,7 +314,8 @@ fn rows_that_the_recorder_was_too_late_for_are_in_ledger_and_gaps() {
     let tracker = CpuTracker::new(SIDE_PX, info().rois, &Params::default(), None, None).unwrap().into();
     let (tracks, status, clock) = (bench.rows.take().unwrap(), &bench.status, bench.recorder.clock);
     // The recorder stands still until all is tracked.
-    Tracking { frames, config, tracker, tracks, status, clock }.run();
+    let (_, retargets) = sync_channel(1);
+    Tracking { frames, config, tracker, room: 1, retargets, tracks, status, clock }.run();
     let path = bench.path("1.h5");
     bench.recorder.run();
     let ledger = bench.status.ledger();

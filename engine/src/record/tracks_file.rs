@@ -27,6 +27,8 @@ use rust_hdf5::{FileLocking, Hdf5Error};
 use super::description::RunDescription;
 use super::error::RecordError;
 use super::schema::{NO_DEVICE_TIME, OURS, TRACKING};
+use crate::bead_set::MAX_BEAD;
+use crate::command::Event;
 use crate::roi::Roi;
 use crate::tracks::{TrackRow, TracksHeader};
 
@@ -54,8 +56,6 @@ pub struct TracksFile {
     claim: Claim,
     reserve: Option<Reserve>,
     pixel_size_nm: f64,
-    /// Top-left corner of each bead's ROI, px, by bead number.
-    corners: Vec<Option<[u16; 2]>>,
     pushed: Progress,
     /// What the last flush made readable.
     flushed: Progress,
@@ -89,6 +89,7 @@ struct Progress {
     first_unix_ns: u64,
     last_unix_ns: u64,
     last: Option<LastFrame>,
+    events: u64,
 }
 
 impl Progress {
@@ -98,6 +99,7 @@ impl Progress {
         first_unix_ns: u64::MAX,
         last_unix_ns: 0,
         last: None,
+        events: 0,
     };
 }
 
@@ -108,7 +110,7 @@ impl TracksFile {
     /// If `path` or its partial file exists, a bead number is above 65 535, or the folder cannot be written to.
     pub fn create(path: &Path, run: &RunDescription) -> Result<Self, RecordError> {
         let partial = partial_path(path);
-        let corners = corners(&run.rois, path)?;
+        check_numbers(&run.rois, path)?;
         if path.exists() {
             return Err(RecordError::Exists { path: path.to_path_buf() });
         }
@@ -129,7 +131,6 @@ impl TracksFile {
             claim,
             reserve: Some(reserve),
             pixel_size_nm: run.pixel_size_nm,
-            corners,
             pushed: Progress::NONE,
             flushed: Progress::NONE,
             stopped: false,
@@ -149,6 +150,18 @@ impl TracksFile {
         }
         let pushed = self.push_batch(headers, rows);
         pushed.map_err(|error| self.stop("append to the recording", error))
+    }
+
+    /// Adds a command that was given.
+    ///
+    /// # Errors
+    /// If the disk refuses; the recording then accepts nothing more.
+    pub fn note(&mut self, event: &Event) -> Result<(), RecordError> {
+        self.check_running()?;
+        let pushed = self.columns.push_event(&mut self.file, event);
+        pushed.map_err(|error| self.stop("append to the recording", error))?;
+        self.pushed.events += 1;
+        Ok(())
     }
 
     /// Makes everything appended readable and durable. Call it once a second; it waits for the disk.
@@ -212,14 +225,10 @@ impl TracksFile {
         if announced != given {
             return Err(RecordError::RowCount { announced, given, path: self.partial.clone() });
         }
-        match rows.iter().find(|row| self.corner(row.bead).is_none()) {
-            Some(row) => Err(RecordError::UnknownBead { bead: row.bead, path: self.partial.clone() }),
+        match rows.iter().find(|row| row.bead > MAX_BEAD) {
+            Some(row) => Err(RecordError::BeadNumber { bead: row.bead, path: self.partial.clone() }),
             None => Ok(()),
         }
-    }
-
-    fn corner(&self, bead: u32) -> Option<[u16; 2]> {
-        self.corners.get(usize::try_from(bead).ok()?).copied().flatten()
     }
 
     fn stop(&mut self, action: &'static str, error: Hdf5Error) -> RecordError {
@@ -251,7 +260,8 @@ impl TracksFile {
         let nm = [row.x_px * self.pixel_size_nm, row.y_px * self.pixel_size_nm, row.z_nm];
         let (per_px, [x, y, z]) = (self.pixel_size_nm as f32, row.sigma);
         let sigma_nm = [x * per_px, y * per_px, z];
-        let corner = self.corner(row.bead).unwrap_or_default();
+        // A corner beyond the frame's edge becomes the edge, since MagScope's column is unsigned; ours keep the true one.
+        let corner = row.corner_px.map(|px| u16::try_from(px.max(0)).unwrap_or(u16::MAX));
         let bead = u16::try_from(row.bead).unwrap_or(u16::MAX); // `check_batch` has refused larger ones
         let file = &mut self.file;
         let [beads, positions, corners, quality, sigmas, flags] = &mut self.columns.rows;
@@ -335,21 +345,12 @@ fn sibling(path: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
-/// The top-left corner of every bead's ROI, by bead number. A corner beyond the frame's edge becomes the edge here,
-/// since MagScope's `roi_positions_px` is unsigned; `/beadscope/rois` keeps the true one.
-fn corners(rois: &[Roi], path: &Path) -> Result<Vec<Option<[u16; 2]>>, RecordError> {
-    let edge = |corner: i32| u16::try_from(corner.max(0)).unwrap_or(u16::MAX);
-    let mut corners = Vec::new();
-    for roi in rois {
-        let bead = u16::try_from(roi.bead);
-        let bead = bead.map_err(|_| RecordError::BeadNumber { bead: roi.bead, path: path.to_path_buf() })?;
-        let slot = usize::from(bead);
-        if corners.len() <= slot {
-            corners.resize(slot + 1, None);
-        }
-        corners[slot] = Some([edge(roi.left_px), edge(roi.top_px)]);
+/// Refuses what MagScope's `bead_ids` cannot hold.
+fn check_numbers(rois: &[Roi], path: &Path) -> Result<(), RecordError> {
+    match rois.iter().find(|roi| roi.bead > MAX_BEAD) {
+        Some(roi) => Err(RecordError::BeadNumber { bead: roi.bead, path: path.to_path_buf() }),
+        None => Ok(()),
     }
-    Ok(corners)
 }
 
 /// Gives the finished file its name. The folder is synced too: a name that only memory knows is no name.

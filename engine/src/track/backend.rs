@@ -179,8 +179,16 @@ impl BeadTracker {
     }
 
     /// The ROIs, in the order of the rows.
-    pub fn rois(&self) -> &[Roi] {
+    pub fn rois(&self) -> &Arc<[Roi]> {
         self.cpu.rois()
+    }
+
+    /// Tracks these from now on, all of the size of those before, which are returned: so nothing is freed here.
+    pub fn replace_rois(&mut self, rois: Arc<[Roi]>) -> Arc<[Roi]> {
+        if let Some(gpu) = &mut self.gpu {
+            gpu.tracker.set_rois(rois.clone());
+        }
+        self.cpu.replace_rois(rois)
     }
 
     /// How beads are located.
@@ -240,7 +248,7 @@ impl OnGpu {
     fn new(cpu: &CpuTracker, choice: &AdapterChoice) -> Result<Self, BackendError> {
         let gpu = Arc::new(Gpu::open(choice)?);
         let correction = cpu.correction().cloned();
-        let tracker = GpuTracker::new(gpu.clone(), cpu.kernels(), cpu.rois(), cpu.zlut(), correction)
+        let tracker = GpuTracker::new(gpu.clone(), cpu.kernels(), cpu.rois().clone(), cpu.zlut(), correction)
             .map_err(|cause| BackendError::Track { adapter: gpu.adapter.name.clone(), cause })?;
         let drop_after = std::env::var(DROP_AFTER).ok().and_then(|frames| frames.parse().ok());
         Ok(Self { tracker, gpu, frames: 0, drop_after })

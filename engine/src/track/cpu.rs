@@ -21,7 +21,7 @@ const ROWS_PER_TASK: usize = 4;
 /// Locates beads in frames. All memory is taken in [`new`](Self::new).
 pub struct CpuTracker {
     kernels: Tracker,
-    rois: Vec<Roi>,
+    rois: Arc<[Roi]>,
     zlut: Option<MatchTable>,
     correction: Option<Arc<Correction>>,
     pool: rayon::ThreadPool,
@@ -89,7 +89,7 @@ impl CpuTracker {
             .map_err(TrackError::Threads)?;
         let worker = || Worker { scratch: kernels.scratch(), levels: vec![0.0; (roi_px * roi_px) as usize] };
         let workers = (0..pool.current_num_threads()).map(|_| Mutex::new(worker())).collect();
-        Ok(Self { kernels, rois, zlut, correction: None, pool, workers })
+        Ok(Self { kernels, rois: rois.into(), zlut, correction: None, pool, workers })
     }
 
     /// The same tracker for frames that need a correction, or none. The correction is for frames of the size that will
@@ -104,8 +104,13 @@ impl CpuTracker {
     }
 
     /// The ROIs, in the order of the rows.
-    pub fn rois(&self) -> &[Roi] {
+    pub fn rois(&self) -> &Arc<[Roi]> {
         &self.rois
+    }
+
+    /// Tracks these from now on, all of the size of those before, which are returned.
+    pub(crate) fn replace_rois(&mut self, rois: Arc<[Roi]>) -> Arc<[Roi]> {
+        std::mem::replace(&mut self.rois, rois)
     }
 
     /// The kernels with their settings.

@@ -9,19 +9,21 @@ pub mod cpu;
 pub mod difference;
 pub mod gpu;
 
+use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use beadscope_drivers::camera::CameraConfig;
 
 use crate::clock::Clock;
+use crate::command::Retarget;
 use crate::frame::{FrameHeader, FrameView, Gap};
 use crate::ring::{Available, LosslessReader, Writer};
 use crate::status::Status;
 use crate::track::backend::BeadTracker;
 use crate::tracks::{TrackRow, TracksHeader};
 
-/// How often the thread looks up from an empty ring.
-const WAIT: Duration = Duration::from_millis(100);
+/// How often the thread looks up from an empty ring, for edits of the beads.
+const WAIT: Duration = Duration::from_millis(20);
 /// Frames located together at most. More would raise the latency of the first without making the cores busier.
 const MAX_BATCH: usize = 32;
 
@@ -30,6 +32,9 @@ pub(crate) struct Tracking<'a> {
     pub(crate) frames: LosslessReader<FrameHeader>,
     pub(crate) config: CameraConfig,
     pub(crate) tracker: BeadTracker,
+    /// Beads that there may be at most.
+    pub(crate) room: usize,
+    pub(crate) retargets: Receiver<Retarget>,
     pub(crate) tracks: Writer<TracksHeader>,
     pub(crate) status: &'a Status,
     pub(crate) clock: Clock,
@@ -38,15 +43,16 @@ pub(crate) struct Tracking<'a> {
 impl Tracking<'_> {
     /// Tracks every frame until the camera thread is gone and the ring is empty.
     pub(crate) fn run(mut self) {
-        let beads = self.tracker.rois().len();
-        let mut rows = vec![bytemuck::Zeroable::zeroed(); beads * MAX_BATCH];
+        let mut rows = vec![bytemuck::Zeroable::zeroed(); self.room * MAX_BATCH];
         let mut lost = Gap::default();
         loop {
+            self.retarget();
             match self.frames.wait(WAIT) {
                 Available::Closed => return,
                 Available::Nothing => {}
                 Available::Slots(slots) => {
                     let batch = slots.min(MAX_BATCH);
+                    let beads = self.tracker.rois().len();
                     self.locate(batch, &mut rows[..beads * batch]);
                     for place in 0..batch {
                         self.publish(place, &rows[beads * place..beads * (place + 1)], &mut lost);
@@ -55,6 +61,14 @@ impl Tracking<'_> {
                 }
             }
         }
+    }
+
+    /// Takes other ROIs over, between two batches.
+    fn retarget(&mut self) {
+        let Ok(Retarget { rois, answer }) = self.retargets.try_recv() else { return };
+        debug_assert!(rois.len() <= self.room, "checked by the command");
+        // Who asked may be gone.
+        let _ = answer.send(self.tracker.replace_rois(rois));
     }
 
     fn locate(&mut self, batch: usize, rows: &mut [TrackRow]) {

@@ -97,6 +97,25 @@ fn beads_do_not_mix_and_unknown_ones_are_left_out() {
 }
 
 #[test]
+fn other_beads_keep_their_values() {
+    let mut history = History::new(3);
+    for time in 0..5 {
+        history.begin(time * 100 * MS, false);
+        (0..3).for_each(|bead| history.add(bead, [10.0 * bead as f64 + time as f64, 0.0, 0.0]));
+    }
+    let before: Vec<Trace> = (0..3).map(|bead| history.trace(bead, 0, 0)).collect();
+    let mut history = history.of(&[Some(2), None, Some(0), None]);
+    assert_eq!(history.trace(0, 0, 0), before[2]);
+    assert_eq!(history.trace(2, 0, 0), before[0]);
+    assert!(history.trace(1, 0, 0).runs.is_empty() && history.trace(3, 0, 0).runs.is_empty());
+    history.begin(500 * MS, false);
+    history.add(3, [7.0, 0.0, 0.0]);
+    history.add(0, [25.0, 0.0, 0.0]);
+    assert_eq!(history.trace(3, 0, 0).mean, 7.0);
+    assert_eq!(history.trace(0, 0, 0).mean, 22.5);
+}
+
+#[test]
 fn memory_does_not_grow_with_the_number_of_beads_until_the_least_is_reached() {
     let bytes = |beads: usize| History::new(beads).levels.iter().map(|level| level.bins.len()).sum::<usize>();
     assert_eq!(bytes(10), 10 * CHANNELS * SPANS_S.len() * MOST_BINS);

@@ -3,9 +3,12 @@
 use rust_hdf5::Hdf5Error;
 use rust_hdf5::swmr::SwmrFileWriter;
 
+use crate::command::Event;
 use crate::record::column::Column;
 use crate::record::description::flag_legend;
-use crate::record::schema::{self, ColumnSpec, LEDGER_PIECE_BYTES, NOTICE_BYTES, REASON_BYTES};
+use crate::record::schema::{
+    self, ColumnSpec, EVENT_BYTES, LEDGER_PIECE_BYTES, NOTICE_BYTES, REASON_BYTES, SENDER_BYTES,
+};
 
 /// Frames that are missing from the recording, in one go and for one reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +31,8 @@ pub struct Columns {
     pub frames: [Column; 10],
     /// An entry for each batch.
     pub batches: [Column; 5],
+    /// An entry for each command.
+    pub events: [Column; 5],
     closing: [Column; 6],
 }
 
@@ -39,6 +44,7 @@ impl Columns {
             rows: create_all(file, schema::ROW_COLUMNS)?,
             frames: create_all(file, schema::FRAME_COLUMNS)?,
             batches: create_all(file, schema::BATCH_COLUMNS)?,
+            events: create_all(file, schema::EVENT_COLUMNS)?,
             closing: create_all(file, schema::CLOSING_COLUMNS)?,
         };
         let [.., flags] = &columns.rows;
@@ -73,6 +79,17 @@ impl Columns {
         self.growing().try_for_each(|column| column.set_back(file))
     }
 
+    /// Adds a command; what is longer than its column is cut.
+    pub fn push_event(&mut self, file: &mut SwmrFileWriter, event: &Event) -> Result<(), Hdf5Error> {
+        let [session_ns, unix_ns, sender, command, answer] = &mut self.events;
+        let text = |text: &str, bytes: usize| padded(prefix(text, bytes), bytes);
+        session_ns.push(file, &event.session_ns.to_le_bytes())?;
+        unix_ns.push(file, &event.unix_ns.to_le_bytes())?;
+        sender.push(file, &text(event.sender.name(), SENDER_BYTES))?;
+        command.push(file, &text(&event.command, EVENT_BYTES))?;
+        answer.push(file, &text(&event.answer, EVENT_BYTES))
+    }
+
     /// Writes the gaps, the ledger and the notices.
     pub fn close(
         &mut self,
@@ -104,7 +121,7 @@ impl Columns {
     }
 
     fn growing(&mut self) -> impl Iterator<Item = &mut Column> {
-        self.rows.iter_mut().chain(&mut self.frames).chain(&mut self.batches)
+        self.rows.iter_mut().chain(&mut self.frames).chain(&mut self.batches).chain(&mut self.events)
     }
 }
 

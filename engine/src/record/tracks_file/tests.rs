@@ -43,6 +43,7 @@ fn frame(number: u64, beads: &[u32]) -> ((TracksHeader, u64), Vec<TrackRow>) {
         quality: 0.75,
         flags: if k == 0 { 2 } else { 0 },
         bead: *bead,
+        corner_px: [-4, 100],
         sigma: [0.01, 0.02, 1.5],
     };
     ((header, STARTED_NS + number), beads.iter().enumerate().map(row).collect())
@@ -197,9 +198,9 @@ fn a_batch_that_contradicts_itself_is_refused_whole() {
     let (header, rows) = frame(0, &[1, 2]);
     let error = file.append(&[header], &rows[..1]).unwrap_err();
     assert!(matches!(error, RecordError::RowCount { announced: 2, given: 1, .. }), "{error}");
-    let (stranger, its_rows) = frame(0, &[1, 3]);
+    let (stranger, its_rows) = frame(0, &[1, 65_536]);
     let error = file.append(&[stranger], &its_rows).unwrap_err();
-    assert!(matches!(error, RecordError::UnknownBead { bead: 3, .. }), "{error}");
+    assert!(matches!(error, RecordError::BeadNumber { bead: 65_536, .. }), "{error}");
     append(&mut file, 0..1, &[1, 2]);
     file.finish("{}", &[], &[]).unwrap();
     assert_eq!(read::<u16>(&H5File::open(&path).unwrap(), "tracking/bead_ids"), [1, 2]);

@@ -42,7 +42,8 @@ pub struct Load {
 
 /// Plans loads and writes them into mapped memory.
 pub struct Loader {
-    rois: Vec<Roi>,
+    /// In the order of the rows of a frame.
+    pub rois: Arc<[Roi]>,
     roi_px: usize,
     correction: Option<Arc<Correction>>,
     raw_limit: u64,
@@ -53,13 +54,8 @@ pub struct Loader {
 
 impl Loader {
     /// Loads of `rois`, all of `roi_px` a side, of at most `raw_limit` bytes of pixels.
-    pub fn new(rois: Vec<Roi>, roi_px: usize, correction: Option<Arc<Correction>>, raw_limit: u64) -> Self {
+    pub fn new(rois: Arc<[Roi]>, roi_px: usize, correction: Option<Arc<Correction>>, raw_limit: u64) -> Self {
         Self { rois, roi_px, correction, raw_limit, told: None, gathered: Vec::new() }
-    }
-
-    /// The ROIs, in the order of the rows of a frame.
-    pub fn rois(&self) -> &[Roi] {
-        &self.rois
     }
 
     /// How pixels of frames like `frame` go up.

@@ -104,7 +104,7 @@ impl GpuTracker {
     pub fn new(
         gpu: Arc<Gpu>,
         kernels: &Tracker,
-        rois: &[Roi],
+        rois: Arc<[Roi]>,
         zlut: Option<&MatchTable>,
         correction: Option<Arc<Correction>>,
     ) -> Result<Self, GpuTrackError> {
@@ -121,17 +121,22 @@ impl GpuTracker {
     pub fn with_tables(
         gpu: Arc<Gpu>,
         tables: &Tables,
-        rois: &[Roi],
+        rois: Arc<[Roi]>,
         correction: Option<Arc<Correction>>,
     ) -> Result<Self, GpuTrackError> {
         let program = Program::new(&gpu, tables)?;
         let roi_px = tables.settings.roi_px as usize;
-        let loader = Loader::new(rois.to_vec(), roi_px, correction, Program::raw_limit(&gpu));
+        let loader = Loader::new(rois, roi_px, correction, Program::raw_limit(&gpu));
         let stage_ns = tables.stages.iter().map(|stage| (stage.name, 0)).collect();
         let traffic = Traffic { stage_ns, ..Traffic::default() };
         program.warm_up(&gpu)?;
         let first_nm = tables.first_nm;
         Ok(Self { gpu, loader, program, flights: Vec::new(), first_nm, traffic })
+    }
+
+    /// Tracks these from now on, all of the size of those before.
+    pub(crate) fn set_rois(&mut self, rois: Arc<[Roi]>) {
+        self.loader.rois = rois;
     }
 
     /// What went to the device and back so far.
@@ -154,7 +159,7 @@ impl GpuTracker {
         view: &(impl Fn(usize) -> Option<FrameView<'a>> + Sync),
         rows: &mut [TrackRow],
     ) -> Result<(), GpuTrackError> {
-        debug_assert_eq!(rows.len(), self.loader.rois().len() * frames, "one row a bead and frame");
+        debug_assert_eq!(rows.len(), self.loader.rois.len() * frames, "one row a bead and frame");
         let located = self.locate_in_loads(frames, view, rows);
         if located.is_err() {
             // What is under way, or mapped, is of no use any more.
@@ -235,7 +240,7 @@ impl GpuTracker {
         rows: &mut [TrackRow],
     ) -> Result<(), GpuTrackError> {
         let n_beads = load.items.len();
-        let (rois, first_nm) = (self.loader.rois(), self.first_nm);
+        let (rois, first_nm) = (&self.loader.rois, self.first_nm);
         let down = self.bytes_back(n_beads);
         let (program, stage_ns) = (&self.program, &mut self.traffic.stage_ns);
         self.flights[flight].land(&self.gpu, down, |bytes| {

@@ -1,0 +1,158 @@
+//! Every command there is, in one table: the type, what prints itself and what is checked come from it.
+
+use serde::{Deserialize, Serialize};
+
+use super::spec::{Argument, ArgumentSpec, CommandSpec, RangeError};
+
+/// Longest text of a marker or a note, bytes: so much of it a recording keeps.
+pub const MAX_TEXT_BYTES: usize = 400;
+const TEXT: f64 = MAX_TEXT_BYTES as f64;
+/// Longest path or name, bytes.
+const PATH: f64 = 4096.0;
+/// No sensor is larger, px.
+const FAR: f64 = 100_000.0;
+/// Bead numbers are 16 bit.
+const BEAD: f64 = crate::bead_set::MAX_BEAD as f64;
+
+macro_rules! commands {
+    ($(
+        $(#[doc = $help:literal])+
+        $name:literal $variant:ident {
+            $( $(#[doc = $argument_help:literal])+ $argument:ident: $type:ty [ $unit:literal $least:expr, $greatest:expr ], )*
+        }
+    )+) => {
+        /// What a button, a line of a script, a message from the network or a lock asks of the instrument.
+        ///
+        /// As JSON `{"command": "roi.move", "bead": 3, "dx_px": 1, "dy_px": 0}`, as a line
+        /// `roi.move bead=3, dx_px=1, dy_px=0`.
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+        #[serde(tag = "command", deny_unknown_fields)]
+        pub enum Command {
+            $(
+                $(#[doc = $help])+
+                #[serde(rename = $name)]
+                $variant { $( $(#[doc = $argument_help])+ $argument: $type, )* },
+            )+
+        }
+
+        /// All commands, in the order of this file.
+        pub const COMMANDS: &[CommandSpec] = &[$(
+            CommandSpec {
+                name: $name,
+                help: &[$($help),+],
+                arguments: &[$(
+                    ArgumentSpec {
+                        name: stringify!($argument),
+                        kind: <$type as Argument>::KIND,
+                        is_optional: <$type as Argument>::IS_OPTIONAL,
+                        unit: $unit,
+                        least: $least,
+                        greatest: $greatest,
+                        help: &[$($argument_help),+],
+                    },
+                )*],
+            },
+        )+];
+
+        impl Command {
+            /// Its name, as in [`COMMANDS`].
+            pub fn name(&self) -> &'static str {
+                match self { $( Self::$variant { .. } => $name, )+ }
+            }
+
+            /// Whether every argument is in its range.
+            ///
+            /// # Errors
+            /// The first that is not, with its range and unit.
+            pub fn check(&self) -> Result<(), RangeError> {
+                match self {
+                    $( Self::$variant { $($argument),* } => {
+                        $( $argument.check($name, stringify!($argument), $unit, $least..=$greatest)?; )*
+                        Ok(())
+                    } )+
+                }
+            }
+        }
+    };
+}
+
+impl Command {
+    /// It changes nothing.
+    pub fn is_question(&self) -> bool {
+        matches!(self, Self::Health {} | Self::RoiList {})
+    }
+}
+
+commands! {
+    /// Records from the next frame on, in a new run folder. Answered with the file.
+    "record.start" RecordStart {
+        /// Folder in which the run's folder is made; left out, that of the rig.
+        folder: Option<String> ["bytes" 1.0, PATH],
+        /// Goes into the name of the run's folder; left out, that of the rig.
+        name: Option<String> ["bytes" 1.0, 200.0],
+    }
+    /// Ends the recording. Answered with its file and ledger.
+    "record.stop" RecordStop {}
+    /// Ends the recording and begins another in a new run folder of the same name.
+    "record.next" RecordNext {}
+    /// Adds a bead. Answered with its number.
+    "roi.add" RoiAdd {
+        /// Column of its centre in the frame.
+        x_px: f64 ["px" 0.0, FAR],
+        /// Row of its centre in the frame.
+        y_px: f64 ["px" 0.0, FAR],
+    }
+    /// Moves the ROI of a bead.
+    "roi.move" RoiMove {
+        /// The bead.
+        bead: u32 ["" 0.0, BEAD],
+        /// To the right.
+        dx_px: i32 ["px" -FAR, FAR],
+        /// Down.
+        dy_px: i32 ["px" -FAR, FAR],
+    }
+    /// Removes beads.
+    "roi.remove" RoiRemove {
+        /// The beads.
+        beads: Vec<u32> ["" 0.0, BEAD],
+    }
+    /// Removes all beads.
+    "roi.clear" RoiClear {}
+    /// Numbers the beads from 0 on, in their order.
+    "roi.renumber" RoiRenumber {}
+    /// Tracks the beads of a ROI file in place of those there are.
+    "roi.load" RoiLoad {
+        /// The file: CSV with bead, x_px, y_px.
+        path: String ["bytes" 1.0, PATH],
+    }
+    /// Writes the beads into a ROI file. Another ROI file is replaced, any other file is not.
+    "roi.save" RoiSave {
+        /// The file.
+        path: String ["bytes" 1.0, PATH],
+    }
+    /// Lists the beads.
+    "roi.list" RoiList {}
+    /// Takes the last edit of the beads back.
+    "roi.undo" RoiUndo {}
+    /// Does the edit of the beads again that was taken back last.
+    "roi.redo" RoiRedo {}
+    /// Makes these beads the references, and no others.
+    "reference.set" ReferenceSet {
+        /// Beads that are stuck to the surface; none takes all references away.
+        beads: Vec<u32> ["" 0.0, BEAD],
+    }
+    /// Marks this moment in the recording.
+    "mark" Mark {
+        /// What happens.
+        text: String ["bytes" 1.0, TEXT],
+    }
+    /// Writes a note into the recording.
+    "note" Note {
+        /// What there is to say.
+        text: String ["bytes" 1.0, TEXT],
+    }
+    /// Tells how the session is doing: where every frame went, rates, latencies.
+    "health" Health {}
+    /// Ends the session: what has arrived is tracked and recorded.
+    "stop" Stop {}
+}

@@ -1,0 +1,56 @@
+//! The one way in which anybody changes a running session.
+//!
+//! ```text
+//! button · line of text · (script · network · lock) ── Command ──▶ CommandBus ──▶ camera, tracking, recorder
+//!                                                  ◀── Applied or CommandError ──┘      └─▶ recording: /beadscope/events
+//! ```
+//!
+//! `list.rs` is the table of all commands: their type, what `beadscope commands` prints and the ranges that are checked
+//! come from it. `bus.rs` carries them out; a command without a handler does not compile.
+
+mod bus;
+mod list;
+mod peer;
+mod spec;
+mod text;
+
+pub use bus::{Applied, CommandBus, CommandError};
+pub(crate) use bus::{Parts, Retarget};
+pub use list::{COMMANDS, Command};
+pub use peer::{MAGSCOPE, Place};
+pub use spec::{ArgumentSpec, CommandSpec, RangeError};
+pub use text::{ParseError, usage};
+
+/// Who gave a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sender {
+    /// A button or key of the window.
+    Window,
+    /// A line of text given to `beadscope run`.
+    Text,
+}
+
+impl Sender {
+    /// As recordings and logs name it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Window => "window",
+            Self::Text => "text",
+        }
+    }
+}
+
+/// A command that was given, and what became of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// When, ns on the session's monotonic clock.
+    pub session_ns: u64,
+    /// When, ns since 1970-01-01 UTC.
+    pub unix_ns: u64,
+    /// Who gave it.
+    pub sender: Sender,
+    /// The command, as a line.
+    pub command: String,
+    /// What was done, or why it was refused.
+    pub answer: String,
+}

@@ -1,0 +1,125 @@
+//! What became of MagScope's commands, so that who comes from there finds them again.
+
+/// What stands for one of MagScope's commands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Place {
+    /// These commands.
+    Commands(&'static [&'static str]),
+    /// Nothing is needed, and why.
+    NotNeeded(&'static str),
+    /// It is not there yet, and what it waits for.
+    NotYet(&'static str),
+}
+
+use Place::{Commands, NotNeeded, NotYet};
+
+const ONE_PROCESS: Place = NotNeeded("one process: whoever needs it reads the engine's state");
+const LOCKS: Place = NotYet("locks of focus and stage");
+const SCRIPTS: Place = NotYet("scripts");
+const SWEEP: Place = NotYet("a focus motor to sweep; today: beadscope zlut build");
+
+/// Every command of MagScope 1.0.0 (`magscope/ipc_commands.py`), without the ending `Command`.
+pub const MAGSCOPE: &[(&str, Place)] = &[
+    ("Quit", Commands(&["stop"])),
+    ("SetSettings", NotYet("settings that change while a session runs; today: rig.toml")),
+    ("SetAcquisitionOn", Commands(&["acquire"])),
+    ("SetAcquisitionDir", Commands(&["record.start"])),
+    ("SetAcquisitionDirOn", Commands(&["record.start", "record.stop"])),
+    ("SetAcquisitionMode", NotYet("video; positions are recorded")),
+    ("UpdateBeadRois", ONE_PROCESS),
+    ("UpdateSettings", NotYet("settings that change while a session runs; today: rig.toml")),
+    ("LogException", NotNeeded("a panic ends the session with its reason, on screen and in the exit code")),
+    ("StartupReady", ONE_PROCESS),
+    ("GetCameraSetting", Commands(&["camera.set"])),
+    ("SetCameraSetting", Commands(&["camera.set"])),
+    ("SetSimulatedFocus", NotYet("a focus motor")),
+    (
+        "UpdateTrackingOptions",
+        NotNeeded("set in rig.toml: a change makes other positions, so it makes another session"),
+    ),
+    ("StartNewTrackingDataFile", Commands(&["record.next"])),
+    ("WaitUntilAcquisitionOn", SCRIPTS),
+    ("LoadZLUT", NotNeeded("set in rig.toml: a change makes other heights, so it makes another session")),
+    ("UnloadZLUT", NotNeeded("set in rig.toml: a change makes other heights, so it makes another session")),
+    ("RequestProfileLength", ONE_PROCESS),
+    ("RequestZLUTProfileLength", ONE_PROCESS),
+    ("ClearPendingZLUTProfileLength", ONE_PROCESS),
+    ("ArmZLUTSweepCapture", SWEEP),
+    ("DisarmZLUTSweepCapture", SWEEP),
+    ("StartZLUTGeneration", SWEEP),
+    ("CancelZLUTGeneration", SWEEP),
+    ("ReportZLUTProfileLength", ONE_PROCESS),
+    ("ReportFocusMotorLimits", ONE_PROCESS),
+    ("ZLUTSweepCaptureComplete", ONE_PROCESS),
+    ("SelectGeneratedZLUTBead", SWEEP),
+    ("SaveGeneratedZLUT", SWEEP),
+    ("CancelGeneratedZLUTEvaluation", SWEEP),
+    ("ExecuteXYLock", LOCKS),
+    ("ExecuteZLock", LOCKS),
+    ("SetXYLockOn", LOCKS),
+    ("SetXYLockInterval", LOCKS),
+    ("SetXYLockMax", LOCKS),
+    ("SetXYLockWindow", LOCKS),
+    ("SetZLockOn", LOCKS),
+    ("SetZLockBead", LOCKS),
+    ("SetZLockTarget", LOCKS),
+    ("SetZLockInterval", LOCKS),
+    ("SetZLockMax", LOCKS),
+    ("SetZLockWindow", LOCKS),
+    ("RemoveBeadFromPendingMoves", ONE_PROCESS),
+    ("RemoveBeadsFromPendingMoves", ONE_PROCESS),
+    ("MoveFocusMotorAbsolute", NotYet("a focus motor")),
+    ("RequestFocusMotorLimits", NotYet("a focus motor")),
+    ("MoveBeads", Commands(&["roi.move"])),
+    ("AddRandomBeads", NotNeeded("beads are found (beadscope find), not scattered; roi.add adds one")),
+    ("UpdateCameraSetting", ONE_PROCESS),
+    ("UpdateVideoBufferPurge", NotNeeded("frames are never purged; health tells which were lost and why")),
+    ("UpdateXYLockEnabled", ONE_PROCESS),
+    ("UpdateXYLockInterval", ONE_PROCESS),
+    ("UpdateXYLockMax", ONE_PROCESS),
+    ("UpdateXYLockWindow", ONE_PROCESS),
+    ("UpdateZLockEnabled", ONE_PROCESS),
+    ("UpdateZLockBead", ONE_PROCESS),
+    ("UpdateZLockTarget", ONE_PROCESS),
+    ("UpdateZLockInterval", ONE_PROCESS),
+    ("UpdateZLockMax", ONE_PROCESS),
+    ("UpdateZLockWindow", ONE_PROCESS),
+    ("UpdateScriptStatus", ONE_PROCESS),
+    ("UpdateScriptStep", ONE_PROCESS),
+    ("ShowMessage", SCRIPTS),
+    ("ShowWarning", SCRIPTS),
+    ("ShowError", SCRIPTS),
+    ("UpdateZLUTMetadata", ONE_PROCESS),
+    ("ClearPendingZLUTLoadRequest", ONE_PROCESS),
+    ("UpdateZLUTGenerationState", ONE_PROCESS),
+    ("UpdateZLUTGenerationProgress", ONE_PROCESS),
+    ("UpdateZLUTGenerationEvaluation", ONE_PROCESS),
+    ("ReportProfileLength", ONE_PROCESS),
+    ("LoadScript", SCRIPTS),
+    ("StartScript", SCRIPTS),
+    ("PauseScript", SCRIPTS),
+    ("ResumeScript", SCRIPTS),
+    ("Sleep", SCRIPTS),
+    ("UpdateWaiting", SCRIPTS),
+];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::command::COMMANDS;
+
+    #[test]
+    fn every_command_of_magscope_has_a_place_and_ours_exist() {
+        let names: BTreeSet<&str> = MAGSCOPE.iter().map(|(name, _)| *name).collect();
+        assert_eq!((names.len(), MAGSCOPE.len()), (78, 78), "MagScope 1.0.0 has 78 commands");
+        for (name, place) in MAGSCOPE {
+            let Commands(ours) = place else { continue };
+            for command in *ours {
+                assert!(COMMANDS.iter().any(|spec| spec.name == *command), "{name}: {command}");
+            }
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! Whoever sends a command, the session does it between two frames, answers it, and writes it down.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "helpers of tests, outside #[test], where this is how a test fails"
+)]
+
+mod common;
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::{Command as Process, Stdio};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::time::{Duration, Instant};
+
+use beadscope_drivers::camera::{Camera, CameraConfig, CameraError, CameraRequest, FrameInfo};
+use beadscope_engine::bead_set::{BeadError, Beads};
+use beadscope_engine::command::{Applied, Command, CommandBus, CommandError, Sender};
+use beadscope_engine::session::{Session, View};
+use beadscope_engine::tracks::rows_of;
+use common::{ScriptedCamera, setup};
+use rust_hdf5::H5File;
+
+/// Delivers a frame each time it is told to.
+struct Told(std::sync::mpsc::Receiver<u64>);
+
+impl Camera for Told {
+    fn configure(&mut self, _request: &CameraRequest) -> Result<CameraConfig, CameraError> {
+        let mut config = ScriptedCamera::config();
+        (config.window.width_px, config.window.height_px) = (256, 256);
+        Ok(config)
+    }
+
+    fn start(&mut self) -> Result<(), CameraError> {
+        Ok(())
+    }
+
+    fn read_into(&mut self, slot: &mut [u8], timeout: Duration) -> Result<FrameInfo, CameraError> {
+        let device_frame = self.0.recv_timeout(timeout).map_err(|_| CameraError::Timeout(timeout))?;
+        slot.fill(0);
+        Ok(FrameInfo { device_frame, device_time_ns: None, arrival: Instant::now() })
+    }
+
+    fn stop(&mut self) -> Result<(), CameraError> {
+        Ok(())
+    }
+}
+
+fn session(beads: u32) -> (Session, View, SyncSender<u64>) {
+    let (camera, frames) = sync_channel(64);
+    let mut setup = setup(Vec::new(), beads, None);
+    let mut told = Told(frames);
+    setup.config = told.configure(&CameraRequest::default()).unwrap();
+    setup.camera = Box::new(told);
+    let (session, view) = Session::start(setup).unwrap();
+    (session, view, camera)
+}
+
+fn obey(bus: &CommandBus, line: &str) -> Result<Applied, CommandError> {
+    bus.send(Sender::Text, line.parse().unwrap())
+}
+
+/// Bead numbers and corners in the rows of the next frame.
+fn rows_of_next_frame(camera: &SyncSender<u64>, view: &mut View, number: u64) -> Vec<(u32, [i32; 2])> {
+    camera.send(number).unwrap();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        if let Some((header, bytes)) = view.tracks.take_next() {
+            assert_eq!(header.frame.device_frame, number);
+            return rows_of(header, bytes).iter().map(|row| (row.bead, row.corner_px)).collect();
+        }
+        assert!(Instant::now() < deadline, "no rows");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn beads_are_added_moved_removed_and_brought_back_while_frames_come() {
+    let (session, mut view, camera) = session(1);
+    let bus = session.commands();
+    assert_eq!(rows_of_next_frame(&camera, &mut view, 0), [(0, [0, 0])]);
+    assert_eq!(obey(bus, "roi.add x_px=100, y_px=120").unwrap(), Applied::Bead { bead: 1 });
+    assert_eq!(rows_of_next_frame(&camera, &mut view, 1), [(0, [0, 0]), (1, [68, 88])]);
+    obey(bus, "roi.move bead=1, dx_px=-8, dy_px=2").unwrap();
+    assert_eq!(rows_of_next_frame(&camera, &mut view, 2), [(0, [0, 0]), (1, [60, 90])]);
+    obey(bus, "roi.remove beads=[0]").unwrap();
+    assert_eq!(rows_of_next_frame(&camera, &mut view, 3), [(1, [60, 90])]);
+    obey(bus, "roi.undo").unwrap();
+    obey(bus, "roi.undo").unwrap();
+    assert_eq!(rows_of_next_frame(&camera, &mut view, 4), [(0, [0, 0]), (1, [68, 88])]);
+    obey(bus, "roi.redo").unwrap();
+    obey(bus, "roi.clear").unwrap();
+    assert_eq!(rows_of_next_frame(&camera, &mut view, 5), []);
+    assert!(matches!(
+        obey(bus, "roi.move bead=1, dx_px=0, dy_px=0"),
+        Err(CommandError::Bead(BeadError::Unknown(1)))
+    ));
+    obey(bus, "roi.undo").unwrap();
+    obey(bus, "reference.set beads=[1]").unwrap();
+    let Applied::Beads(Beads { references, .. }) = obey(bus, "roi.list").unwrap() else { panic!("no beads") };
+    assert_eq!(references.into_iter().collect::<Vec<_>>(), [1]);
+    assert_eq!(rows_of_next_frame(&camera, &mut view, 6), [(0, [0, 0]), (1, [60, 90])]);
+
+    let ledger = session.stop().health.ledger;
+    assert_eq!((ledger.tracked, ledger.check()), (8, Ok(())));
+}
+
+#[test]
+fn beads_are_saved_and_loaded() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rois.csv");
+    let (session, mut view, camera) = session(2);
+    let bus = session.commands();
+    let file = |name: &str| format!("{name} path={:?}", path.to_str().unwrap());
+    obey(bus, "roi.add x_px=100.4, y_px=120.6").unwrap();
+    let before = rows_of_next_frame(&camera, &mut view, 0);
+    obey(bus, &file("roi.save")).unwrap();
+    obey(bus, "roi.clear").unwrap();
+    obey(bus, &file("roi.load")).unwrap();
+    assert_eq!(rows_of_next_frame(&camera, &mut view, 1), before);
+    std::fs::write(&path, "# roi_px = 32\nbead,x_px,y_px\n0,100,100\n").unwrap();
+    let error = obey(bus, &file("roi.load")).unwrap_err();
+    assert!(matches!(error, CommandError::Bead(BeadError::OtherSize { .. })), "{error}");
+    assert_eq!(
+        rows_of_next_frame(&camera, &mut view, 2),
+        before,
+        "a command that is refused changes nothing"
+    );
+
+    // As many as there is room for, and not one more.
+    let many = |count: u32| {
+        let lines: String = (0..count).map(|bead| format!("{bead},100,100\n")).collect();
+        std::fs::write(&path, format!("bead,x_px,y_px\n{lines}")).unwrap();
+        obey(bus, &file("roi.load"))
+    };
+    assert!(matches!(many(257), Err(CommandError::Bead(BeadError::NoRoom(256)))));
+    many(256).unwrap();
+    assert_eq!(rows_of_next_frame(&camera, &mut view, 3).len(), 256);
+    assert!(matches!(
+        obey(bus, "roi.add x_px=100, y_px=120"),
+        Err(CommandError::Bead(BeadError::NoRoom(256)))
+    ));
+
+    let recording = folder.path().join("tracks.h5");
+    std::fs::write(&recording, "not replaced").unwrap();
+    let command = Command::RoiSave { path: recording.to_str().unwrap().to_owned() };
+    assert!(matches!(bus.send(Sender::Text, command), Err(CommandError::Replace(_))));
+}
+
+#[test]
+fn a_session_that_has_ended_refuses() {
+    let (session, _view, _camera) = session(1);
+    let bus = session.commands().clone();
+    assert!(matches!(obey(&bus, "mark text=\"a\""), Err(CommandError::NotRecording)));
+    assert!(matches!(obey(&bus, "record.stop"), Err(CommandError::NotRecording)));
+    obey(&bus, "stop").unwrap();
+    assert!(!session.is_running());
+    session.stop();
+    assert!(matches!(obey(&bus, "roi.add x_px=100, y_px=120"), Err(CommandError::Ended)));
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path().to_str().unwrap().to_owned();
+    let refused = bus.send(Sender::Text, Command::RecordStart { folder: Some(folder.clone()), name: None });
+    assert!(matches!(refused, Err(CommandError::Record(_))));
+    assert_eq!(std::fs::read_dir(folder).unwrap().count(), 0, "no folder is left");
+}
+
+/// The commands in a recording: sender, command, answer.
+fn events(file: &H5File) -> Vec<[String; 3]> {
+    let column =
+        |name: &str| file.dataset(&format!("beadscope/events/{name}")).unwrap().read_strings().unwrap();
+    let [senders, commands, answers] = ["sender", "command", "answer"].map(column);
+    senders.into_iter().zip(commands).zip(answers).map(|((a, b), c)| [a, b, c]).collect()
+}
+
+#[test]
+fn a_run_obeys_lines_of_text_and_its_recording_holds_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().to_str().unwrap();
+    let mut run = Process::new(env!("CARGO_BIN_EXE_beadscope"))
+        .args(["run", "--json", "--beads", "2", "--rate-hz", "50", "--commands", "-", "--out", out])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = run.stdin.take().unwrap();
+    for line in [
+        "# what is tried",
+        "mark text=\"magnets in, 5 pN\"",
+        "roi.remove beads=[1]",
+        "roi.fly",
+        "roi.remove beads=[7]",
+        "record.next",
+        "note text=\"second\"",
+        "stop",
+    ] {
+        writeln!(lines, "{line}").unwrap();
+    }
+    let output = run.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains("there is no command \"roi.fly\""), "{said}");
+    let mut files: Vec<PathBuf> = std::fs::read_dir(folder.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().path().join("tracks.h5"))
+        .collect();
+    // By time: a folder of the same second has _2 behind its name.
+    files.sort();
+    let [first, second] = &files[..] else { panic!("{files:?}") };
+    let first = events(&H5File::open(first).unwrap());
+    let short: Vec<[&str; 2]> =
+        first.iter().map(|[sender, command, _]| [&sender[..], &command[..]]).collect();
+    assert_eq!(
+        short,
+        [
+            ["text", "mark text=\"magnets in, 5 pN\""],
+            ["text", "roi.remove beads=[1]"],
+            ["text", "roi.remove beads=[7]"],
+            ["text", "record.next"],
+        ]
+    );
+    assert_eq!(first[1][2], "1 beads, 0 of them references");
+    assert!(first[2][2].starts_with("there is no bead 7"), "{first:?}");
+    let second = H5File::open(second).unwrap();
+    let commands: Vec<String> = events(&second).into_iter().map(|[_, command, _]| command).collect();
+    assert_eq!(commands, ["note text=\"second\"", "stop"]);
+    let beads: Vec<i64> = second.dataset("beadscope/rois/bead").unwrap().read_raw().unwrap();
+    assert_eq!(beads, [0], "it begins with the beads that there are then");
+}
+
+#[test]
+fn commands_are_listed_for_people_and_for_machines() {
+    let text = common::beadscope_ok(&["commands"]);
+    assert!(text.contains("roi.move bead=NUMBER, dx_px=NUMBER, dy_px=NUMBER\n"), "{text}");
+    assert!(text.contains("dx_px: To the right (whole number, -100000 to 100000 px)"), "{text}");
+    let json: serde_json::Value =
+        serde_json::from_str(&common::beadscope_ok(&["commands", "--json"])).unwrap();
+    let find = |name: &str| json.as_array().unwrap().iter().find(|one| one["name"] == name).unwrap().clone();
+    assert_eq!(find("roi.add")["arguments"][0]["unit"], "px");
+    assert_eq!(find("record.start")["arguments"][1]["is_optional"], true);
+    let peers = common::beadscope_ok(&["commands", "--magscope"]);
+    assert!(peers.contains("MoveBeadsCommand: roi.move\n"), "{peers}");
+    assert_eq!(peers.lines().count(), 78);
+}
