@@ -9,9 +9,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
 
-use beadscope_drivers::camera::{Camera, CameraConfig};
+use beadscope_drivers::camera::Camera;
 
 use crate::acquire::Acquisition;
+use crate::acquire::control::{Control, control};
+use crate::acquire::outage::Patience;
 use crate::clock::Clock;
 use crate::correction::Correction;
 use crate::frame::FrameHeader;
@@ -24,6 +26,9 @@ use crate::status::{EndReason, Health, Status};
 use crate::track::Tracking;
 use crate::track::backend::BeadTracker;
 use crate::tracks::{TrackRow, TracksHeader};
+
+pub use crate::acquire::control::ControlError;
+pub use beadscope_drivers::camera::{CameraConfig, CameraRequest};
 
 /// Memory of the frame ring, at most; but [`MIN_SLOTS`] frames whatever their size.
 const FRAME_RING_BYTES: usize = 256 << 20;
@@ -66,7 +71,7 @@ pub struct Session {
     status: Arc<Status>,
     threads: Vec<JoinHandle<()>>,
     recorder: RecorderHandle,
-    config: CameraConfig,
+    control: Control,
     correction: Option<Arc<Correction>>,
     info: RunInfo,
 }
@@ -109,16 +114,18 @@ impl Session {
         let Ends { writer: rows_in, lossless: [tracks], skipping: [track_view] } =
             ring::<TracksHeader, 1, 1>(slots(TRACK_RING_BYTES, row_bytes), row_bytes, ["recorder"]);
 
+        let (control, orders) = control(config);
         let (recorder, handle) = Recorder::new(tracks, status.clone(), clock, file);
         let mut threads = vec![spawn("beadscope-record", &status, move |_| recorder.run())?];
         threads.push(spawn("beadscope-track", &status, move |status| {
             Tracking { frames, config, tracker, tracks: rows_in, status, clock }.run();
         })?);
         threads.push(spawn("beadscope-camera", &status, move |status| {
-            Acquisition { camera, config, ring: ring_in, status, clock, frame_limit }.run();
+            let (ring, patience) = (ring_in, Patience::default());
+            Acquisition { camera, config, ring, status, clock, frame_limit, orders, patience }.run();
         })?);
         let view = View { frames: frame_view, tracks: track_view };
-        Ok((Self { status, threads, recorder: handle, config, correction, info }, view))
+        Ok((Self { status, threads, recorder: handle, control, correction, info }, view))
     }
 
     /// False once the session has ended by itself; [`stop`](Self::stop) tells why.
@@ -131,9 +138,28 @@ impl Session {
         self.status.health()
     }
 
-    /// What the camera applied.
-    pub fn config(&self) -> &CameraConfig {
-        &self.config
+    /// What the camera has now.
+    pub fn config(&self) -> CameraConfig {
+        self.control.config()
+    }
+
+    /// Asks the camera for another rate or exposure, between two frames, and returns all that it has then. Frames come in
+    /// a new segment afterwards; a paused camera stays paused. Waits for the camera: at most 0.1 s and what it takes to
+    /// stop, configure and start.
+    ///
+    /// # Errors
+    /// [`ControlError::NewSession`] if it would change the bytes of a frame, [`ControlError::Camera`] if the camera refuses
+    /// (it goes on with what it had), [`ControlError::Away`] while it is lost.
+    pub fn configure_camera(&self, request: CameraRequest) -> Result<CameraConfig, ControlError> {
+        self.control.configure(request)
+    }
+
+    /// Pauses the camera, or lets it go on, in a new segment; nothing else stops. Asking for what is so already is fine.
+    ///
+    /// # Errors
+    /// [`ControlError::Camera`] if the camera fails at it; it is taken for lost then. [`ControlError::Away`] while it is.
+    pub fn set_acquiring(&self, on: bool) -> Result<(), ControlError> {
+        self.control.acquire(on)
     }
 
     /// What frames are corrected with before they are tracked.

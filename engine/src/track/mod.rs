@@ -45,16 +45,19 @@ impl Tracking<'_> {
             match self.frames.wait(WAIT) {
                 Available::Closed => return,
                 Available::Nothing => {}
-                Available::Slots(slots) => {
-                    let batch = slots.min(MAX_BATCH);
-                    self.locate(batch, &mut rows[..beads * batch]);
-                    for place in 0..batch {
-                        self.publish(place, &rows[beads * place..beads * (place + 1)], &mut lost);
-                    }
-                    self.frames.release(batch);
-                }
+                Available::Slots(slots) => self.take(slots.min(MAX_BATCH), &mut rows, &mut lost),
             }
         }
+    }
+
+    /// Tracks the oldest frames of the ring, as many as there are and `rows` has room for.
+    pub(crate) fn take(&mut self, batch: usize, rows: &mut [TrackRow], lost: &mut Gap) {
+        let beads = self.tracker.rois().len();
+        self.locate(batch, &mut rows[..beads * batch]);
+        for place in 0..batch {
+            self.publish(place, &rows[beads * place..beads * (place + 1)], lost);
+        }
+        self.frames.release(batch);
     }
 
     fn locate(&mut self, batch: usize, rows: &mut [TrackRow]) {
