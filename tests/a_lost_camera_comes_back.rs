@@ -99,7 +99,9 @@ impl Camera for Cable {
     fn read_into(&mut self, slot: &mut [u8], timeout: Duration) -> Result<FrameInfo, CameraError> {
         let mut device = self.device();
         device.is_there()?;
-        assert!(device.is_running, "read from a stopped camera");
+        if !device.is_running {
+            return Err(CameraError::Unplugged("it was without power".to_owned()));
+        }
         if device.is_silent {
             drop(device);
             std::thread::sleep(timeout);

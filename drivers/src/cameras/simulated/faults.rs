@@ -78,7 +78,7 @@ impl Faults {
         Box::new(Faulty {
             camera,
             faults: *self,
-            opened: Instant::now(),
+            began: None,
             unplugged_at: None,
             clock_ns: 0,
             held: Vec::new(),
@@ -91,7 +91,8 @@ impl Faults {
 struct Faulty<C> {
     camera: C,
     faults: Faults,
-    opened: Instant,
+    /// When it was started first: its time begins there.
+    began: Option<Instant>,
     /// Number of the last pulled cable, so that each is pulled once.
     unplugged_at: Option<u64>,
     /// How far its clock has jumped, ns.
@@ -101,18 +102,18 @@ struct Faulty<C> {
     pending: Option<FrameInfo>,
 }
 
-/// Which of the periods of `every_s` that is, and how long ago it began; `None` before the first.
-fn period(elapsed: Duration, every_s: f64) -> Option<(u64, f64)> {
-    let (elapsed_s, every) = (elapsed.as_secs_f64(), every_s > 0.0);
-    // A float-to-integer cast saturates.
-    every.then(|| ((elapsed_s / every_s) as u64, elapsed_s % every_s)).filter(|(period, _)| *period > 0)
-}
-
 impl<C: Camera> Faulty<C> {
+    /// Which of the periods of `every_s` that is, and how long ago it began; `None` in the first.
+    fn period(&self, every_s: f64) -> Option<(u64, f64)> {
+        let elapsed_s = self.began.filter(|_| every_s > 0.0)?.elapsed().as_secs_f64();
+        // A float-to-integer cast saturates.
+        Some(((elapsed_s / every_s) as u64, elapsed_s % every_s)).filter(|(period, _)| *period > 0)
+    }
+
     /// The cable, and whether the camera sends at all.
     fn is_there(&mut self) -> Result<(), CameraError> {
-        let (elapsed, Faults { unplug_every_s, unplug_s, .. }) = (self.opened.elapsed(), self.faults);
-        let Some((pull, ago_s)) = period(elapsed, unplug_every_s) else { return Ok(()) };
+        let Faults { unplug_every_s, unplug_s, .. } = self.faults;
+        let Some((pull, ago_s)) = self.period(unplug_every_s) else { return Ok(()) };
         // A cable that was back before anybody looked has been pulled all the same.
         let is_news = self.unplugged_at != Some(pull);
         self.unplugged_at = Some(pull);
@@ -154,7 +155,7 @@ impl<C: Camera> Camera for Faulty<C> {
     }
 
     fn start(&mut self) -> Result<(), CameraError> {
-        self.is_there()?;
+        self.began.get_or_insert_with(Instant::now);
         let frame_bytes = self.camera.configure(&CameraRequest::default())?.frame_bytes();
         self.held.resize(frame_bytes, 0);
         self.pending = None;
@@ -164,7 +165,7 @@ impl<C: Camera> Camera for Faulty<C> {
     fn read_into(&mut self, slot: &mut [u8], timeout: Duration) -> Result<FrameInfo, CameraError> {
         let until = Instant::now() + timeout;
         self.is_there()?;
-        let stall = period(self.opened.elapsed(), self.faults.stall_every_s);
+        let stall = self.period(self.faults.stall_every_s);
         if stall.is_some_and(|(_, ago_s)| ago_s < self.faults.stall_s) {
             std::thread::sleep(timeout);
             return Err(CameraError::Timeout(timeout));
