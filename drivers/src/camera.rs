@@ -1,7 +1,9 @@
 //! The camera contract: what every camera driver does, and nothing of how.
 //!
 //! A driver fills memory that the engine owns; no frame object is passed around. Calls on one camera come in this
-//! order: `configure`, `start`, { `read_into` }, `stop`; and again. [`crate::conformance`] checks it as a program.
+//! order: `configure`, `start`, { `read_into` }, `stop`; and again. A camera that failed is stopped and asked to
+//! [`reconnect`](Camera::reconnect), again and again, then configured and started anew. [`crate::conformance`] checks it
+//! as a program.
 
 use std::time::{Duration, Instant};
 
@@ -89,7 +91,8 @@ pub struct CameraRequest {
 pub struct FrameInfo {
     /// The device's own frame number: it counts every exposure, so a jump tells how many frames the camera lost.
     pub device_frame: u64,
-    /// The device's own clock at mid-exposure, in ns from an origin of its choosing; `None` if it has no clock.
+    /// The device's own clock at mid-exposure, in ns from an origin of its choosing; `None` if it has no clock. As the
+    /// device says it: the engine finds out where it jumps or runs back.
     pub device_time_ns: Option<u64>,
     /// The host's monotonic clock when the last byte arrived.
     pub arrival: Instant,
@@ -150,6 +153,23 @@ pub trait Camera: Send {
     /// # Errors
     /// Why the device did not stop.
     fn stop(&mut self) -> Result<(), CameraError>;
+
+    /// Finds the device again after it failed, and opens it as [`CameraDriver::open`] did: the same device, stopped, with
+    /// the settings that it has now, which are returned. One that was without power has forgotten those of before.
+    ///
+    /// Called on the camera thread after `stop`, when `start` or `read_into` failed or no frame came for long; again and
+    /// again, with pauses, until it succeeds. It looks once: where there is no device it says so within 100 ms.
+    ///
+    /// # Errors
+    /// [`CameraError::Unsupported`] if this camera never can, which is the default and ends the session; otherwise why
+    /// not yet.
+    fn reconnect(&mut self) -> Result<CameraConfig, CameraError> {
+        Err(CameraError::Unsupported {
+            what: "reconnecting",
+            asked: "this camera".to_owned(),
+            offered: "start a new session".to_owned(),
+        })
+    }
 
     /// A focus sweep over one bead at known heights, if this camera can make one without a focus motor.
     ///

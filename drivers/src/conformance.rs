@@ -6,7 +6,7 @@ mod bench;
 
 use std::time::Duration;
 
-use crate::camera::{CameraDriver, CameraError, CameraRequest, PixelFormat, SensorWindow};
+use crate::camera::{CameraConfig, CameraDriver, CameraError, CameraRequest, PixelFormat, SensorWindow};
 use bench::{Bench, Outcome};
 
 /// One sentence of the contract, and whether the driver keeps it.
@@ -37,6 +37,7 @@ const CHECKS: &[(&str, CheckFn)] = &[
     ("a timeout is kept", timeout_kept),
     ("stopping a stopped camera is fine", stop_twice),
     ("a stopped camera starts again", start_again),
+    ("a camera that reconnects is stopped, says what it has and films", reconnects),
 ];
 
 /// What a slot is filled with before a read; a byte that equals all four afterwards was not written.
@@ -231,4 +232,36 @@ fn start_again(bench: &mut Bench) -> Outcome {
         bench.film(&mut slot, 2)?;
     }
     Ok("frames both times".to_owned())
+}
+
+fn reconnects(bench: &mut Bench) -> Outcome {
+    let before = bench.config()?;
+    let mut slot = vec![0; before.frame_bytes()];
+    bench.film(&mut slot, 1)?;
+    let found = match bench.camera.reconnect() {
+        Err(CameraError::Unsupported { .. }) => return Ok("it cannot".to_owned()),
+        Err(error) => return Err(format!("it is there but was not found again: {error}")),
+        Ok(found) => found,
+    };
+    if let Ok(info) = bench.camera.read_into(&mut slot, Duration::from_millis(10)) {
+        return Err(format!("it was not stopped and gave frame {}", info.device_frame));
+    }
+    let has = bench.config()?;
+    if found != has {
+        return Err(format!("it answered {found:?} but has {has:?}"));
+    }
+    let CameraConfig { window, format, rate_hz, exposure_us } = before;
+    let same = CameraRequest {
+        window: Some(window),
+        format: Some(format),
+        rate_hz: Some(rate_hz),
+        exposure_us: Some(exposure_us),
+    };
+    let applied =
+        bench.camera.configure(&same).map_err(|error| format!("its settings of before: {error}"))?;
+    if applied != before {
+        return Err(format!("of {before:?} it took {applied:?}"));
+    }
+    bench.film(&mut slot, 2)?;
+    Ok("found again".to_owned())
 }

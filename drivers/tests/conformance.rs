@@ -81,6 +81,8 @@ enum Fault {
     TimesOutAtOnce,
     StopTwiceFails,
     StartsOnce,
+    ReconnectsRunning,
+    ReconnectsWithAnotherAnswer,
 }
 
 struct Fake(Fault);
@@ -191,6 +193,24 @@ impl Camera for FakeCamera {
         }
         Ok(())
     }
+
+    fn reconnect(&mut self) -> Result<CameraConfig, CameraError> {
+        match self.fault {
+            Fault::ReconnectsRunning => {
+                self.start()?;
+                // Its frames are there at once.
+                std::thread::sleep(Duration::from_millis(10));
+                Ok(self.config)
+            }
+            Fault::ReconnectsWithAnotherAnswer => Ok(CameraConfig { rate_hz: 1.0, ..self.config }),
+            Fault::None => Ok(self.config),
+            _ => Err(CameraError::Unsupported {
+                what: "it",
+                asked: "now".to_owned(),
+                offered: "later".to_owned(),
+            }),
+        }
+    }
 }
 
 /// The checks that a fault must fail, by a word of their names.
@@ -211,6 +231,7 @@ fn expected(fault: Fault) -> &'static [&'static str] {
         Fault::IgnoresTimeout | Fault::TimesOutAtOnce => &["a timeout is kept"],
         Fault::StopTwiceFails => &["stopping a stopped camera"],
         Fault::StartsOnce => &["starts again"],
+        Fault::ReconnectsRunning | Fault::ReconnectsWithAnotherAnswer => &["reconnects"],
     }
 }
 
@@ -235,6 +256,8 @@ fn each_broken_sentence_fails_its_check() {
         TimesOutAtOnce,
         StopTwiceFails,
         StartsOnce,
+        ReconnectsRunning,
+        ReconnectsWithAnotherAnswer,
     ] {
         eprintln!("--- {fault:?}");
         let failed = failures(&Fake(fault), &toml::Table::new());

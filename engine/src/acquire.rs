@@ -1,22 +1,30 @@
 //! Camera thread: moves frames from the driver into the ring.
 //!
-//! Runs on: `beadscope-camera`, one per session. Between `start` and `stop` it never allocates, locks, logs or waits
-//! for a reader. When the ring is full it drops the new frame, counts it, and writes the loss into the header of the
-//! next frame that gets through.
+//! Runs on: `beadscope-camera`, one per session. Between `start` and `stop` of the camera it never allocates, locks, logs
+//! or waits for a reader. When the ring is full it drops the new frame, counts it, and writes the loss into the header of
+//! the next frame that gets through. What others ask of it (`control.rs`), and what it does about a camera that failed
+//! (`outage.rs`), it does while the camera stands still; a new segment begins then.
+
+pub(crate) mod control;
+mod numbers;
+pub(crate) mod outage;
 
 use std::time::{Duration, Instant};
 
 use beadscope_drivers::camera::{Camera, CameraConfig, CameraError, FrameInfo};
 
 use crate::clock::Clock;
+use crate::clock::device::{DeviceClock, Timed};
 use crate::frame::{FrameHeader, Gap};
 use crate::ring::Writer;
+use crate::segment::{Cause, Segment};
 use crate::status::{EndReason, Status};
+use control::Orders;
+use numbers::DeviceFrames;
+use outage::{Loss, Outage, Patience};
 
 /// How long one wait for a frame lasts at most, so that a stop is seen in time.
 const READ_TIMEOUT: Duration = Duration::from_millis(100);
-/// Silence after which a camera is taken for dead, beyond five frame periods.
-const SILENCE: Duration = Duration::from_secs(5);
 
 /// The camera thread's whole state.
 pub(crate) struct Acquisition<'a> {
@@ -26,67 +34,102 @@ pub(crate) struct Acquisition<'a> {
     pub(crate) status: &'a Status,
     pub(crate) clock: Clock,
     pub(crate) frame_limit: Option<u64>,
+    pub(crate) orders: Orders,
+    pub(crate) patience: Patience,
 }
 
-/// What the device's frame numbers have told so far.
-#[derive(Default)]
-struct DeviceFrames {
-    first: Option<u64>,
-    last: u64,
+/// What it has made of the frames so far.
+struct Stream {
+    /// Where a frame goes when the ring is full. Written to before the camera starts: a page of zeros would be fetched
+    /// at its first use, which is the worst moment.
+    overflow: Vec<u8>,
+    numbers: DeviceFrames,
+    times: DeviceClock,
+    segment: u32,
+    /// Lost since the last frame that got through.
+    gap: Gap,
+    published: u64,
+    /// The camera is lost, or was and no frame has come since.
+    outage: Option<Outage>,
+}
+
+/// Why frames come no more for now.
+enum Halt {
+    End(EndReason),
+    /// Somebody asks something.
+    Asked,
+    Lost(Loss),
 }
 
 impl Acquisition<'_> {
-    /// Reads frames until the session stops, the source ends or the camera fails.
+    /// Reads frames until the session stops, the source ends or the camera fails for good.
     pub(crate) fn run(mut self) {
-        // Where a frame goes when the ring is full. Written to now (a page of zeros would be fetched at its first use,
-        // which is the worst moment) and before the camera starts.
-        let mut overflow = vec![u8::MAX; self.config.frame_bytes()];
-        if let Err(error) = self.camera.start() {
+        let mut stream = Stream {
+            overflow: vec![u8::MAX; self.config.frame_bytes()],
+            numbers: DeviceFrames::default(),
+            times: DeviceClock::new(self.config.rate_hz),
+            segment: 0,
+            gap: Gap::default(),
+            published: 0,
+            outage: None,
+        };
+        if let Err(error) = self.start(&mut stream, Cause::Start) {
             self.status.end(EndReason::Camera(error.to_string()));
             return;
         }
-        let reason = self.read_all(&mut overflow);
+        let reason = loop {
+            let ready = match self.read_all(&mut stream) {
+                Halt::End(reason) => Err(reason),
+                Halt::Lost(loss) => self.bring_back(loss, &mut stream),
+                Halt::Asked => match self.obey(&mut stream) {
+                    Ok(()) => Ok(()),
+                    Err(loss) => self.bring_back(loss, &mut stream),
+                },
+            };
+            if let Err(reason) = ready {
+                break reason;
+            }
+        };
         self.status.end(reason);
         if let Err(error) = self.camera.stop() {
             tracing::warn!("the camera did not stop cleanly: {error}");
         }
     }
 
-    fn read_all(&mut self, overflow: &mut [u8]) -> EndReason {
-        let mut device = DeviceFrames::default();
-        let mut gap = Gap::default();
-        let mut published = 0;
-        let silence = SILENCE + Duration::from_secs_f64(5.0 / self.config.rate_hz.max(1e-3));
+    /// Starts the camera, and a segment with it. One that has had no frame yet is begun again.
+    fn start(&mut self, stream: &mut Stream, cause: Cause) -> Result<(), CameraError> {
+        stream.segment += u32::from(stream.numbers.has_begun());
+        stream.numbers.begin_segment();
+        stream.times = DeviceClock::new(self.config.rate_hz);
+        let CameraConfig { rate_hz, exposure_us, .. } = self.config;
+        self.status.seen.begin_segment(Segment { number: stream.segment, cause, rate_hz, exposure_us });
+        self.camera.start()
+    }
+
+    fn read_all(&mut self, stream: &mut Stream) -> Halt {
+        let silence = self.patience.silence(self.config.rate_hz);
         let mut last_frame = Instant::now();
         loop {
             if self.status.is_stopping() {
-                return EndReason::Asked;
+                return Halt::End(EndReason::Asked);
             }
             if self.frame_limit.is_some_and(|limit| self.status.received.get() >= limit) {
-                return EndReason::FrameLimit;
+                return Halt::End(EndReason::FrameLimit);
             }
-            match self.read_one(overflow, &mut device, &mut gap, &mut published) {
+            if self.orders.are_waiting() {
+                return Halt::Asked;
+            }
+            match self.read_one(stream) {
                 Ok(()) => last_frame = Instant::now(),
                 Err(CameraError::Timeout(_)) if last_frame.elapsed() < silence => {}
-                Err(CameraError::Timeout(_)) => {
-                    let seconds = silence.as_secs_f64();
-                    return EndReason::Camera(format!(
-                        "no frame for {seconds:.1} s; check its cable, trigger and exposure"
-                    ));
-                }
-                Err(CameraError::Ended) => return EndReason::SourceEnded,
-                Err(error) => return EndReason::Camera(error.to_string()),
+                Err(CameraError::Timeout(_)) => return Halt::Lost(Loss::silent(silence)),
+                Err(CameraError::Ended) => return Halt::End(EndReason::SourceEnded),
+                Err(error) => return Halt::Lost(error.into()),
             }
         }
     }
 
-    fn read_one(
-        &mut self,
-        overflow: &mut [u8],
-        device: &mut DeviceFrames,
-        gap: &mut Gap,
-        published: &mut u64,
-    ) -> Result<(), CameraError> {
+    fn read_one(&mut self, stream: &mut Stream) -> Result<(), CameraError> {
         let (held, capacity) = self.ring.fill();
         self.status.ring_held.set(held);
         self.status.ring_capacity.set(capacity);
@@ -94,26 +137,20 @@ impl Acquisition<'_> {
         // same, and a slot may have come free by then.
         let (info, overflowed) = match self.ring.claim() {
             Ok(mut slot) => (self.camera.read_into(slot.bytes(), READ_TIMEOUT)?, false),
-            Err(_full) => (self.camera.read_into(overflow, READ_TIMEOUT)?, true),
+            Err(_full) => (self.camera.read_into(&mut stream.overflow, READ_TIMEOUT)?, true),
         };
-        gap.camera += device.count(&info, self.status);
-        let arrival_ns = stamp(self.status, &self.clock, &info);
+        let mut header = stream.enter(&info, &self.clock, self.status);
         match self.ring.claim() {
             Ok(mut slot) => {
                 if overflowed {
-                    slot.bytes().copy_from_slice(overflow);
+                    slot.bytes().copy_from_slice(&stream.overflow);
                 }
-                slot.publish(FrameHeader {
-                    frame: *published,
-                    device_frame: info.device_frame,
-                    device_time_ns: info.device_time_ns,
-                    arrival_ns,
-                    gap: std::mem::take(gap),
-                });
-                *published += 1;
+                header.gap = std::mem::take(&mut stream.gap);
+                slot.publish(header);
+                stream.published += 1;
             }
             Err(_full) => {
-                gap.ring_full += 1;
+                stream.gap.ring_full += 1;
                 self.status.lost_ring_full.add(1);
             }
         }
@@ -121,33 +158,40 @@ impl Acquisition<'_> {
     }
 }
 
-impl DeviceFrames {
-    /// Enters a frame into the ledger; returns how many the camera lost before it.
-    fn count(&mut self, info: &FrameInfo, status: &Status) -> u64 {
-        let number = info.device_frame;
-        let first = *self.first.get_or_insert(number);
-        let lost = if number == first && status.received.get() == 0 {
-            0
-        } else if number <= self.last {
-            status.out_of_order.add(1);
-            return 0;
-        } else {
-            number - self.last - 1
-        };
-        self.last = number;
-        status.lost_camera.add(lost);
-        status.camera.set(number - first + 1);
-        lost
-    }
-}
+impl Stream {
+    /// Counts a frame that has come; its header, but for the gap before it.
+    fn enter(&mut self, info: &FrameInfo, clock: &Clock, status: &Status) -> FrameHeader {
+        let &FrameInfo { device_frame, device_time_ns, .. } = info;
+        let is_first = !self.numbers.has_begun();
+        let numbered = self.numbers.count(device_frame);
+        self.gap.camera = self.gap.camera.saturating_add(numbered.lost);
+        self.outage = None;
+        let arrival_ns = clock.ns(info.arrival);
+        let is_next = numbered.flags.0 == 0;
+        let stamp = self.times.stamp(&Timed { device_frame, device_time_ns, arrival_ns, is_next });
+        let flags = numbered.flags | stamp.flags;
 
-/// Counts an arrival; returns its time, ns.
-fn stamp(status: &Status, clock: &Clock, info: &FrameInfo) -> u64 {
-    let arrival_ns = clock.ns(info.arrival);
-    if status.received.get() == 0 {
-        status.first_arrival_ns.set(arrival_ns);
+        if status.received.get() == 0 {
+            status.first_arrival_ns.set(arrival_ns);
+        }
+        status.last_arrival_ns.set(arrival_ns);
+        status.lost_camera.add(numbered.lost);
+        status.camera.set(numbered.counted.exposed);
+        status.out_of_order.set(numbered.counted.out_of_order);
+        status.seen.late.set(numbered.counted.late);
+        status.seen.segments.add(u64::from(is_first));
+        status.seen.clock.count(flags, self.times.figures());
+        status.received.add(1);
+        FrameHeader {
+            frame: self.published,
+            device_frame,
+            device_time_ns,
+            arrival_ns,
+            gap: Gap::default(),
+            segment: self.segment,
+            time_ns: stamp.time_ns,
+            flags,
+            counted: numbered.counted,
+        }
     }
-    status.last_arrival_ns.set(arrival_ns);
-    status.received.add(1);
-    arrival_ns
 }

@@ -1,6 +1,10 @@
 //! One clock for everything in a session: monotonic nanoseconds, anchored once to UTC.
 
+pub(crate) mod device;
+
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+pub use device::ClockFigures;
 
 /// The session's clock. A step of the system time after its start changes nothing.
 #[derive(Clone, Copy, Debug)]
@@ -33,7 +37,10 @@ impl Clock {
 
 /// The system's time, ns since 1970-01-01 UTC.
 pub fn unix_ns_now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64)
+    let now_ns = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64);
+    #[cfg(test)]
+    let now_ns = now_ns + tests::STEP_NS.load(std::sync::atomic::Ordering::SeqCst);
+    now_ns
 }
 
 /// A Unix time as `2026-11-21T03:19:05Z`.
@@ -57,8 +64,13 @@ pub fn utc_text(unix_ns: u64) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
+    use std::sync::atomic::AtomicU64;
+
     use super::*;
+
+    /// By how much the system's time was set ahead, as NTP does.
+    pub(crate) static STEP_NS: AtomicU64 = AtomicU64::new(0);
 
     #[test]
     fn utc_text_knows_leap_years() {

@@ -20,6 +20,91 @@ pub struct FrameHeader {
     pub arrival_ns: u64,
     /// What was lost since the frame before this one.
     pub gap: Gap,
+    /// The run of the camera that it belongs to: see [`crate::segment::Segment`].
+    pub segment: u32,
+    /// When it was taken, ns on the session's monotonic clock: the camera's clock freed of the jitter of arrivals
+    /// (`clock/device.rs`), or the arrival where there is none.
+    pub time_ns: u64,
+    /// What is remarkable about it.
+    pub flags: FrameFlags,
+    /// What the camera has counted in the session, this frame included.
+    pub counted: Counted,
+}
+
+/// What is remarkable about a frame, one bit each. The bits are part of the file format: never renumber them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FrameFlags(pub u64);
+
+impl FrameFlags {
+    /// Nothing to remark.
+    pub const NONE: Self = Self(0);
+    /// The camera has sent this number before, or one more than 63 above it.
+    pub const REPEATED: Self = Self(1);
+    /// It comes behind its successors, and was counted as lost by the camera meanwhile.
+    pub const LATE: Self = Self(1 << 1);
+    /// The camera's clock does not stand above that of the frame before.
+    pub const TIME_BACK: Self = Self(1 << 2);
+    /// The camera's clock has jumped at this frame, or slipped for this frame alone.
+    pub const TIME_JUMP: Self = Self(1 << 3);
+    /// Its time is that of its arrival, since the camera has no clock or it jumped.
+    pub const TIME_BY_ARRIVAL: Self = Self(1 << 4);
+
+    /// Every flag with the name that files use, in the order of its bit.
+    pub const NAMES: [(Self, &'static str); 5] = [
+        (Self::REPEATED, "repeated"),
+        (Self::LATE, "late"),
+        (Self::TIME_BACK, "time_back"),
+        (Self::TIME_JUMP, "time_jump"),
+        (Self::TIME_BY_ARRIVAL, "time_by_arrival"),
+    ];
+
+    /// True if all of `other` is in this set.
+    pub fn contains(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+}
+
+impl std::ops::BitOr for FrameFlags {
+    type Output = Self;
+    fn bitor(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
+impl std::ops::BitOrAssign for FrameFlags {
+    fn bitor_assign(&mut self, other: Self) {
+        self.0 |= other.0;
+    }
+}
+
+/// What the camera's numbers have told, summed over segments.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counted {
+    /// Frames exposed: highest − first number + 1 of each segment.
+    pub exposed: u64,
+    /// Frames whose number was not above all before: repeated or late.
+    pub out_of_order: u64,
+    /// Of those, the late ones.
+    pub late: u64,
+}
+
+impl Counted {
+    /// What was counted since `before`.
+    pub fn since(&self, before: &Self) -> Self {
+        Self {
+            exposed: self.exposed.saturating_sub(before.exposed),
+            out_of_order: self.out_of_order.saturating_sub(before.out_of_order),
+            late: self.late.saturating_sub(before.late),
+        }
+    }
+}
+
+impl std::ops::AddAssign for Counted {
+    fn add_assign(&mut self, other: Self) {
+        self.exposed += other.exposed;
+        self.out_of_order += other.out_of_order;
+        self.late += other.late;
+    }
 }
 
 /// Frames that are missing just before a frame, by who lost them.

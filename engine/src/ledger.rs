@@ -22,7 +22,7 @@ pub struct Lost {
 /// Where every frame went. `camera` counts exposures by the device's own numbers, the others count what we saw.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Ledger {
-    /// Frames the camera exposed: last − first device frame number + 1.
+    /// Frames the camera exposed: the sum of last − first device frame number + 1 over the segments.
     pub camera: u64,
     /// Frames that reached us.
     pub received: u64,
@@ -32,17 +32,22 @@ pub struct Ledger {
     pub recorded: u64,
     /// Tracked while no recording was asked for.
     pub not_asked: u64,
-    /// Frames with a device number that was not above the one before: the device repeated itself or restarted.
+    /// Frames with a device number that was not above all before: the device repeated itself, or they came late.
     pub out_of_order: u64,
+    /// Of those, the late ones: frames that had been counted as lost by the camera and came behind their successors.
+    pub late: u64,
+    /// Runs of the camera that frames came from: each begins with a start, a change of settings or a reconnection, and
+    /// the camera may number its frames anew. What it would have exposed between two of them, nobody knows.
+    pub segments: u64,
     /// What is gone.
     pub lost: Lost,
 }
 
 impl Ledger {
-    /// Frames lost, whoever lost them.
+    /// Frames lost, whoever lost them; those that came after all are not.
     pub fn total_lost(&self) -> u64 {
         let Lost { camera, ring_full, recorder_late, record_failed } = self.lost;
-        camera + ring_full + recorder_late + record_failed
+        camera.saturating_sub(self.late) + ring_full + recorder_late + record_failed
     }
 
     /// Checks that the counts add up once a run is over (while it runs, frames are under way between the counters).
@@ -60,6 +65,8 @@ impl Ledger {
             exposures,
             self.received + lost.camera,
         )?;
+        let late = self.late.min(self.out_of_order).min(lost.camera);
+        equal("late frames, at most those out of order and those lost by the camera", self.late, late)?;
         equal("received = tracked + ring full", self.received, self.tracked + lost.ring_full)?;
         let accounted = self.recorded + self.not_asked + lost.recorder_late + lost.record_failed;
         equal("tracked = recorded + not asked for + recorder late + record failed", self.tracked, accounted)

@@ -7,7 +7,7 @@
 //!
 //! | thread | owns | may block | may allocate | talks through |
 //! |---|---|---|---|---|
-//! | `beadscope-camera` (`acquire`) | camera, writer of the frame ring | for the camera only | no | frame ring |
+//! | `beadscope-camera` (`acquire`) | camera, writer of the frame ring | for the camera only | while the camera stands still | frame ring, orders |
 //! | `beadscope-track` ([`track`]) | tracker, writer of the track ring | for frames only | rayon's queue, a block now and then | both rings |
 //! | `beadscope-track-N` | scratch of one worker | for work only | no | rayon |
 //! | `beadscope-record` ([`record`]) | the open file | on the disk | yes | track ring, commands |
@@ -20,6 +20,7 @@ mod acquire;
 pub mod bead_set;
 pub mod bench;
 pub mod calibrate;
+pub mod camera_status;
 pub mod clock;
 pub mod command;
 pub mod correction;
@@ -41,6 +42,7 @@ pub mod rig;
 pub mod ring;
 pub mod roi;
 pub mod rois;
+pub mod segment;
 pub mod session;
 pub mod status;
 pub mod track;

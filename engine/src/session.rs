@@ -10,9 +10,11 @@ use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 use std::thread::{Builder, JoinHandle};
 
-use beadscope_drivers::camera::{Camera, CameraConfig};
+use beadscope_drivers::camera::Camera;
 
 use crate::acquire::Acquisition;
+use crate::acquire::control::{Control, control};
+use crate::acquire::outage::Patience;
 use crate::bead_set::{BeadSet, MAX_BEAD};
 use crate::clock::Clock;
 use crate::command::{CommandBus, Parts};
@@ -27,6 +29,8 @@ use crate::status::{EndReason, Health, Status};
 use crate::track::Tracking;
 use crate::track::backend::BeadTracker;
 use crate::tracks::{TrackRow, TracksHeader};
+
+pub use beadscope_drivers::camera::CameraConfig;
 
 /// Memory of the frame ring, at most; but [`MIN_SLOTS`] frames whatever their size.
 const FRAME_RING_BYTES: usize = 256 << 20;
@@ -73,7 +77,7 @@ pub struct Session {
     status: Arc<Status>,
     threads: Vec<JoinHandle<()>>,
     commands: CommandBus,
-    config: CameraConfig,
+    control: Arc<Control>,
     correction: Option<Arc<Correction>>,
     info: RunInfo,
 }
@@ -116,6 +120,8 @@ impl Session {
         let Ends { writer: rows_in, lossless: [tracks], skipping: [track_view] } =
             ring::<TracksHeader, 1, 1>(slots(TRACK_RING_BYTES, row_bytes), row_bytes, ["recorder"]);
 
+        let (control, orders) = control(config);
+        let control = Arc::new(control);
         let (recorder, handle) = Recorder::new(tracks, status.clone(), clock, file);
         let (retarget, retargets) = sync_channel(1);
         let frame = FrameView::new(&config, &[]);
@@ -125,6 +131,7 @@ impl Session {
         let parts = Parts {
             status: status.clone(),
             recorder: handle,
+            camera: control.clone(),
             retarget,
             clock,
             info: info.clone(),
@@ -136,10 +143,11 @@ impl Session {
             Tracking { frames, config, tracker, room, retargets, tracks: rows_in, status, clock }.run();
         })?);
         threads.push(spawn("beadscope-camera", &status, move |status| {
-            Acquisition { camera, config, ring: ring_in, status, clock, frame_limit }.run();
+            let (ring, patience) = (ring_in, Patience::default());
+            Acquisition { camera, config, ring, status, clock, frame_limit, orders, patience }.run();
         })?);
         let view = View { frames: frame_view, tracks: track_view };
-        Ok((Self { status, threads, commands, config, correction, info }, view))
+        Ok((Self { status, threads, commands, control, correction, info }, view))
     }
 
     /// False once the session has ended by itself; [`stop`](Self::stop) tells why.
@@ -152,9 +160,9 @@ impl Session {
         self.status.health()
     }
 
-    /// What the camera applied.
-    pub fn config(&self) -> &CameraConfig {
-        &self.config
+    /// What the camera has now.
+    pub fn config(&self) -> CameraConfig {
+        self.control.config()
     }
 
     /// What frames are corrected with before they are tracked.

@@ -4,6 +4,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
+use crate::camera_status::{CameraHealth, CameraStatus};
 use crate::latency::{Latencies, Percentiles};
 use crate::ledger::{Ledger, Lost};
 use crate::track::backend::TrackedOn;
@@ -59,6 +60,8 @@ pub(crate) struct Status {
     pub(crate) ring_held: Counter,
     pub(crate) ring_capacity: Counter,
     pub(crate) latencies: Latencies,
+    /// What else is known of the camera.
+    pub(crate) seen: CameraStatus,
 }
 
 /// Why a session ended.
@@ -96,7 +99,7 @@ impl std::fmt::Display for EndReason {
 }
 
 /// How a session is doing, at one moment.
-#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize)]
 pub struct Health {
     /// Where every frame went so far.
     pub ledger: Ledger,
@@ -112,6 +115,8 @@ pub struct Health {
     pub record_error: Option<String>,
     /// What the beads are located on now.
     pub on: TrackedOn,
+    /// Outages, gaps and clock.
+    pub camera: CameraHealth,
 }
 
 impl Status {
@@ -171,6 +176,7 @@ impl Status {
             ring: (self.ring_held.get(), self.ring_capacity.get()),
             record_error: self.record_error(),
             on: self.tracked_on(),
+            camera: self.seen.health(),
         }
     }
 
@@ -182,6 +188,8 @@ impl Status {
             recorded: self.recorded.get(),
             not_asked: self.not_asked.get(),
             out_of_order: self.out_of_order.get(),
+            late: self.seen.late.get(),
+            segments: self.seen.segments.get(),
             lost: Lost {
                 camera: self.lost_camera.get(),
                 ring_full: self.lost_ring_full.get(),

@@ -6,11 +6,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow};
+use beadscope_drivers::camera::CameraConfig;
+use beadscope_engine::camera_status::ClockHealth;
 use beadscope_engine::clock::unix_ns_now;
 use beadscope_engine::correction::Used;
 use beadscope_engine::instrument::run_folder;
 use beadscope_engine::latency::Percentiles;
 use beadscope_engine::ledger::{Ledger, Lost};
+use beadscope_engine::record::tracks_file::Gap;
 use beadscope_engine::record::{rig_path, tracks_path};
 use beadscope_engine::rig::{CorrectionSection, Rig, TrackingSection};
 use beadscope_engine::session::{Outcome, Session, Setup, View};
@@ -30,6 +33,11 @@ struct Summary<'a> {
     beads: usize,
     tracks: u64,
     rate_hz: f64,
+    /// What the camera has at the end.
+    camera: CameraConfig,
+    clock: ClockHealth,
+    /// The last ones.
+    gaps: &'a [Gap],
     latency_ms: Percentiles,
     #[serde(flatten)]
     on: &'a TrackedOn,
@@ -48,13 +56,16 @@ struct Frames {
     recorded: u64,
     not_asked: u64,
     out_of_order: u64,
+    late: u64,
+    segments: u64,
     lost: Lost,
 }
 
 impl From<&Ledger> for Frames {
     fn from(ledger: &Ledger) -> Self {
-        let Ledger { camera, received, tracked, recorded, not_asked, out_of_order, lost } = *ledger;
-        Self { camera, received, tracked, recorded, not_asked, out_of_order, lost }
+        let Ledger { camera, received, tracked, recorded, not_asked, out_of_order, late, segments, lost } =
+            *ledger;
+        Self { camera, received, tracked, recorded, not_asked, out_of_order, late, segments, lost }
     }
 }
 
@@ -75,14 +86,18 @@ pub fn run(arguments: &RunArguments) -> Result<()> {
         super::obey::obey(path, session.commands().clone())?;
     }
     watch(&session, arguments, &stop);
+    let camera = session.config();
     let outcome = session.stop();
     let health = &outcome.health;
-    notes.extend(health.on.notice.clone());
+    notes.extend(health.on.notice.iter().chain(&health.camera.notices).cloned());
     let summary = Summary {
         frames: (&health.ledger).into(),
         beads,
         tracks: health.rows,
         rate_hz: health.rate_hz,
+        camera,
+        clock: health.camera.clock,
+        gaps: &health.camera.gaps,
         latency_ms: health.latency_ms,
         on: &health.on,
         ended: outcome.reason.to_string(),
@@ -170,7 +185,11 @@ fn watch(session: &Session, arguments: &RunArguments, stop: &AtomicBool) {
             break;
         }
         bar.set_position(health.ledger.tracked);
-        bar.set_message(format!("{:.1} Hz, {} lost", health.rate_hz, health.ledger.total_lost()));
+        let lost = health.ledger.total_lost();
+        bar.set_message(match &health.camera.lost {
+            None => format!("{:.1} Hz, {lost} lost", health.rate_hz),
+            Some(notice) => notice.clone(),
+        });
         // The session has no event to wait for: it ends by the clock, a signal or itself, whichever comes first.
         std::thread::sleep(LOOK);
     }

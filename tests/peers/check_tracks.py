@@ -62,6 +62,9 @@ OUR_FRAMES = {
     "frames/arrival_ns": U64,
     "frames/tracked_ns": U64,
     "frames/on_gpu": U64,
+    "frames/segment": U64,
+    "frames/time_ns": U64,
+    "frames/flags": U64,
     "frames/lost_before": U32,
 }
 OUR_ATTRIBUTES = (
@@ -77,7 +80,10 @@ OUR_ATTRIBUTES = (
 ROI_COLUMNS = ("bead", "left_px", "top_px", "size_px")
 LOSSES = ("camera", "ring_full", "recorder_late", "record_failed")
 MAX_GAPS = 4096
-GAP_COLUMNS = ("first_device_frame", "last_device_frame", "after_frame", "reason")
+GAP_COLUMNS = ("first_device_frame", "last_device_frame", "after_frame", "reason", "segment", "from_ns", "to_ns")
+SEGMENT_COLUMNS = ("segment", "first_frame", "first_device_frame", "arrival_ns", "rate_hz", "exposure_us", "cause")
+NOT_KNOWN = np.iinfo(U64).max
+TIME_BACK = 4
 
 failures = 0
 
@@ -172,7 +178,13 @@ def check_tables(data, n_rows, n_frames, n_batches):
     check("frames are tracked after they arrive", bool(np.all(data["frames/tracked_ns"] >= data["frames/arrival_ns"])))
     stamps = data["frames/device_time_ns"]
     known = stamps[stamps != NO_DEVICE_TIME].astype(np.int64)
-    check("the camera's clock never runs back", bool(np.all(np.diff(known) >= 0)), f"{len(known)} stamps")
+    segments, flags = (data[f"frames/{name}"] for name in ("segment", "flags"))
+    if len(known) == len(stamps):
+        back = (np.diff(known) < 0) & (np.diff(segments.astype(np.int64)) == 0)
+        said = bool(np.all((flags[1:][back] & U64(TIME_BACK | 3)) != 0))
+        check("where the camera's clock runs back, flags say so", said, f"{len(known)} stamps, {int(back.sum())} back")
+    check("segments never fall", bool(np.all(segments[1:] >= segments[:-1])))
+    check("no frame is taken after its arrival", bool(np.all(data["frames/time_ns"] <= data["frames/arrival_ns"])))
 
 
 def check_values(ours, data):
@@ -203,6 +215,8 @@ def check_closing(ours, data, n_frames):
     gaps = [ours["gaps"][name][:] for name in GAP_COLUMNS]
     check("gap columns have one length", len({len(column) for column in gaps}) == 1, len(gaps[0]))
     check("every gap has a reason", all(reason for reason in gaps[3]))
+    check("every gap ends after it began", bool(np.all(gaps[5] <= gaps[6])))
+    check_segments(ours["segments"], data, gaps, n_frames)
     text = b"".join(ours["ledger_json"][:]).decode()
     ledger = json.loads(text)
     ledger = ledger.get("frames", ledger)
@@ -213,25 +227,47 @@ def check_closing(ours, data, n_frames):
     if n_frames and len(gaps[0]) < MAX_GAPS:
         in_gaps = [sum(counts.get(name, 0) for counts in map(read_reason, gaps[3])) for name in LOSSES]
         check("gaps and ledger name the same losses", in_gaps == [lost[name] for name in LOSSES], in_gaps)
-        after = np.sum([list(read_reason(reason).values()) for frame, reason in zip(gaps[2], gaps[3])
-                        if frame == data["frames/frame"][-1]] or [0])
+        after = sum(sum(read_reason(reason).values()) for frame, reason in zip(gaps[2], gaps[3])
+                    if frame == data["frames/frame"][-1])
         check("gaps and frames name the same losses", lost_before.sum() + after == sum(in_gaps), int(after))
     # A number that comes twice has no place in a range of missing ones.
     if ledger["out_of_order"] == 0:
-        empty = all(first <= last and not np.any((device >= first) & (device <= last)) for first, last, *_ in zip(*gaps))
+        segments = data["frames/segment"]
+        empty = all(first <= last and not np.any((segments == segment) & (device >= first) & (device <= last))
+                    for first, last, _, _, segment, *_ in zip(*gaps) if last != NOT_KNOWN)
         check("no recorded frame lies in a gap", empty)
-        jumps = np.diff(device) - 1
-        explained = np.array_equal(jumps, lost_before[1:].sum(axis=1))
+        same = segments[1:] == segments[:-1]
+        jumps = np.diff(device)[same] - 1
+        explained = np.array_equal(jumps, lost_before[1:].sum(axis=1)[same])
         check("every jump of the camera's frame number is explained", explained, int(jumps.sum()))
 
 
+def check_segments(segments, data, gaps, n_frames):
+    columns = [segments[name][:] for name in SEGMENT_COLUMNS]
+    if not len(columns[0]):
+        return  # images from disk
+    frames, of_frame = data["frames/frame"], data["frames/segment"]
+    numbers, firsts = np.unique(of_frame, return_index=True)
+    check("segments are those of the frames", np.array_equal(columns[0], numbers) or not n_frames, columns[0].tolist())
+    if n_frames:
+        check("segments name their first frame", np.array_equal(columns[1], frames[firsts]))
+        check("and the camera's number of it", np.array_equal(columns[2], data["frames/device_frame"][firsts]))
+    check("each has a rate, an exposure and a cause", bool(np.all(columns[4] > 0) and np.all(columns[5] > 0) and all(columns[6])))
+    # A gap at the border of two segments says why the second began.
+    borders = {int(segment): reason.decode().split()[0] for reason, segment in zip(gaps[3], gaps[4]) if b"=" not in reason.split()[0]}
+    causes = {int(number): cause.decode() for number, cause in zip(columns[0][1:], columns[6][1:])}
+    check("each border between segments is a gap with its cause", borders == causes or len(gaps[0]) == MAX_GAPS, causes)
+
+
 def read_reason(reason):
-    """`camera=3 ring_full=1` as a dictionary."""
-    return {name: int(count) for name, count in (part.split("=") for part in reason.decode().split())}
+    """`unplugged camera=3 ring_full=1` as a dictionary of the counts."""
+    return {name: int(count) for name, _, count in (part.partition("=") for part in reason.decode().split()) if count}
 
 
 def check_ledger(ledger, lost, n_frames):
     exposures = ledger["camera"] + ledger.get("out_of_order", 0)
+    late = ledger.get("late", 0)
+    check("ledger: late frames were lost by the camera and out of order", late <= min(lost["camera"], ledger.get("out_of_order", 0)))
     check("ledger: camera = received + lost by the camera", exposures == ledger["received"] + lost["camera"], ledger)
     check("ledger: received = tracked + ring full", ledger["received"] == ledger["tracked"] + lost["ring_full"])
     accounted = ledger["recorded"] + ledger.get("not_asked", 0) + lost["recorder_late"] + lost["record_failed"]

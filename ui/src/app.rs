@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use beadscope_engine::command::{Command, Sender};
-use beadscope_engine::session::{Outcome, Session};
+use beadscope_engine::session::{CameraConfig, Outcome, Session};
 use beadscope_engine::status::EndReason;
 use eframe::egui::{self, CentralPanel, Frame, Key, Margin, Modifiers, Panel};
 
@@ -32,9 +32,9 @@ pub struct App<'a> {
     recording: Recording,
     messages: Messages,
     title: String,
-    camera: String,
     notes: Vec<String>,
-    asked_hz: f64,
+    /// What the camera has now.
+    config: CameraConfig,
     pixel_size_nm: f64,
 }
 
@@ -44,13 +44,6 @@ impl<'a> App<'a> {
         theme::apply(context);
         let Start { session, view, notes, recording_folder, recording_name, title } = start;
         let config = session.config();
-        let window = &config.window;
-        let bits = u32::from(config.format.max_level()).count_ones();
-        let (exposure_us, asked_hz) = (config.exposure_us, config.rate_hz);
-        let camera = format!(
-            "{} × {} px, {bits} bit, exposure {exposure_us:.0} µs",
-            window.width_px, window.height_px
-        );
         Self {
             feed: Feed::new(&session, view),
             pixel_size_nm: session.info().pixel_size_nm,
@@ -62,9 +55,8 @@ impl<'a> App<'a> {
             recording: Recording::new(&recording_folder, recording_name),
             messages: Messages::default(),
             title,
-            camera,
             notes,
-            asked_hz,
+            config,
         }
     }
 
@@ -73,7 +65,7 @@ impl<'a> App<'a> {
         let Some(session) = self.session.take() else { return };
         let outcome = session.stop();
         self.recording.watch(&outcome.health, &mut self.messages);
-        self.messages.tell_notice(&outcome.health.on);
+        self.messages.tell_notices(&outcome.health);
         self.recording.session_ended(&mut self.messages);
         self.status.settle(outcome.health.clone());
         *self.outcome = Some(outcome);
@@ -169,7 +161,7 @@ impl<'a> App<'a> {
     fn facts(&self) -> Facts {
         let beads = &self.feed.beads;
         Facts {
-            asked_hz: self.asked_hz,
+            asked_hz: self.config.rate_hz,
             beads: (beads.all.len(), beads.flagged()),
             newest_s: self.feed.newest_s,
             is_recording: self.recording.running().is_some(),
@@ -192,7 +184,8 @@ impl eframe::App for App<'_> {
         self.feed.take_picture(session);
         if let Some(health) = self.status.refresh(|| session.health()) {
             self.recording.watch(health, &mut self.messages);
-            self.messages.tell_notice(&health.on);
+            self.messages.tell_notices(health);
+            self.config = session.config();
         }
         context.request_repaint_after(DRAW_EVERY);
     }
@@ -224,7 +217,7 @@ impl eframe::App for App<'_> {
             .show(ui, |ui| self.feed.beads.show(ui));
         let added = CentralPanel::default().frame(side).show(ui, |ui| {
             let Feed { picture, beads, .. } = &mut self.feed;
-            self.video.show(ui, picture, beads, self.pixel_size_nm, &self.camera)
+            self.video.show(ui, picture, beads, self.pixel_size_nm, &camera_text(&self.config))
         });
         if let Some((x_px, y_px)) = added.inner {
             self.send(Command::RoiAdd { x_px, y_px });
@@ -234,6 +227,13 @@ impl eframe::App for App<'_> {
     fn on_exit(&mut self) {
         self.end();
     }
+}
+
+/// What the camera's picture is, and how it was taken.
+fn camera_text(config: &CameraConfig) -> String {
+    let CameraConfig { window, format, exposure_us, .. } = config;
+    let bits = u32::from(format.max_level()).count_ones();
+    format!("{} × {} px, {bits} bit, exposure {exposure_us:.0} µs", window.width_px, window.height_px)
 }
 
 /// What an experimenter does about the end of a session.

@@ -67,7 +67,7 @@ impl Feed {
     /// Takes the newest frame, if there is a newer one, and renews what it tells of the beads' precision.
     pub fn take_picture(&mut self, session: &Session) {
         if let Some((header, bytes)) = self.view.frames.newest() {
-            let frame = FrameView::new(session.config(), bytes);
+            let frame = FrameView::new(&session.config(), bytes);
             self.picture.take(header.frame, &frame);
             self.precision.renew(&frame, &mut self.beads);
         }

@@ -1,6 +1,6 @@
 //! What went wrong or was done: a line each, until it is dismissed.
 
-use beadscope_engine::track::backend::TrackedOn;
+use beadscope_engine::status::Health;
 use eframe::egui::{self, Frame, Margin, RichText};
 
 use crate::theme::{self, Colors};
@@ -21,7 +21,7 @@ pub enum Kind {
 #[derive(Default)]
 pub struct Messages {
     shown: Vec<(Kind, String)>,
-    /// Notices of the tracker that were told.
+    /// Notices that were told.
     told: Vec<String>,
 }
 
@@ -36,11 +36,13 @@ impl Messages {
         self.shown.drain(..surplus);
     }
 
-    /// Shows what the tracker has to say, once: what was dismissed stays away.
-    pub fn tell_notice(&mut self, on: &TrackedOn) {
-        if let Some(notice) = on.notice.as_ref().filter(|notice| !self.told.contains(notice)) {
-            self.told.push(notice.clone());
-            self.add(Kind::Failed, notice);
+    /// Shows what tracker and camera have to say, each once: what was dismissed stays away.
+    pub fn tell_notices(&mut self, health: &Health) {
+        for notice in health.on.notice.iter().chain(&health.camera.notices) {
+            if !self.told.contains(notice) {
+                self.told.push(notice.clone());
+                self.add(Kind::Failed, notice);
+            }
         }
     }
 
@@ -110,15 +112,18 @@ mod tests {
     }
 
     #[test]
-    fn a_lost_gpu_is_told_once() {
+    fn a_lost_gpu_and_a_lost_camera_are_told_once() {
         let mut messages = Messages::default();
-        messages.tell_notice(&TrackedOn::default());
+        let mut health = Health::default();
+        messages.tell_notices(&health);
         assert_eq!(messages.texts().count(), 0);
-        let lost = TrackedOn { notice: Some("the GPU failed".to_owned()), ..TrackedOn::default() };
-        messages.tell_notice(&lost);
-        assert_eq!(messages.texts().collect::<Vec<_>>(), ["the GPU failed"]);
+        health.on.notice = Some("the GPU failed".to_owned());
+        health.camera.notices = vec!["the camera is lost".to_owned()];
+        messages.tell_notices(&health);
+        assert_eq!(messages.texts().collect::<Vec<_>>(), ["the GPU failed", "the camera is lost"]);
         messages.shown.clear();
-        messages.tell_notice(&lost);
-        assert_eq!(messages.texts().count(), 0, "it was dismissed");
+        health.camera.notices.push("the camera is back".to_owned());
+        messages.tell_notices(&health);
+        assert_eq!(messages.texts().collect::<Vec<_>>(), ["the camera is back"], "the others were dismissed");
     }
 }

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use beadscope_engine::ledger::{Ledger, Lost};
+use beadscope_engine::record::tracks_file::Gap;
 use beadscope_engine::status::Health;
 use beadscope_engine::track::backend::TrackedOn;
 use eframe::egui::{self, Color32, RichText};
@@ -77,7 +78,7 @@ impl Status {
             let hint = "From a frame's arrival to its rows, ms: half of the frames are faster, 99 % are faster, the slowest";
             item(ui, "latency", format!("{:.1} / {:.1} / {:.1} ms", latency.p50, latency.p99, latency.max), None, hint);
             tracked_on(ui, &health.on);
-            ledger(ui, &health.ledger, facts);
+            ledger(ui, health, facts);
             let (beads, flagged) = facts.beads;
             let text = if flagged > 0 { format!("{beads} ({flagged} flagged)") } else { beads.to_string() };
             let hint = "Beads tracked; flagged ones are orange, with the reason in the table";
@@ -137,7 +138,8 @@ fn tracked_on_hint(on: &TrackedOn) -> String {
     format!("Beads are tracked on: {}{notice}", on.adapter)
 }
 
-fn ledger(ui: &mut egui::Ui, ledger: &Ledger, facts: &Facts) {
+fn ledger(ui: &mut egui::Ui, health: &Health, facts: &Facts) {
+    let ledger = &health.ledger;
     let hint = "Frames that reached this computer";
     item(ui, "received", grouped(ledger.received), None, hint);
     item(ui, "tracked", grouped(ledger.tracked), None, "Frames whose beads were located");
@@ -156,13 +158,29 @@ fn ledger(ui: &mut egui::Ui, ledger: &Ledger, facts: &Facts) {
             grouped(missed)
         ),
     };
+    let gaps = gaps_text(&health.camera.gaps);
     match lost_by(&ledger.lost) {
-        None => item(ui, "lost", "0".to_owned(), None, &format!("No frame was lost{missed}")),
+        None => item(ui, "lost", "0".to_owned(), None, &format!("No frame was lost{missed}{gaps}")),
         Some(by) => {
             let text = format!(" {} ({by}) ", grouped(ledger.total_lost()));
-            item(ui, "lost", text, Some(Mark::Danger), &format!("{LOST_HINT}{missed}"));
+            item(ui, "lost", text, Some(Mark::Danger), &format!("{LOST_HINT}{missed}{gaps}"));
         }
     }
+}
+
+/// The newest gaps, a line each: when, the camera's numbers, why.
+fn gaps_text(gaps: &[Gap]) -> String {
+    const MOST: usize = 6;
+    let line = |gap: &Gap| {
+        let s = |ns: u64| ns as f64 * 1e-9;
+        let last = gap.last_device_frame.map_or_else(|| "?".to_owned(), |last| last.to_string());
+        let (from_s, to_s) = (s(gap.from_ns), s(gap.to_ns));
+        format!(
+            "\n{from_s:.3} to {to_s:.3} s: camera's frames {} to {last}, {}",
+            gap.first_device_frame, gap.reason
+        )
+    };
+    gaps.iter().rev().take(MOST).map(line).collect()
 }
 
 const LOST_HINT: &str = "camera: its frame number jumped, it never sent them (cable, USB hub, driver)\n\
@@ -211,6 +229,23 @@ mod tests {
         let lost = Lost { camera: 1, ring_full: 2, recorder_late: 3, record_failed: 4 };
         assert_eq!(lost_by(&lost).unwrap(), "camera 1, ring full 2, recorder late 3, write failed 4");
         assert_eq!(lost_by(&Lost { ring_full: 7, ..Lost::default() }).unwrap(), "ring full 7");
+    }
+
+    #[test]
+    fn gaps_are_told_with_the_newest_first() {
+        let gap = |first_device_frame, last_device_frame, reason: &str| Gap {
+            first_device_frame,
+            last_device_frame,
+            after_frame: 1,
+            segment: 0,
+            from_ns: 1_500_000_000,
+            to_ns: 1_600_000_000,
+            reason: reason.to_owned(),
+        };
+        let gaps = [gap(3, Some(5), "camera=3"), gap(9, None, "unplugged")];
+        let expected = "\n1.500 to 1.600 s: camera's frames 9 to ?, unplugged\
+                        \n1.500 to 1.600 s: camera's frames 3 to 5, camera=3";
+        assert_eq!(gaps_text(&gaps), expected);
     }
 
     #[test]

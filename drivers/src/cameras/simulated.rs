@@ -5,6 +5,7 @@
 //!
 //! Runs on: whatever thread opens it until `start`, then the camera thread. `read_into` does not allocate, lock or log.
 
+mod faults;
 mod motion;
 mod noise;
 mod optics;
@@ -21,6 +22,7 @@ use crate::camera::{
     SensorWindow,
 };
 use crate::sweep::FocusSweep;
+pub use faults::Faults;
 pub use scene::{BeadTruth, Scene};
 pub use settings::Settings;
 
@@ -46,7 +48,8 @@ impl CameraDriver for Driver {
     }
 
     fn open(&self, settings: &toml::Table) -> Result<Box<dyn Camera>, CameraError> {
-        Ok(Box::new(SimulatedCamera::new(&Settings::from_table(settings)?)?))
+        let settings = Settings::from_table(settings)?;
+        Ok(settings.faults.around(SimulatedCamera::new(&settings)?))
     }
 }
 
@@ -68,11 +71,7 @@ struct Running {
 
 impl SimulatedCamera {
     fn new(settings: &Settings) -> Result<Self, CameraError> {
-        let window =
-            SensorWindow { x_px: 0, y_px: 0, width_px: settings.width_px, height_px: settings.height_px };
-        let format = settings.pixel_format().unwrap_or(PixelFormat::Mono8);
-        let config = CameraConfig { window, format, rate_hz: 100.0, exposure_us: DEFAULT_EXPOSURE_US };
-        Ok(Self { scene: Scene::new(settings)?, config, running: None })
+        Ok(Self { scene: Scene::new(settings)?, config: power_on(settings), running: None })
     }
 
     fn check_window(&self, window: SensorWindow) -> Result<(), CameraError> {
@@ -179,6 +178,13 @@ impl Camera for SimulatedCamera {
         Ok(())
     }
 
+    fn reconnect(&mut self) -> Result<CameraConfig, CameraError> {
+        // Like a real camera that was without power, it has forgotten how it was configured.
+        self.running = None;
+        self.config = power_on(self.scene.settings());
+        Ok(self.config)
+    }
+
     fn focus_sweep(&self, roi_px: u32) -> Option<FocusSweep> {
         self.scene.focus_sweep(roi_px)
     }
@@ -186,6 +192,14 @@ impl Camera for SimulatedCamera {
     fn pixel_size_nm(&self) -> Option<f64> {
         Some(self.scene.settings().pixel_size_nm)
     }
+}
+
+/// What the camera has before it is configured.
+fn power_on(settings: &Settings) -> CameraConfig {
+    let window =
+        SensorWindow { x_px: 0, y_px: 0, width_px: settings.width_px, height_px: settings.height_px };
+    let format = settings.pixel_format().unwrap_or(PixelFormat::Mono8);
+    CameraConfig { window, format, rate_hz: 100.0, exposure_us: DEFAULT_EXPOSURE_US }
 }
 
 fn out_of_range(what: &'static str, asked: f64, least: f64, greatest: f64) -> CameraError {

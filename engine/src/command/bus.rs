@@ -5,11 +5,13 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use beadscope_drivers::camera::{CameraConfig, CameraRequest};
 use serde::Serialize;
 
 use super::list::Command;
 use super::spec::RangeError;
 use super::{Event, Sender};
+use crate::acquire::control::{Control, ControlError};
 use crate::bead_set::{BeadError, BeadSet, Beads};
 use crate::clock::{Clock, unix_ns_now};
 use crate::instrument::run_folder;
@@ -38,6 +40,7 @@ struct Shared {
 pub(crate) struct Parts {
     pub(crate) status: Arc<Status>,
     pub(crate) recorder: RecorderHandle,
+    pub(crate) camera: Arc<Control>,
     pub(crate) retarget: SyncSender<Retarget>,
     pub(crate) clock: Clock,
     pub(crate) info: RunInfo,
@@ -66,6 +69,8 @@ struct State {
 pub enum Applied {
     /// As it was told.
     Done,
+    /// The camera has this now.
+    Camera(CameraConfig),
     /// A recording runs.
     Recording {
         /// Its file.
@@ -95,6 +100,9 @@ pub enum CommandError {
     /// An argument is out of its range.
     #[error(transparent)]
     Range(#[from] RangeError),
+    /// The camera does not do it.
+    #[error(transparent)]
+    Camera(#[from] ControlError),
     /// The beads cannot be changed so.
     #[error(transparent)]
     Bead(#[from] BeadError),
@@ -185,6 +193,14 @@ impl CommandBus {
 impl State {
     fn carry_out(&mut self, parts: &Parts, command: Command) -> Result<Applied, CommandError> {
         match command {
+            Command::Acquire { on } => {
+                parts.camera.acquire(on)?;
+                Ok(Applied::Done)
+            }
+            Command::CameraSet { rate_hz, exposure_us } => {
+                let request = CameraRequest { rate_hz, exposure_us, ..CameraRequest::default() };
+                Ok(Applied::Camera(parts.camera.configure(request)?))
+            }
             Command::RecordStart { folder, name } => {
                 let mut place = parts.recordings.clone();
                 place.folder = folder.map_or(place.folder, |folder| PathBuf::from(folder.trim()));
@@ -317,6 +333,9 @@ impl fmt::Display for Applied {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Done => f.write_str("done"),
+            Self::Camera(CameraConfig { rate_hz, exposure_us, .. }) => {
+                write!(f, "{rate_hz} Hz, exposure {exposure_us} µs")
+            }
             Self::Recording { file } => write!(f, "recording: {}", file.display()),
             Self::Recorded { file, ledger } => {
                 let (recorded, lost) = (ledger.recorded, ledger.total_lost());

@@ -84,6 +84,18 @@ impl Command {
 }
 
 commands! {
+    /// Lets frames come from the camera, or none. A recording goes on, without frames.
+    "acquire" Acquire {
+        /// Whether frames come.
+        on: bool ["" 0.0, 1.0],
+    }
+    /// Sets the camera, between two frames. What is left out stays. Answered with what the camera has applied.
+    "camera.set" CameraSet {
+        /// Frames per second.
+        rate_hz: Option<f64> ["Hz" 0.01, 100_000.0],
+        /// Exposure time.
+        exposure_us: Option<f64> ["µs" 0.1, 1e8],
+    }
     /// Records from the next frame on, in a new run folder. Answered with the file.
     "record.start" RecordStart {
         /// Folder in which the run's folder is made; left out, that of the rig.

@@ -14,6 +14,7 @@ mod peer;
 mod spec;
 mod text;
 
+pub use crate::acquire::control::ControlError;
 pub use bus::{Applied, CommandBus, CommandError};
 pub(crate) use bus::{Parts, Retarget};
 pub use list::{COMMANDS, Command};

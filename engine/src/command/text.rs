@@ -119,7 +119,7 @@ mod tests {
             "roi.move bead=3, dx_px=-1, dy_px=0",
             "roi.remove beads=[1, 2]",
             "camera.set rate_hz=200.0",
-            "mark text=\"5 pN, \\\"slow\\\"\"",
+            "mark text='5 pN, \"slow\"'",
             "record.start name=\"a\"",
             "roi.undo",
         ] {

@@ -9,6 +9,7 @@ use rust_hdf5::{H5Dataset, H5File, H5Group, H5Type, Hdf5Error, LibverBound};
 
 use super::error::RecordError;
 use super::schema::{FORMAT_VERSION, OURS, TRACKING};
+use crate::frame::FrameFlags;
 use crate::roi::Roi;
 
 /// All that is needed to understand the file in ten years.
@@ -73,7 +74,7 @@ impl RunDescription<'_> {
         self.write_magscope_attributes(&file.create_group(TRACKING)?)?;
         let ours = file.create_group(OURS)?;
         self.write_our_attributes(&ours)?;
-        for name in ["frames", "rows", "gaps", "events"] {
+        for name in ["frames", "rows", "gaps", "segments", "events"] {
             ours.create_group(name)?;
         }
         self.write_rois(&ours.create_group("rois")?)?;
@@ -125,9 +126,16 @@ impl RunDescription<'_> {
 
 /// The legend of `flags`: `1 = edge; 2 = no_zlut; …`.
 pub(super) fn flag_legend() -> String {
-    let entries: Vec<String> =
-        Flags::NAMES.iter().map(|(flag, name)| format!("{} = {name}", flag.0)).collect();
-    entries.join("; ")
+    legend(Flags::NAMES.map(|(flag, name)| (flag.0.into(), name)))
+}
+
+/// The same of a frame's flags.
+pub(super) fn frame_flag_legend() -> String {
+    legend(FrameFlags::NAMES.map(|(flag, name)| (flag.0, name)))
+}
+
+fn legend<const N: usize>(bits: [(u64, &'static str); N]) -> String {
+    bits.map(|(bit, name)| format!("{bit} = {name}")).join("; ")
 }
 
 fn write_text(group: &H5Group, name: &str, text: &str, description: &str) -> Result<(), Hdf5Error> {

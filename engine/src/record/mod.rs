@@ -159,8 +159,12 @@ impl Recorder {
                 self.note(event);
             }
         }
+        let rest = self.seen.rest(&self.status);
+        if let Some(loss) = &rest.loss {
+            self.status.seen.note_gap(loss.to_gap());
+        }
         if let Some(mut open) = self.open.take() {
-            open.take_rest(&self.seen.rest(&self.status), self.seen.highest());
+            open.take_rest(&rest);
             let finished = open.finish(&self.status);
             self.tell(finished.as_ref().err());
         }
@@ -170,11 +174,14 @@ impl Recorder {
     fn take(&mut self, slots: usize) {
         for place in 0..slots {
             let Some((header, bytes)) = self.tracks.peek(place) else { continue };
-            let step = self.seen.count(&header.frame);
+            let step = self.seen.count(&header.frame, &self.status);
+            if let Some(loss) = &step.loss {
+                self.status.seen.note_gap(loss.to_gap());
+            }
             match &mut self.open {
                 Some(open) => {
-                    let unix_ns = self.clock.unix_ns(header.frame.arrival_ns);
-                    open.take(*header, &step, rows_of(header, bytes), unix_ns);
+                    let unix_ns = self.clock.unix_ns(header.frame.time_ns);
+                    open.take(*header, &step, self.seen.segment, rows_of(header, bytes), unix_ns);
                 }
                 None if self.failed => self.status.lost_record_failed.add(1),
                 None => self.status.not_asked.add(1),
@@ -239,5 +246,7 @@ pub fn rig_path(run: &Path) -> PathBuf {
     run.join("rig.toml")
 }
 
+#[cfg(test)]
+mod fault_runs;
 #[cfg(test)]
 mod tests;

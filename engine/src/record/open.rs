@@ -5,12 +5,13 @@
 use std::time::{Duration, Instant};
 
 use super::error::RecordError;
-use super::losses::{Loss, Losses};
+use super::losses::{Failure, Losses};
 use super::numbers::{Rest, Step};
 use super::tracks_file::TracksFile;
 use crate::command::Event;
-use crate::frame::Gap;
+use crate::frame::{Counted, FrameHeader, Gap};
 use crate::ledger::{Ledger, Lost};
+use crate::segment::Segment;
 use crate::status::Status;
 use crate::tracks::{TrackRow, TracksHeader};
 
@@ -25,19 +26,23 @@ pub(super) struct Open {
     rows: Vec<TrackRow>,
     /// Commands that are not in the file yet.
     events: Vec<Event>,
+    /// Segments that begin with one of `headers`.
+    segments: Vec<(Segment, FrameHeader)>,
     losses: Losses,
     lost: Gap,
     /// Frames that the file has accepted.
     frames: u64,
-    /// Exposures by the device's numbers, from the first frame to the last.
-    exposed: u64,
-    repeats: u64,
-    /// Session number of the last frame taken.
-    last_frame: Option<u64>,
-    /// Highest device number of the frames taken.
+    /// By the camera's numbers, from the first frame to the last.
+    counted: Counted,
+    /// Segments of the first frame taken, and of the last taken or lost.
+    segment_range: [u32; 2],
+    last: Option<FrameHeader>,
+    /// Highest device number of the frames taken in the last one's segment.
     highest_device_frame: u64,
     gathered_since: Instant,
     flushed: Instant,
+    /// [`GATHER`] and [`FLUSH_EVERY`].
+    every: [Duration; 2],
     /// The file has refused once: it gets nothing more.
     failed: bool,
 }
@@ -50,38 +55,60 @@ impl Open {
             headers: Vec::new(),
             rows: Vec::new(),
             events: Vec::new(),
+            segments: Vec::new(),
             losses: Losses::default(),
             lost: Gap::default(),
             frames: 0,
-            exposed: 0,
-            repeats: 0,
-            last_frame: None,
+            counted: Counted::default(),
+            segment_range: [0; 2],
+            last: None,
             highest_device_frame: 0,
             gathered_since: now,
             flushed: now,
+            every: [GATHER, FLUSH_EVERY],
             failed: false,
         }
     }
 
-    pub(super) fn take(&mut self, mut header: TracksHeader, step: &Step, rows: &[TrackRow], unix_ns: u64) {
+    /// Whatever is taken is written and flushed at once.
+    #[cfg(test)]
+    pub(super) fn write_at_once(&mut self) {
+        self.every = [Duration::ZERO; 2];
+    }
+
+    /// The disk takes nothing more.
+    #[cfg(test)]
+    pub(super) fn break_disk(&mut self) {
+        self.file.break_disk();
+    }
+
+    /// Takes a frame, which is in `segment`.
+    pub(super) fn take(
+        &mut self,
+        mut header: TracksHeader,
+        step: &Step,
+        segment: Option<Segment>,
+        rows: &[TrackRow],
+        unix_ns: u64,
+    ) {
         let frame = &mut header.frame;
-        let first;
-        let step = match self.last_frame {
-            Some(last_frame) => {
-                self.lost += frame.gap;
-                self.note_gap(&frame.gap, step.after, frame.device_frame.saturating_sub(1), last_frame);
-                step
-            }
-            None => {
-                frame.gap = Gap::default();
-                first = step.first();
-                &first
-            }
-        };
-        self.exposed += step.exposed;
-        self.repeats += step.repeats;
-        self.last_frame = Some(frame.frame);
-        self.highest_device_frame = self.highest_device_frame.max(frame.device_frame);
+        let is_same = self.last.is_some_and(|last| last.segment == frame.segment);
+        if self.last.is_some() {
+            self.lost += frame.gap;
+            self.counted += step.counted;
+            step.loss.into_iter().for_each(|loss| self.losses.note(loss));
+        } else {
+            frame.gap = Gap::default();
+            self.counted = Step::first(frame);
+            self.segment_range[0] = frame.segment;
+        }
+        self.segment_range[1] = frame.segment;
+        if let Some(segment) = segment.filter(|_| !is_same) {
+            self.segments.push((segment, *frame));
+        }
+        let highest = if is_same { self.highest_device_frame } else { 0 };
+        self.highest_device_frame = highest.max(frame.device_frame);
+        self.last = Some(*frame);
         if self.headers.is_empty() {
             self.gathered_since = Instant::now();
         }
@@ -94,20 +121,14 @@ impl Open {
         self.events.push(event);
     }
 
-    /// Enters what was lost between the last frame and the end of the session; `highest` as before it.
-    pub(super) fn take_rest(&mut self, rest: &Rest, highest: u64) {
-        let Some(last_frame) = self.last_frame else { return };
-        let exposed = rest.gap.total() - rest.repeats;
-        self.lost += rest.gap;
-        self.exposed += exposed;
-        self.repeats += rest.repeats;
-        self.note_gap(&rest.gap, highest, highest + exposed, last_frame);
-    }
-
-    fn note_gap(&mut self, gap: &Gap, after_device: u64, last_device_frame: u64, after_frame: u64) {
-        let first_device_frame = after_device + 1;
-        let (lost, record_failed) = (*gap, 0);
-        self.losses.note(Loss { first_device_frame, last_device_frame, after_frame, lost, record_failed });
+    /// Enters what was lost between the last frame and the end of the session.
+    pub(super) fn take_rest(&mut self, rest: &Rest) {
+        if self.last.is_some() {
+            self.lost += rest.gap;
+            self.segment_range[1] = rest.segment;
+            self.counted += rest.counted;
+            rest.loss.into_iter().for_each(|loss| self.losses.note(loss));
+        }
     }
 
     /// Writes what was gathered once it is worth it, and flushes once a second.
@@ -118,10 +139,10 @@ impl Open {
     }
 
     fn write_if_due(&mut self, status: &Status) -> Result<(), RecordError> {
-        if self.gathered_since.elapsed() >= GATHER {
+        if self.gathered_since.elapsed() >= self.every[0] {
             self.append(status)?;
         }
-        if self.flushed.elapsed() >= FLUSH_EVERY {
+        if self.flushed.elapsed() >= self.every[1] {
             self.file.flush()?;
             self.flushed = Instant::now();
         }
@@ -129,6 +150,9 @@ impl Open {
     }
 
     fn append(&mut self, status: &Status) -> Result<(), RecordError> {
+        for (segment, first) in self.segments.drain(..) {
+            self.file.begin_segment(&segment, &first)?;
+        }
         self.file.append(&self.headers, &self.rows)?;
         self.frames += self.headers.len() as u64;
         status.recorded.add(self.headers.len() as u64);
@@ -151,25 +175,38 @@ impl Open {
         status.recorded.set(status.recorded.get() + recorded - self.frames);
         status.lost_record_failed.add(failed);
         if failed > 0 {
-            self.losses.fail(self.file.last_flushed(), self.highest_device_frame, failed);
+            let failure = Failure {
+                frames: failed,
+                highest_device_frame: self.highest_device_frame,
+                segment: self.last.map_or(0, |last| last.segment),
+                last_ns: self.last.map_or(0, |last| last.arrival_ns),
+            };
+            self.losses.fail(self.file.last_flushed(), &failure);
         }
         let ledger = self.ledger(recorded, failed);
         let json = serde_json::to_string(&ledger).unwrap_or_default();
-        let notices: Vec<String> = status.tracked_on().notice.into_iter().collect();
+        let notices: Vec<String> =
+            status.tracked_on().notice.into_iter().chain(status.seen.notices()).collect();
         self.file.finish(&json, &self.losses.to_gaps(), &notices)?;
         written.map(|()| ledger)
     }
 
     fn ledger(&self, recorded: u64, failed: u64) -> Ledger {
         let Gap { camera, ring_full, recorder_late } = self.lost;
+        let Counted { exposed, out_of_order, late } = self.counted;
         let tracked = recorded + failed + recorder_late;
+        let [first, last] = self.segment_range;
+        let segments = self.last.map_or(0, |_| u64::from(last.saturating_sub(first)) + 1);
         Ledger {
-            camera: self.exposed,
+            camera: exposed,
             received: tracked + ring_full,
             tracked,
             recorded,
             not_asked: 0,
-            out_of_order: self.repeats,
+            out_of_order,
+            // One that was lost before the recording began is late for the session, not for the recording.
+            late: late.min(camera),
+            segments,
             lost: Lost { camera, ring_full, recorder_late, record_failed: failed },
         }
     }

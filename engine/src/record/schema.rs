@@ -14,6 +14,8 @@ pub const TRACKING: &str = "tracking";
 pub const OURS: &str = "beadscope";
 /// Stands for "the camera has no clock" in `device_time_ns`.
 pub const NO_DEVICE_TIME: u64 = u64::MAX;
+/// Stands for "nobody knows" in the gaps' `last_device_frame`.
+pub const NOT_KNOWN: u64 = u64::MAX;
 /// Bytes of one piece of the ledger.
 pub const LEDGER_PIECE_BYTES: usize = 16 * 1024;
 /// Bytes kept of a notice.
@@ -24,11 +26,14 @@ pub const EVENT_BYTES: usize = 512;
 pub const SENDER_BYTES: usize = 16;
 /// Bytes kept of a gap's reason.
 pub const REASON_BYTES: usize = 64;
+/// Bytes kept of a segment's cause.
+pub const CAUSE_BYTES: usize = 16;
 
 const RECORD_CHUNK: u64 = 65_536;
 const FRAME_CHUNK: u64 = 4_096;
 const BATCH_CHUNK: u64 = 1_024;
 const GAP_CHUNK: u64 = 256;
+const SEGMENT_CHUNK: u64 = 64;
 const NOTICE_CHUNK: u64 = 8;
 const EVENT_CHUNK: u64 = 32;
 
@@ -141,7 +146,7 @@ pub const ROW_COLUMNS: [ColumnSpec; 6] = [
 ];
 
 /// Columns with one entry for each frame.
-pub const FRAME_COLUMNS: [ColumnSpec; 10] = [
+pub const FRAME_COLUMNS: [ColumnSpec; 13] = [
     magscope("tracking/frame_timestamps_ns", Element::U64, 1, FRAME_CHUNK),
     magscope("tracking/frame_offsets", Element::U64, 1, FRAME_CHUNK + 1),
     magscope("tracking/frame_batch_sequence", Element::U64, 1, FRAME_CHUNK),
@@ -186,6 +191,29 @@ pub const FRAME_COLUMNS: [ColumnSpec; 10] = [
         FRAME_CHUNK,
         "1",
         "1 if the beads of the frame were located on the GPU, 0 if on the CPU.",
+    ),
+    ours(
+        "beadscope/frames/segment",
+        Element::U64,
+        FRAME_CHUNK,
+        "1",
+        "The segment that the frame belongs to, as in /beadscope/segments/segment.",
+    ),
+    ours(
+        "beadscope/frames/time_ns",
+        Element::U64,
+        FRAME_CHUNK,
+        "ns",
+        "When the frame was taken, on the session's monotonic clock: the camera's clock fitted to the earliest arrivals, \
+         so mid-exposure and the shortest delay until arrival; the arrival where flags say time_by_arrival. \
+         /tracking/frame_timestamps_ns is this time in UTC.",
+    ),
+    ours(
+        "beadscope/frames/flags",
+        Element::U64,
+        FRAME_CHUNK,
+        "1",
+        "What is remarkable about the frame's number and its camera's clock, one bit each; the attribute legend names them.",
     ),
     ColumnSpec {
         width: 3,
@@ -241,8 +269,63 @@ pub const EVENT_COLUMNS: [ColumnSpec; 5] = [
     ),
 ];
 
+/// Columns with one entry for each run of the camera.
+pub const SEGMENT_COLUMNS: [ColumnSpec; 7] = [
+    ours(
+        "beadscope/segments/segment",
+        Element::U64,
+        SEGMENT_CHUNK,
+        "1",
+        "A run of the camera, from a start to a stop, counted from 0 in the session: one configuration, one numbering of \
+         frames, one clock.",
+    ),
+    ours(
+        "beadscope/segments/first_frame",
+        Element::U64,
+        SEGMENT_CHUNK,
+        "1",
+        "Its first frame in the recording, as in /beadscope/frames/frame.",
+    ),
+    ours(
+        "beadscope/segments/first_device_frame",
+        Element::U64,
+        SEGMENT_CHUNK,
+        "1",
+        "The camera's own number of that frame.",
+    ),
+    ours(
+        "beadscope/segments/arrival_ns",
+        Element::U64,
+        SEGMENT_CHUNK,
+        "ns",
+        "Arrival of that frame, on the session's monotonic clock.",
+    ),
+    ours(
+        "beadscope/segments/rate_hz",
+        Element::F64,
+        SEGMENT_CHUNK,
+        "Hz",
+        "Frames per second that the camera applied.",
+    ),
+    ours(
+        "beadscope/segments/exposure_us",
+        Element::F64,
+        SEGMENT_CHUNK,
+        "us",
+        "Exposure that the camera applied.",
+    ),
+    ours(
+        "beadscope/segments/cause",
+        Element::Text(CAUSE_BYTES),
+        SEGMENT_CHUNK,
+        "text",
+        "Why it began: start of the session, or what ended the one before: configured, paused, unplugged, silent, \
+         bad_frame, failed.",
+    ),
+];
+
 /// Columns that are filled by `finish`.
-pub const CLOSING_COLUMNS: [ColumnSpec; 6] = [
+pub const CLOSING_COLUMNS: [ColumnSpec; 9] = [
     ours(
         "beadscope/gaps/first_device_frame",
         Element::U64,
@@ -255,7 +338,8 @@ pub const CLOSING_COLUMNS: [ColumnSpec; 6] = [
         Element::U64,
         GAP_CHUNK,
         "1",
-        "Last frame of the gap, the camera's own number.",
+        "Last frame of the gap, the camera's own number; 18446744073709551615 if the camera has numbered anew since, so \
+         that nobody knows how many are missing.",
     ),
     ours(
         "beadscope/gaps/after_frame",
@@ -264,12 +348,28 @@ pub const CLOSING_COLUMNS: [ColumnSpec; 6] = [
         "1",
         "The last frame before the gap, as in /beadscope/frames/frame.",
     ),
+    ours("beadscope/gaps/segment", Element::U64, GAP_CHUNK, "1", "Segment of the first frame after the gap."),
+    ours(
+        "beadscope/gaps/from_ns",
+        Element::U64,
+        GAP_CHUNK,
+        "ns",
+        "Arrival of the last frame before the gap, on the session's monotonic clock.",
+    ),
+    ours(
+        "beadscope/gaps/to_ns",
+        Element::U64,
+        GAP_CHUNK,
+        "ns",
+        "Arrival of the first frame after the gap, on the session's monotonic clock; at the end, of the last that came.",
+    ),
     ours(
         "beadscope/gaps/reason",
         Element::Text(REASON_BYTES),
         GAP_CHUNK,
         "text",
-        "Why the frames are missing: NAME=COUNT with the names of `lost` in the ledger, separated by spaces.",
+        "Why the frames are missing: the cause of the segment that begins behind the gap, and NAME=COUNT with the names of \
+         `lost` in the ledger, separated by spaces.",
     ),
     ours(
         "beadscope/ledger_json",

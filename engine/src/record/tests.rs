@@ -7,10 +7,10 @@ use beadscope_drivers::camera::{CameraConfig, PixelFormat, SensorWindow};
 use beadscope_shaders::pipeline::Params;
 
 use super::info::RunInfo;
-use super::losses::{Loss, Losses};
+use super::losses::{Failure, Loss, Losses};
 use super::tracks_file::{LastFrame, partial_path};
 use super::*;
-use crate::frame::{FrameHeader, Gap};
+use crate::frame::{Counted, FrameFlags, FrameHeader, Gap};
 use crate::ring::{Ends, Writer, ring};
 use crate::roi::Roi;
 use crate::track::Tracking;
@@ -18,6 +18,8 @@ use crate::track::cpu::CpuTracker;
 use crate::tracks::TrackRow;
 
 const SIDE_PX: u32 = 16;
+/// Between two frames of a bench, ns.
+const FRAME_NS: u64 = 1_000_000;
 /// Whoever waits longer waits forever.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -38,6 +40,8 @@ struct Bench {
     rows: Option<Writer<TracksHeader>>,
     recorder: Recorder,
     handle: RecorderHandle,
+    highest: Option<u64>,
+    counted: Counted,
 }
 
 impl Bench {
@@ -46,7 +50,16 @@ impl Bench {
             ring::<TracksHeader, 1, 0>(capacity, size_of::<TrackRow>(), ["recorder"]);
         let status = Arc::new(Status::default());
         let (recorder, handle) = Recorder::new(tracks, status.clone(), Clock::start(), None);
-        Self { folder: TempDir::new().unwrap(), status, rows: Some(writer), recorder, handle }
+        let (highest, counted) = (None, Counted::default());
+        Self {
+            folder: TempDir::new().unwrap(),
+            status,
+            rows: Some(writer),
+            recorder,
+            handle,
+            highest,
+            counted,
+        }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -74,7 +87,28 @@ impl Bench {
 
     /// A frame of one row reaches the recorder, as if camera and tracking had counted it.
     fn frame(&mut self, device_frame: u64, gap: Gap, bead: u32) {
-        let header = FrameHeader { frame: device_frame, device_frame, gap, ..FrameHeader::default() };
+        let flags = if self.highest < Some(device_frame) {
+            let exposed = self.highest.map_or(1, |highest| device_frame - highest);
+            self.highest = Some(device_frame);
+            self.counted.exposed += exposed;
+            // What was lost besides has no number of its own.
+            self.counted.out_of_order += (gap.total() + 1).saturating_sub(exposed);
+            FrameFlags::NONE
+        } else {
+            self.counted.out_of_order += 1;
+            FrameFlags::REPEATED
+        };
+        let counted = self.counted;
+        let time_ns = device_frame * FRAME_NS;
+        let header = FrameHeader {
+            frame: device_frame,
+            device_frame,
+            gap,
+            flags,
+            counted,
+            time_ns,
+            ..FrameHeader::default()
+        };
         let row = TrackRow { bead, ..bytemuck::Zeroable::zeroed() };
         let mut slot = self.rows.as_mut().unwrap().claim().ok().unwrap();
         slot.bytes()[..size_of::<TrackRow>()].copy_from_slice(bytemuck::bytes_of(&row));
@@ -88,9 +122,9 @@ impl Bench {
         numbers.for_each(|number| self.frame(number, Gap::default(), 0));
     }
 
-    /// A frame that the file refuses, since its bead has no ROI; then time to write it.
+    /// A frame that the file refuses, since its bead number is above 16 bit; then time to write it.
     fn refused(&mut self, number: u64) {
-        self.frame(number, Gap::default(), 7);
+        self.frame(number, Gap::default(), 70_000);
         std::thread::sleep(Duration::from_millis(250));
         self.recorder.write();
     }
@@ -119,7 +153,7 @@ fn a_recording_after_a_failed_one_is_whole_and_its_own_failure_is_told() {
     let mut bench = Bench::new(8);
     bench.begin("1.h5");
     bench.refused(0);
-    assert!(bench.status.record_error().is_some_and(|error| error.contains("bead 7")));
+    assert!(bench.status.record_error().is_some_and(|error| error.contains("bead number 70000")));
     bench.frames(1..3);
     assert_eq!(bench.status.lost_record_failed.get(), 3, "asked for, and not in a file");
 
@@ -179,11 +213,14 @@ fn what_was_appended_before_a_refused_batch_is_in_file_and_ledger() {
 
 #[test]
 fn what_is_lost_behind_frames_that_cannot_be_written_is_in_the_same_gap() {
-    let last = LastFrame { frame: 5, highest_device_frame: 15 };
-    let loss = |first_device_frame, after_frame| Loss {
+    let last = LastFrame { frame: 5, segment: 0, highest_device_frame: 15, arrival_ns: 50 };
+    let loss = |first_device_frame: u64, after_frame: u64| Loss {
         first_device_frame,
-        last_device_frame: first_device_frame + 1,
+        last_device_frame: Some(first_device_frame + 1),
         after_frame,
+        segment: 0,
+        between_ns: [10 * after_frame, 10 * after_frame + 10],
+        cause: None,
         lost: Gap { ring_full: 2, ..Gap::default() },
         record_failed: 0,
     };
@@ -191,12 +228,14 @@ fn what_is_lost_behind_frames_that_cannot_be_written_is_in_the_same_gap() {
     for (first, after) in [(12, 4), (16, 5), (30, 9)] {
         losses.note(loss(first, after));
     }
-    losses.fail(Some(last), 29, 4);
+    let failure = Failure { frames: 4, highest_device_frame: 29, segment: 0, last_ns: 90 };
+    losses.fail(Some(last), &failure);
     let gaps = losses.to_gaps();
     let found: Vec<_> = gaps.iter().map(|gap| (gap.first_device_frame, gap.last_device_frame)).collect();
-    assert_eq!(found, [(12, 13), (16, 31)]);
+    assert_eq!(found, [(12, Some(13)), (16, Some(31))]);
     assert_eq!((gaps[1].after_frame, gaps[1].reason.as_str()), (5, "record_failed=4 ring_full=4"));
-    losses.fail(None, 29, 4);
+    assert_eq!((gaps[1].from_ns, gaps[1].to_ns), (50, 100));
+    losses.fail(None, &failure);
     assert_eq!(losses.to_gaps(), [], "there is no frame that they follow");
 }
 
@@ -239,7 +278,7 @@ fn a_stop_that_comes_as_the_session_ends_is_not_left_waiting() {
 
 #[test]
 fn a_recording_that_comes_as_the_session_ends_is_refused_and_leaves_nothing() {
-    let Bench { folder, status, rows, recorder, handle } = Bench::new(8);
+    let Bench { folder, status, rows, recorder, handle, .. } = Bench::new(8);
     let path = folder.path().join("1.h5");
     let begin = || handle.begin(&path, || info().create_file(&path, &info().rois));
     let is_refused = |error: RecordError| {
@@ -305,12 +344,14 @@ fn rows_that_the_recorder_was_too_late_for_are_in_ledger_and_gaps() {
     let Ends { writer: mut camera, lossless: [frames], skipping: [] } =
         ring::<FrameHeader, 1, 0>(FRAMES as usize, config.frame_bytes(), ["tracking"]);
     for frame in 0..FRAMES {
-        let header = FrameHeader { frame, device_frame: 100 + frame, ..FrameHeader::default() };
+        let counted = Counted { exposed: frame + 1, ..Counted::default() };
+        let header = FrameHeader { frame, device_frame: 100 + frame, counted, ..FrameHeader::default() };
         camera.claim().ok().unwrap().publish(header);
     }
     drop(camera);
     bench.status.camera.set(FRAMES);
     bench.status.received.set(FRAMES);
+    bench.status.seen.segments.set(1);
     let tracker = CpuTracker::new(SIDE_PX, info().rois, &Params::default(), None, None).unwrap().into();
     let (tracks, status, clock) = (bench.rows.take().unwrap(), &bench.status, bench.recorder.clock);
     // The recorder stands still until all is tracked.
@@ -324,4 +365,24 @@ fn rows_that_the_recorder_was_too_late_for_are_in_ledger_and_gaps() {
     assert_eq!(frames, (100..116).collect::<Vec<_>>());
     assert_eq!(in_ledger, serde_json::to_value(ledger).unwrap(), "one recording was the whole session");
     assert_eq!(gaps_in(&path), [(116, 139, 15, "recorder_late=24".to_owned())]);
+}
+
+#[test]
+fn a_step_of_the_system_time_amid_a_recording_changes_no_time() {
+    use std::sync::atomic::Ordering;
+    const STEP_NS: u64 = 1_000_000_000;
+    let mut bench = Bench::new(8);
+    bench.begin("1.h5");
+    let clock = bench.recorder.clock;
+    let (before_ns, system_ns) = (clock.unix_ns(clock.now_ns()), crate::clock::unix_ns_now());
+    bench.frames(1..10);
+    crate::clock::tests::STEP_NS.fetch_add(STEP_NS, Ordering::SeqCst);
+    bench.frames(10..20);
+    assert!(crate::clock::unix_ns_now() - system_ns >= STEP_NS, "the step is real");
+    assert!(clock.unix_ns(clock.now_ns()) - before_ns < STEP_NS / 2, "the session's clock has not seen it");
+    bench.end().unwrap();
+    let file = H5File::open(bench.path("1.h5")).unwrap();
+    let times: Vec<u64> = file.dataset("tracking/frame_timestamps_ns").unwrap().read_raw().unwrap();
+    assert!(times.windows(2).all(|two| two[1] - two[0] == FRAME_NS), "{times:?}");
+    assert_eq!(times[0], clock.unix_ns(FRAME_NS));
 }

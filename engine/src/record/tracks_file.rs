@@ -29,7 +29,9 @@ use super::error::RecordError;
 use super::schema::{NO_DEVICE_TIME, OURS, TRACKING};
 use crate::bead_set::MAX_BEAD;
 use crate::command::Event;
+use crate::frame::FrameHeader;
 use crate::roi::Roi;
+use crate::segment::Segment;
 use crate::tracks::{TrackRow, TracksHeader};
 
 mod claim;
@@ -78,8 +80,12 @@ pub struct Counts {
 pub struct LastFrame {
     /// Its number in the session.
     pub frame: u64,
-    /// Highest of the camera's numbers up to this frame.
+    /// Its segment.
+    pub segment: u32,
+    /// Highest of the camera's numbers up to this frame in its segment.
     pub highest_device_frame: u64,
+    /// Its arrival, ns on the session's clock.
+    pub arrival_ns: u64,
 }
 
 /// [`Counts`], the times that they span, and their end.
@@ -164,6 +170,16 @@ impl TracksFile {
         Ok(())
     }
 
+    /// Says that a segment begins with this frame, which is appended next.
+    ///
+    /// # Errors
+    /// As [`Self::append`].
+    pub fn begin_segment(&mut self, segment: &Segment, first: &FrameHeader) -> Result<(), RecordError> {
+        self.check_running()?;
+        let pushed = self.columns.begin_segment(&mut self.file, segment, first);
+        pushed.map_err(|error| self.stop("append to the recording", error))
+    }
+
     /// Makes everything appended readable and durable. Call it once a second; it waits for the disk.
     ///
     /// # Errors
@@ -213,6 +229,12 @@ impl TracksFile {
         let Self { file, path, partial, claim: _claim, .. } = self;
         file.close().map_err(|error| RecordError::hdf5("close the recording", &partial, error))?;
         rename(&partial, &path)
+    }
+
+    /// The disk takes nothing more.
+    #[cfg(test)]
+    pub(super) fn break_disk(&mut self) {
+        self.stopped = true;
     }
 
     fn check_running(&self) -> Result<(), RecordError> {
@@ -277,9 +299,13 @@ impl TracksFile {
         self.pushed.first_unix_ns = self.pushed.first_unix_ns.min(unix_ns);
         self.pushed.last_unix_ns = self.pushed.last_unix_ns.max(unix_ns);
         let frame = &header.frame;
-        let highest = self.pushed.last.map_or(0, |last| last.highest_device_frame);
-        let highest_device_frame = highest.max(frame.device_frame);
-        self.pushed.last = Some(LastFrame { frame: frame.frame, highest_device_frame });
+        let before = self.pushed.last.filter(|last| last.segment == frame.segment);
+        self.pushed.last = Some(LastFrame {
+            frame: frame.frame,
+            segment: frame.segment,
+            highest_device_frame: before.map_or(0, |last| last.highest_device_frame).max(frame.device_frame),
+            arrival_ns: frame.arrival_ns,
+        });
         let values = [
             unix_ns,
             last_row,
@@ -290,6 +316,9 @@ impl TracksFile {
             frame.arrival_ns,
             header.tracked_ns,
             u64::from(header.on_gpu),
+            u64::from(frame.segment),
+            frame.time_ns,
+            frame.flags.0,
         ];
         let count = |frames: u64| u32::try_from(frames).unwrap_or(u32::MAX);
         let lost = [count(frame.gap.camera), count(frame.gap.ring_full), count(frame.gap.recorder_late)];

@@ -50,15 +50,7 @@ impl Tracking<'_> {
             match self.frames.wait(WAIT) {
                 Available::Closed => return,
                 Available::Nothing => {}
-                Available::Slots(slots) => {
-                    let batch = slots.min(MAX_BATCH);
-                    let beads = self.tracker.rois().len();
-                    self.locate(batch, &mut rows[..beads * batch]);
-                    for place in 0..batch {
-                        self.publish(place, &rows[beads * place..beads * (place + 1)], &mut lost);
-                    }
-                    self.frames.release(batch);
-                }
+                Available::Slots(slots) => self.take(slots.min(MAX_BATCH), &mut rows, &mut lost),
             }
         }
     }
@@ -69,6 +61,16 @@ impl Tracking<'_> {
         debug_assert!(rois.len() <= self.room, "checked by the command");
         // Who asked may be gone.
         let _ = answer.send(self.tracker.replace_rois(rois));
+    }
+
+    /// Tracks the oldest frames of the ring, as many as there are and `rows` has room for.
+    pub(crate) fn take(&mut self, batch: usize, rows: &mut [TrackRow], lost: &mut Gap) {
+        let beads = self.tracker.rois().len();
+        self.locate(batch, &mut rows[..beads * batch]);
+        for place in 0..batch {
+            self.publish(place, &rows[beads * place..beads * (place + 1)], lost);
+        }
+        self.frames.release(batch);
     }
 
     fn locate(&mut self, batch: usize, rows: &mut [TrackRow]) {

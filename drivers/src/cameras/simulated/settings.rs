@@ -1,5 +1,6 @@
 //! The `[camera.settings]` table of the simulated camera.
 
+use super::faults::Faults;
 use crate::camera::{CameraError, PixelFormat};
 
 /// What the simulated microscope looks at. Every field may be left out of `rig.toml`; an unknown one is an error.
@@ -57,6 +58,8 @@ pub struct Settings {
     pub drift_nm_per_s: [f64; 3],
     /// Frames that the camera holds for a slow reader; 1 to 10 000, default 64. Frames beyond are lost.
     pub buffer_frames: u32,
+    /// What goes wrong with the camera, default nothing.
+    pub faults: Faults,
 }
 
 impl Default for Settings {
@@ -85,6 +88,7 @@ impl Default for Settings {
             relaxation_s: [0.02, 0.2],
             drift_nm_per_s: [0.5, 0.3, 0.2],
             buffer_frames: 64,
+            faults: Faults::default(),
         }
     }
 }
@@ -152,6 +156,7 @@ impl Settings {
             in_range("drift_nm_per_s", speed, -10.0, 10.0)?;
         }
         in_range("buffer_frames", f64::from(self.buffer_frames), 1.0, 10_000.0)?;
+        self.faults.check()?;
         self.check_heights()
     }
 
@@ -200,7 +205,7 @@ impl Settings {
     }
 }
 
-fn in_range(name: &str, value: f64, least: f64, greatest: f64) -> Result<(), CameraError> {
+pub(super) fn in_range(name: &str, value: f64, least: f64, greatest: f64) -> Result<(), CameraError> {
     // Written so that NaN fails.
     if value >= least && value <= greatest {
         return Ok(());

@@ -4,22 +4,31 @@ use rust_hdf5::Hdf5Error;
 use rust_hdf5::swmr::SwmrFileWriter;
 
 use crate::command::Event;
+use crate::frame::FrameHeader;
 use crate::record::column::Column;
-use crate::record::description::flag_legend;
+use crate::record::description::{flag_legend, frame_flag_legend};
 use crate::record::schema::{
-    self, ColumnSpec, EVENT_BYTES, LEDGER_PIECE_BYTES, NOTICE_BYTES, REASON_BYTES, SENDER_BYTES,
+    self, CAUSE_BYTES, ColumnSpec, EVENT_BYTES, LEDGER_PIECE_BYTES, NOT_KNOWN, NOTICE_BYTES, REASON_BYTES,
+    SENDER_BYTES,
 };
+use crate::segment::Segment;
 
-/// Frames that are missing from the recording, in one go and for one reason.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Frames that are missing in one go, or a time in which the camera stood still.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Gap {
     /// First missing frame, the camera's number.
     pub first_device_frame: u64,
-    /// Last missing frame, the camera's number.
-    pub last_device_frame: u64,
+    /// Last missing frame, the camera's number; `None` if the camera has numbered anew since, so that nobody knows.
+    pub last_device_frame: Option<u64>,
     /// Session number of the last frame before the gap.
     pub after_frame: u64,
-    /// Why; the first 64 bytes are kept.
+    /// Segment of the frame after it, as in [`crate::segment::Segment`].
+    pub segment: u32,
+    /// Arrival of the last frame before it, ns since the session's start.
+    pub from_ns: u64,
+    /// Arrival of the first frame after it, or of the last that came; ns since the session's start.
+    pub to_ns: u64,
+    /// Why: what ended the segment before, and `NAME=COUNT` for each that lost frames. The first 64 bytes are kept.
     pub reason: String,
 }
 
@@ -28,12 +37,13 @@ pub struct Columns {
     /// An entry for each bead in each frame.
     pub rows: [Column; 6],
     /// An entry for each frame.
-    pub frames: [Column; 10],
+    pub frames: [Column; 13],
     /// An entry for each batch.
     pub batches: [Column; 5],
+    segments: [Column; 7],
     /// An entry for each command.
     pub events: [Column; 5],
-    closing: [Column; 6],
+    closing: [Column; 9],
 }
 
 impl Columns {
@@ -41,6 +51,7 @@ impl Columns {
     pub fn create(file: &mut SwmrFileWriter) -> Result<Self, Hdf5Error> {
         // The order of creation is the order in which a flush writes the lengths: what others point to comes first.
         let mut columns = Self {
+            segments: create_all(file, schema::SEGMENT_COLUMNS)?,
             rows: create_all(file, schema::ROW_COLUMNS)?,
             frames: create_all(file, schema::FRAME_COLUMNS)?,
             batches: create_all(file, schema::BATCH_COLUMNS)?,
@@ -49,6 +60,8 @@ impl Columns {
         };
         let [.., flags] = &columns.rows;
         file.set_dataset_attr_string(flags.dataset(), "legend", &flag_legend())?;
+        let [.., frame_flags, _] = &columns.frames;
+        file.set_dataset_attr_string(frame_flags.dataset(), "legend", &frame_flag_legend())?;
         let [_, frame_offsets, ..] = &mut columns.frames;
         frame_offsets.push(file, &0_u64.to_le_bytes())?;
         frame_offsets.save(file)?;
@@ -57,6 +70,25 @@ impl Columns {
         // What `close` writes has its place from the start: the disk may be full by then.
         columns.closing.iter_mut().try_for_each(|column| column.reserve(file))?;
         Ok(columns)
+    }
+
+    /// A segment that begins with the frame `first`.
+    pub fn begin_segment(
+        &mut self,
+        file: &mut SwmrFileWriter,
+        segment: &Segment,
+        first: &FrameHeader,
+    ) -> Result<(), Hdf5Error> {
+        let Segment { number, cause, rate_hz, exposure_us } = *segment;
+        let FrameHeader { frame, device_frame, arrival_ns, .. } = *first;
+        let [numbers @ .., rate, exposure, why] = &mut self.segments;
+        let values = [u64::from(number), frame, device_frame, arrival_ns];
+        for (column, value) in numbers.iter_mut().zip(values) {
+            column.push(file, &value.to_le_bytes())?;
+        }
+        rate.push(file, &rate_hz.to_le_bytes())?;
+        exposure.push(file, &exposure_us.to_le_bytes())?;
+        why.push(file, &padded(cause.name(), CAUSE_BYTES))
     }
 
     /// Makes all that was pushed readable.
@@ -98,11 +130,14 @@ impl Columns {
         gaps: &[Gap],
         notices: &[String],
     ) -> Result<(), Hdf5Error> {
-        let [first, last, after, reason, ledger, told] = &mut self.closing;
+        let [numbers @ .., reason, ledger, told] = &mut self.closing;
         for gap in gaps {
-            first.push(file, &gap.first_device_frame.to_le_bytes())?;
-            last.push(file, &gap.last_device_frame.to_le_bytes())?;
-            after.push(file, &gap.after_frame.to_le_bytes())?;
+            let last = gap.last_device_frame.unwrap_or(NOT_KNOWN);
+            let segment = u64::from(gap.segment);
+            let values = [gap.first_device_frame, last, gap.after_frame, segment, gap.from_ns, gap.to_ns];
+            for (column, value) in numbers.iter_mut().zip(values) {
+                column.push(file, &value.to_le_bytes())?;
+            }
             reason.push(file, &padded(prefix(&gap.reason, REASON_BYTES), REASON_BYTES))?;
         }
         let mut rest = ledger_json;
@@ -121,7 +156,8 @@ impl Columns {
     }
 
     fn growing(&mut self) -> impl Iterator<Item = &mut Column> {
-        self.rows.iter_mut().chain(&mut self.frames).chain(&mut self.batches).chain(&mut self.events)
+        let segments = self.segments.iter_mut().chain(&mut self.rows).chain(&mut self.frames);
+        segments.chain(&mut self.batches).chain(&mut self.events)
     }
 }
 

@@ -9,7 +9,9 @@ use super::claim::take_over;
 use super::unlock::unlock;
 use super::{Counts, rename};
 use crate::record::error::RecordError;
-use crate::record::schema::{BATCH_COLUMNS, ColumnSpec, FRAME_COLUMNS, ROW_COLUMNS, TRACKING};
+use crate::record::schema::{
+    BATCH_COLUMNS, ColumnSpec, FRAME_COLUMNS, ROW_COLUMNS, SEGMENT_COLUMNS, TRACKING,
+};
 
 /// Has one entry more than there are frames.
 const OFFSETS: &str = "tracking/frame_offsets";
@@ -37,9 +39,10 @@ pub fn recover(partial: &Path) -> Result<Recovered, RecordError> {
     let _lock = take_over(partial)?;
     unlock(partial)?;
     let hdf5 = |error| RecordError::hdf5("recover the recording", partial, error);
-    let (counts, times_ns) =
-        H5File::options().no_locking().open(partial).and_then(|file| whole(&file)).map_err(hdf5)?;
-    cut(partial, counts, times_ns).map_err(hdf5)?;
+    let read = |file: H5File| Ok((whole(&file)?, shortest(&file, &SEGMENT_COLUMNS)?));
+    let ((counts, times_ns), segments) =
+        H5File::options().no_locking().open(partial).and_then(read).map_err(hdf5)?;
+    cut(partial, counts, segments, times_ns).map_err(hdf5)?;
     rename(partial, &path)?;
     Ok(Recovered { path, counts })
 }
@@ -90,10 +93,14 @@ fn shortest(file: &H5File, columns: &[ColumnSpec]) -> Result<u64, Hdf5Error> {
 }
 
 /// Gives every column its length and MagScope's attributes their times.
-fn cut(partial: &Path, counts: Counts, times_ns: [u64; 2]) -> Result<(), Hdf5Error> {
+fn cut(partial: &Path, counts: Counts, segments: u64, times_ns: [u64; 2]) -> Result<(), Hdf5Error> {
     let mut file = SwmrFileWriter::open_append_with_locking(partial, FileLocking::Disabled)?;
-    let kinds =
-        [(&ROW_COLUMNS[..], counts.rows), (&FRAME_COLUMNS, counts.frames), (&BATCH_COLUMNS, counts.batches)];
+    let kinds = [
+        (&SEGMENT_COLUMNS[..], segments),
+        (&ROW_COLUMNS, counts.rows),
+        (&FRAME_COLUMNS, counts.frames),
+        (&BATCH_COLUMNS, counts.batches),
+    ];
     for (columns, length) in kinds {
         for column in columns {
             let length = length + u64::from(column.path == OFFSETS);

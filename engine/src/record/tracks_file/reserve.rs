@@ -4,7 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-/// Closing rewrites headers and attributes, some 20 kB of new space, and writes 88 B for each of [`MAX_GAPS`] gaps; the
+/// Closing rewrites headers and attributes, some 20 kB of new space, and writes 112 B for each of [`MAX_GAPS`] gaps; the
 /// rest is for file systems with large blocks.
 pub(super) const RESERVE_BYTES: usize = 512 * 1024;
 

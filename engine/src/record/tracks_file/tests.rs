@@ -8,7 +8,9 @@ use crate::frame::FrameHeader;
 use crate::record::description::{ZLutSource, ZLutWriter};
 use crate::record::schema::{
     BATCH_COLUMNS, CLOSING_COLUMNS, ColumnSpec, Element, FRAME_COLUMNS, LEDGER_PIECE_BYTES, ROW_COLUMNS,
+    SEGMENT_COLUMNS,
 };
+use crate::segment::{Cause, Segment};
 
 const STARTED_NS: u64 = 1_700_000_000_000_000_000;
 const PIXEL_SIZE_NM: f64 = 110.5;
@@ -58,16 +60,30 @@ fn read<T: H5Type>(file: &H5File, path: &str) -> Vec<T> {
     file.dataset(path).unwrap().read_raw().unwrap()
 }
 
+const SEGMENT: Segment = Segment { number: 2, cause: Cause::Unplugged, rate_hz: 62.5, exposure_us: 0.5 };
+
+/// A gap from frame 10 of the camera to this one.
+fn gap(last_device_frame: u64) -> Gap {
+    Gap {
+        first_device_frame: 10,
+        last_device_frame: Some(last_device_frame),
+        after_frame: 4,
+        segment: 1,
+        from_ns: 80,
+        to_ns: 90,
+        reason: "camera µ".into(),
+    }
+}
+
 /// A finished file of 3 + 2 frames of beads 3 and 65 535.
 fn finished(folder: &TempDir) -> H5File {
     let (path, beads) = (folder.path().join("tracks.h5"), [3, 65_535]);
     let mut file = TracksFile::create(&path, &run(&beads)).unwrap();
+    file.begin_segment(&SEGMENT, &frame(0, &beads).0.0.frame).unwrap();
     append(&mut file, 0..3, &beads);
     file.flush().unwrap();
     append(&mut file, 3..5, &beads);
-    let gap =
-        Gap { first_device_frame: 10, last_device_frame: 12, after_frame: 4, reason: "camera µ".into() };
-    file.finish(r#"{"recorded":5}"#, &[gap], &["the GPU failed".to_owned()]).unwrap();
+    file.finish(r#"{"recorded":5}"#, &[gap(12)], &["the GPU failed".to_owned()]).unwrap();
     H5File::open(&path).unwrap()
 }
 
@@ -75,7 +91,8 @@ fn finished(folder: &TempDir) -> H5File {
 fn the_schema_is_that_of_magscope_plus_ours() {
     let folder = TempDir::new().unwrap();
     let file = finished(&folder);
-    let columns = [&ROW_COLUMNS[..], &FRAME_COLUMNS, &BATCH_COLUMNS, &CLOSING_COLUMNS].concat();
+    let columns =
+        [&ROW_COLUMNS[..], &FRAME_COLUMNS, &BATCH_COLUMNS, &SEGMENT_COLUMNS, &CLOSING_COLUMNS].concat();
     let mut in_tracking: Vec<&str> = Vec::new();
     for ColumnSpec { path, element, width, chunk_rows, text } in columns {
         let dataset = file.dataset(path).unwrap();
@@ -141,8 +158,18 @@ fn values_come_back_as_they_were() {
     assert_eq!(read::<u64>(&file, "beadscope/frames/device_frame"), [5, 6, 7, 8, 9]);
     assert_eq!(read::<u64>(&file, "beadscope/frames/device_time_ns"), [NO_DEVICE_TIME; 5]);
     assert_eq!(read::<u64>(&file, "beadscope/gaps/last_device_frame"), [12]);
+    let in_gaps =
+        ["segment", "from_ns", "to_ns"].map(|name| read::<u64>(&file, &format!("beadscope/gaps/{name}")));
+    assert_eq!(in_gaps.concat(), [1, 80, 90]);
+    let in_segments = ["segment", "first_frame", "first_device_frame", "arrival_ns"];
+    let in_segments = in_segments.map(|name| read::<u64>(&file, &format!("beadscope/segments/{name}")));
+    assert_eq!(in_segments.concat(), [2, 0, 5, 0]);
+    let settings =
+        ["rate_hz", "exposure_us"].map(|name| read::<f64>(&file, &format!("beadscope/segments/{name}")));
+    assert_eq!(settings.concat(), [62.5, 0.5]);
     let text = |path: &str| file.dataset(path).unwrap().read_strings().unwrap();
     assert_eq!(text("beadscope/gaps/reason"), ["camera µ"]);
+    assert_eq!(text("beadscope/segments/cause"), ["unplugged"]);
     assert_eq!(text("beadscope/ledger_json").concat(), r#"{"recorded":5}"#);
     assert_eq!(text("beadscope/notices"), ["the GPU failed"]);
     assert_eq!(text("beadscope/settings_toml"), ["[camera]\nrate_hz = 1000\n"]);
@@ -389,7 +416,7 @@ fn the_reserve_holds_all_that_closing_writes() {
     let bytes = |path: &Path| fs::metadata(path).unwrap().len();
     let before = bytes(file.partial_path());
     let reason = "camera=1000000 ring_full=1000000 recorder_late=1000000".to_owned();
-    let gap = Gap { first_device_frame: 1, last_device_frame: 2, after_frame: 3, reason };
+    let gap = Gap { reason, ..gap(12) };
     file.finish(&" ".repeat(LEDGER_PIECE_BYTES), &vec![gap; MAX_GAPS], &vec!["x".repeat(600); 8]).unwrap();
     let grown = bytes(&path) - before;
     assert!(grown <= reserve::RESERVE_BYTES as u64, "{grown} bytes");

@@ -1,0 +1,207 @@
+//! What other threads ask of the camera thread, and what it does about it: between frames, with the camera stopped.
+//!
+//! The camera thread looks at one atomic a frame; all else happens while the camera stands still.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use beadscope_drivers::camera::{CameraConfig, CameraError, CameraRequest};
+
+use super::outage::Loss;
+use super::{Acquisition, Stream};
+use crate::segment::Cause;
+
+/// How often a thread that waits looks whether the session stops.
+pub(super) const LOOK: Duration = Duration::from_millis(20);
+
+/// Why the camera does not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum ControlError {
+    /// Ring, tracker and recording are made for frames of one kind.
+    #[error("{0} cannot change while a session runs; end it and start a new one with the other {0}")]
+    NewSession(&'static str),
+    /// The camera refused, and goes on with what it had.
+    #[error(transparent)]
+    Camera(#[from] CameraError),
+    /// The camera is lost and is being looked for.
+    #[error("the camera is not there; ask again when it is back")]
+    Away,
+    /// Nobody is there to ask.
+    #[error("the session has ended")]
+    Ended,
+}
+
+/// What is asked, and whom to answer.
+enum Order {
+    Configure(CameraRequest, Answer<CameraConfig>),
+    Acquire(bool, Answer<()>),
+}
+
+type Answer<T> = SyncSender<Result<T, ControlError>>;
+
+/// The asking end.
+pub(crate) struct Control {
+    orders: SyncSender<Order>,
+    waiting: Arc<AtomicBool>,
+    config: Arc<Mutex<CameraConfig>>,
+}
+
+/// The camera thread's end.
+pub(crate) struct Orders {
+    orders: Receiver<Order>,
+    waiting: Arc<AtomicBool>,
+    config: Arc<Mutex<CameraConfig>>,
+}
+
+/// Both ends, for a camera with this configuration.
+pub(crate) fn control(config: CameraConfig) -> (Control, Orders) {
+    let (sender, receiver) = sync_channel(4);
+    let waiting = Arc::new(AtomicBool::new(false));
+    let config = Arc::new(Mutex::new(config));
+    let control = Control { orders: sender, waiting: waiting.clone(), config: config.clone() };
+    (control, Orders { orders: receiver, waiting, config })
+}
+
+impl Control {
+    /// What the camera has now.
+    pub(crate) fn config(&self) -> CameraConfig {
+        *self.config.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn configure(&self, request: CameraRequest) -> Result<CameraConfig, ControlError> {
+        self.ask(|answer| Order::Configure(request, answer))
+    }
+
+    pub(crate) fn acquire(&self, on: bool) -> Result<(), ControlError> {
+        self.ask(|answer| Order::Acquire(on, answer))
+    }
+
+    fn ask<T>(&self, order: impl FnOnce(Answer<T>) -> Order) -> Result<T, ControlError> {
+        let (answer, answers) = sync_channel(1);
+        self.orders.send(order(answer)).map_err(|_| ControlError::Ended)?;
+        self.waiting.store(true, Ordering::Release);
+        // A camera thread that goes drops the order, and the answer's sender with it.
+        answers.recv().unwrap_or(Err(ControlError::Ended))
+    }
+}
+
+impl Orders {
+    /// Whether somebody asks: one load.
+    pub(super) fn are_waiting(&self) -> bool {
+        self.waiting.load(Ordering::Acquire)
+    }
+
+    fn next(&self) -> Result<Order, TryRecvError> {
+        // Before looking: an order that comes after it is seen the next time.
+        self.waiting.store(false, Ordering::Release);
+        self.orders.try_recv()
+    }
+
+    pub(super) fn set_config(&self, config: CameraConfig) {
+        *self.config.lock().unwrap_or_else(PoisonError::into_inner) = config;
+    }
+
+    /// Answers everybody that the camera is not there.
+    pub(super) fn refuse(&self) {
+        // Whoever asked may have gone.
+        while let Ok(order) = self.next() {
+            match order {
+                Order::Configure(_, answer) => drop(answer.send(Err(ControlError::Away))),
+                Order::Acquire(_, answer) => drop(answer.send(Err(ControlError::Away))),
+            }
+        }
+    }
+}
+
+impl Acquisition<'_> {
+    /// Does what is asked and starts the camera again.
+    ///
+    /// # Errors
+    /// If the camera fails at it.
+    pub(super) fn obey(&mut self, stream: &mut Stream) -> Result<(), Loss> {
+        while let Ok(order) = self.orders.next() {
+            match order {
+                Order::Acquire(true, answer) => drop(answer.send(Ok(()))),
+                Order::Acquire(false, answer) => {
+                    let stopped = self.camera.stop();
+                    let loss = stopped.as_ref().err().map(Loss::from);
+                    drop(answer.send(stopped.map_err(ControlError::Camera)));
+                    loss.map_or(Ok(()), Err)?;
+                    self.pause(stream)?;
+                }
+                Order::Configure(request, answer) => self.reconfigure(&request, &answer, stream)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// The camera stands still until it is told to go on. A session that stops goes on too, and sees it.
+    fn pause(&mut self, stream: &mut Stream) -> Result<(), Loss> {
+        while !self.status.is_stopping() {
+            match self.orders.next() {
+                Err(_) => std::thread::sleep(LOOK),
+                Ok(Order::Acquire(false, answer)) => drop(answer.send(Ok(()))),
+                Ok(Order::Configure(request, answer)) => drop(answer.send(self.configure(&request))),
+                Ok(Order::Acquire(true, answer)) => {
+                    let started = self.start(stream, Cause::Paused);
+                    let loss = started.as_ref().err().map(Loss::from);
+                    drop(answer.send(started.map_err(ControlError::Camera)));
+                    return loss.map_or(Ok(()), Err);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn reconfigure(
+        &mut self,
+        request: &CameraRequest,
+        answer: &Answer<CameraConfig>,
+        stream: &mut Stream,
+    ) -> Result<(), Loss> {
+        if let Err(error) = self.camera.stop() {
+            tracing::warn!("the camera did not stop cleanly: {error}");
+        }
+        let configured = self.configure(request);
+        let started = self.start(stream, Cause::Configured);
+        let loss = started.as_ref().err().map(Loss::from);
+        drop(answer.send(started.map_err(ControlError::Camera).and(configured)));
+        loss.map_or(Ok(()), Err)
+    }
+
+    /// Configures a stopped camera. It keeps what it had if it refuses, or if its frames would be of another kind.
+    fn configure(&mut self, request: &CameraRequest) -> Result<CameraConfig, ControlError> {
+        let config = self.camera.configure(request)?;
+        if let Err(refused) = self.check(&config) {
+            self.camera.configure(&request_for(&self.config))?;
+            return Err(refused);
+        }
+        self.config = config;
+        self.orders.set_config(config);
+        Ok(config)
+    }
+
+    /// Refuses what would change the bytes of a frame.
+    fn check(&self, config: &CameraConfig) -> Result<(), ControlError> {
+        if config.window != self.config.window {
+            return Err(ControlError::NewSession("window"));
+        }
+        if config.format != self.config.format {
+            return Err(ControlError::NewSession("pixel format"));
+        }
+        Ok(())
+    }
+}
+
+/// The request that asks for all of a configuration.
+pub(super) fn request_for(config: &CameraConfig) -> CameraRequest {
+    let &CameraConfig { window, format, rate_hz, exposure_us } = config;
+    CameraRequest {
+        window: Some(window),
+        format: Some(format),
+        rate_hz: Some(rate_hz),
+        exposure_us: Some(exposure_us),
+    }
+}

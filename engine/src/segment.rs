@@ -1,0 +1,48 @@
+//! Segments: the runs of a camera in a session.
+
+/// One run of the camera, from a start to a stop: one configuration, one numbering of frames, one clock.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Segment {
+    /// Counted from 0 in the session.
+    pub number: u32,
+    /// Why it began.
+    pub cause: Cause,
+    /// Frames per second that the camera applied, Hz.
+    pub rate_hz: f64,
+    /// Exposure that the camera applied, µs.
+    pub exposure_us: f64,
+}
+
+/// Why a segment began, or what ended the one before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// The session's start.
+    Start,
+    /// The camera was configured anew.
+    Configured,
+    /// Acquisition was paused.
+    Paused,
+    /// The camera was gone.
+    Unplugged,
+    /// No frame came for long.
+    Silent,
+    /// A frame was not what was configured.
+    BadFrame,
+    /// The camera failed in another way.
+    Failed,
+}
+
+impl Cause {
+    /// Its name in files and JSON: one word.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::Configured => "configured",
+            Self::Paused => "paused",
+            Self::Unplugged => "unplugged",
+            Self::Silent => "silent",
+            Self::BadFrame => "bad_frame",
+            Self::Failed => "failed",
+        }
+    }
+}
