@@ -41,5 +41,6 @@ pub mod roi;
 pub mod rois;
 pub mod session;
 pub mod status;
+mod sync;
 pub mod track;
 pub mod tracks;

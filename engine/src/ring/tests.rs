@@ -1,5 +1,8 @@
 //! The ring's promises, one test each.
 
+use std::thread;
+use std::time::Duration;
+
 use super::*;
 
 fn write(writer: &mut Writer<u64>, value: u64) -> Result<(), Full> {
