@@ -7,6 +7,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
 use std::thread::{Builder, JoinHandle};
 
 use beadscope_drivers::camera::{Camera, CameraConfig};
@@ -21,6 +22,7 @@ use crate::record::info::RunInfo;
 use crate::record::{Recorder, RecorderHandle};
 use crate::ring::{Ends, SkippingReader, ring};
 use crate::status::{EndReason, Health, Status};
+use crate::threads::{Answer, ThreadsSection};
 use crate::track::Tracking;
 use crate::track::backend::BeadTracker;
 use crate::tracks::{TrackRow, TracksHeader};
@@ -42,6 +44,8 @@ pub struct Setup {
     pub config: CameraConfig,
     /// The tracker with its ROIs and Z-LUT.
     pub tracker: BeadTracker,
+    /// Cores and priorities of the threads.
+    pub threads: ThreadsSection,
     /// Stop by itself after this many frames.
     pub frame_limit: Option<u64>,
     /// What a recording says about this run.
@@ -94,7 +98,7 @@ impl Session {
     /// # Errors
     /// If the recording cannot be begun or the system refuses a thread. Nothing runs then.
     pub fn start(setup: Setup) -> Result<(Self, View), SessionError> {
-        let Setup { camera, config, tracker, frame_limit, info, record } = setup;
+        let Setup { camera, config, tracker, threads: wishes, frame_limit, info, record } = setup;
         let file = record.map(|path| info.create_file(&path)).transpose()?;
         let status = Arc::new(Status::default());
         status.set_tracked_on(tracker.on());
@@ -110,13 +114,24 @@ impl Session {
             ring::<TracksHeader, 1, 1>(slots(TRACK_RING_BYTES, row_bytes), row_bytes, ["recorder"]);
 
         let (recorder, handle) = Recorder::new(tracks, status.clone(), clock, file);
+        let mut answers: Vec<Answer> = tracker
+            .pool()
+            .broadcast(|worker| wishes.set_tracking(worker.index()))
+            .into_iter()
+            .flatten()
+            .collect();
         let mut threads = vec![spawn("beadscope-record", &status, move |_| recorder.run())?];
         threads.push(spawn("beadscope-track", &status, move |status| {
             Tracking { frames, config, tracker, tracks: rows_in, status, clock }.run();
         })?);
+        let (set, answer) = sync_channel(1);
         threads.push(spawn("beadscope-camera", &status, move |status| {
+            // Who asks is there until it has the answer.
+            let _ = set.send(wishes.set_camera());
             Acquisition { camera, config, ring: ring_in, status, clock, frame_limit }.run();
         })?);
+        answers.extend(answer.recv().unwrap_or_default());
+        let _ = status.thread_notes.set(told(answers));
         let view = View { frames: frame_view, tracks: track_view };
         Ok((Self { status, threads, recorder: handle, config, correction, info }, view))
     }
@@ -124,6 +139,11 @@ impl Session {
     /// False once the session has ended by itself; [`stop`](Self::stop) tells why.
     pub fn is_running(&self) -> bool {
         !self.status.is_stopping()
+    }
+
+    /// What became of the wishes for threads, one sentence each.
+    pub fn thread_notes(&self) -> &[String] {
+        self.status.thread_notes.get().map_or(&[], Vec::as_slice)
     }
 
     /// Counters now.
@@ -188,6 +208,19 @@ impl Drop for Session {
 
 fn slots(memory: usize, slot_bytes: usize) -> usize {
     (memory / slot_bytes.max(1)).clamp(MIN_SLOTS, MAX_SLOTS)
+}
+
+/// Logs what became of the wishes for threads.
+fn told(answers: Vec<Answer>) -> Vec<String> {
+    let log = |Answer { is_granted, sentence }: Answer| {
+        if is_granted {
+            tracing::info!("{sentence}");
+        } else {
+            tracing::warn!("{sentence}");
+        }
+        sentence
+    };
+    answers.into_iter().map(log).collect()
 }
 
 /// Starts a named thread; a panic in it ends the session and says where it came from.

@@ -57,7 +57,8 @@ fn open(rig: &Rig) -> Result<(Setup, Vec<String>)> {
         rois,
         zlut,
     };
-    Ok((Setup { camera, config, tracker, frame_limit: None, info, record: None }, notes))
+    let threads = rig.threads;
+    Ok((Setup { camera, config, tracker, threads, frame_limit: None, info, record: None }, notes))
 }
 
 /// Whether a session went as it should, with or without a window.

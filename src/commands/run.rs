@@ -72,6 +72,7 @@ pub fn run(arguments: &RunArguments) -> Result<()> {
     let folder = make_folder(&rig)?;
     let (session, _view) = start(setup, &folder).inspect_err(|_| remove_folder(&folder))?;
     watch(&session, arguments, &stop);
+    notes.extend(session.thread_notes().iter().cloned());
     let outcome = session.stop();
     let health = &outcome.health;
     notes.extend(health.on.notice.clone());

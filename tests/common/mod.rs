@@ -17,6 +17,7 @@ use beadscope_drivers::camera::{
 use beadscope_engine::record::info::RunInfo;
 use beadscope_engine::roi::Roi;
 use beadscope_engine::session::Setup;
+use beadscope_engine::threads::ThreadsSection;
 use beadscope_engine::track::cpu::CpuTracker;
 use beadscope_shaders::pipeline::Params;
 
@@ -94,6 +95,7 @@ pub fn setup(steps: Vec<Step>, beads: u32, record: Option<PathBuf>) -> Setup {
         camera: Box::new(ScriptedCamera::new(steps)),
         config: ScriptedCamera::config(),
         tracker,
+        threads: ThreadsSection::default(),
         frame_limit: None,
         info,
         record,
