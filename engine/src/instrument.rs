@@ -160,7 +160,8 @@ impl Instrument {
             }
             None => notes.push("no Z-LUT: x and y are tracked, z is not".to_owned()),
         }
-        let tracker = CpuTracker::new(roi_px, rois, &params, table, None)?.with_correction(correction);
+        let tracker = CpuTracker::new(roi_px, rois, &params, table, rig.threads.tracking_threads())?
+            .with_correction(correction);
         let tracker = BeadTracker::new(tracker, &rig.tracking.backend_request())?;
         if tracker.is_on_gpu() {
             notes.push(format!("beads are tracked on the GPU: {}", tracker.on().adapter));

@@ -8,7 +8,8 @@
 //! | thread | owns | may block | may allocate | talks through |
 //! |---|---|---|---|---|
 //! | `beadscope-camera` (`acquire`) | camera, writer of the frame ring | for the camera only | while the camera stands still | frame ring, orders |
-//! | `beadscope-track` ([`track`]) | tracker, writer of the track ring | for frames only | rayon's queue, a block now and then | both rings |
+//! | `beadscope-track` ([`track`]) | nothing: it waits for the worker that tracks | for that worker | no | rayon |
+//! | `beadscope-track-0` | tracker, writer of the track ring, scratch of one worker | for frames only | no; the graphics library does | both rings, rayon |
 //! | `beadscope-track-N` | scratch of one worker | for work only | no | rayon |
 //! | `beadscope-record` ([`record`]) | the open file | on the disk | yes | track ring, commands |
 //! | `main` | the window or the command line | yes | yes | [`session::Session`], [`session::View`] |
@@ -45,5 +46,7 @@ pub mod rois;
 pub mod segment;
 pub mod session;
 pub mod status;
+mod sync;
+pub mod threads;
 pub mod track;
 pub mod tracks;

@@ -7,6 +7,7 @@ use beadscope_shaders::params::Method;
 use serde::{Deserialize, Serialize};
 
 use crate::magtrack_options::{options_from_toml, toml_from_options};
+use crate::threads::ThreadsSection;
 use crate::track::backend::{Backend, BackendError, BackendRequest};
 
 /// A complete, commented rig; it says the same as [`Rig::default`].
@@ -29,6 +30,8 @@ pub struct Rig {
     pub tracking: TrackingSection,
     /// Where recordings go.
     pub recording: RecordingSection,
+    /// Cores and priorities of threads.
+    pub threads: ThreadsSection,
 }
 
 /// `[camera]`
@@ -313,6 +316,9 @@ mod tests {
             "adapter",
             "folder",
             "name",
+            "realtime",
+            "camera_core",
+            "tracking_cores",
         ] {
             assert!(EXAMPLE.contains(key), "the example does not mention {key}");
         }

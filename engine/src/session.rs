@@ -26,6 +26,7 @@ use crate::record::info::RunInfo;
 use crate::rig::{DEFAULT_ROI_PX, RecordingSection};
 use crate::ring::{Ends, SkippingReader, ring};
 use crate::status::{EndReason, Health, Status};
+use crate::threads::{Answer, ThreadsSection};
 use crate::track::Tracking;
 use crate::track::backend::BeadTracker;
 use crate::tracks::{TrackRow, TracksHeader};
@@ -51,6 +52,8 @@ pub struct Setup {
     pub config: CameraConfig,
     /// The tracker with its ROIs and Z-LUT.
     pub tracker: BeadTracker,
+    /// Cores and priorities of the threads.
+    pub threads: ThreadsSection,
     /// Stop by itself after this many frames.
     pub frame_limit: Option<u64>,
     /// What a recording says about this run.
@@ -105,7 +108,7 @@ impl Session {
     /// # Errors
     /// If the recording cannot be begun or the system refuses a thread. Nothing runs then.
     pub fn start(setup: Setup) -> Result<(Self, View), SessionError> {
-        let Setup { camera, config, tracker, frame_limit, info, record, recordings } = setup;
+        let Setup { camera, config, tracker, threads: wishes, frame_limit, info, record, recordings } = setup;
         let file = record.as_ref().map(|path| info.create_file(path, &info.rois)).transpose()?;
         let status = Arc::new(Status::default());
         status.set_tracked_on(tracker.on());
@@ -138,14 +141,25 @@ impl Session {
             recordings,
         };
         let commands = CommandBus::new(parts, beads, record);
+        let mut answers: Vec<Answer> = tracker
+            .pool()
+            .broadcast(|worker| wishes.set_tracking(worker.index()))
+            .into_iter()
+            .flatten()
+            .collect();
         let mut threads = vec![spawn("beadscope-record", &status, move |_| recorder.run())?];
         threads.push(spawn("beadscope-track", &status, move |status| {
             Tracking { frames, config, tracker, room, retargets, tracks: rows_in, status, clock }.run();
         })?);
+        let (set, answer) = sync_channel(1);
         threads.push(spawn("beadscope-camera", &status, move |status| {
+            // Who asks is there until it has the answer.
+            let _ = set.send(wishes.set_camera());
             let (ring, patience) = (ring_in, Patience::default());
             Acquisition { camera, config, ring, status, clock, frame_limit, orders, patience }.run();
         })?);
+        answers.extend(answer.recv().unwrap_or_default());
+        let _ = status.thread_notes.set(told(answers));
         let view = View { frames: frame_view, tracks: track_view };
         Ok((Self { status, threads, commands, control, correction, info }, view))
     }
@@ -153,6 +167,11 @@ impl Session {
     /// False once the session has ended by itself; [`stop`](Self::stop) tells why.
     pub fn is_running(&self) -> bool {
         !self.status.is_stopping()
+    }
+
+    /// What became of the wishes for threads, one sentence each.
+    pub fn thread_notes(&self) -> &[String] {
+        self.status.thread_notes.get().map_or(&[], Vec::as_slice)
     }
 
     /// Counters now.
@@ -211,6 +230,19 @@ fn room_for(beads: usize) -> usize {
 
 fn slots(memory: usize, slot_bytes: usize) -> usize {
     (memory / slot_bytes.max(1)).clamp(MIN_SLOTS, MAX_SLOTS)
+}
+
+/// Logs what became of the wishes for threads.
+fn told(answers: Vec<Answer>) -> Vec<String> {
+    let log = |Answer { is_granted, sentence }: Answer| {
+        if is_granted {
+            tracing::info!("{sentence}");
+        } else {
+            tracing::warn!("{sentence}");
+        }
+        sentence
+    };
+    answers.into_iter().map(log).collect()
 }
 
 /// Starts a named thread; a panic in it ends the session and says where it came from.

@@ -42,6 +42,8 @@ pub(crate) struct Status {
     recording: Mutex<RecordingState>,
     /// The tracking thread touches it when the GPU fails, and never else.
     tracked_on: Mutex<TrackedOn>,
+    /// What became of the wishes for threads, one sentence each.
+    pub(crate) thread_notes: OnceLock<Vec<String>>,
 
     pub(crate) camera: Counter,
     pub(crate) received: Counter,

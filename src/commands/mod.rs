@@ -59,8 +59,9 @@ fn open(rig: &Rig) -> Result<(Setup, Vec<String>)> {
         rois,
         zlut,
     };
-    let recordings = rig.recording;
-    Ok((Setup { camera, config, tracker, frame_limit: None, info, record: None, recordings }, notes))
+    let (recordings, threads) = (rig.recording, rig.threads);
+    let (frame_limit, record) = (None, None);
+    Ok((Setup { camera, config, tracker, threads, frame_limit, info, record, recordings }, notes))
 }
 
 /// Whether a session went as it should, with or without a window.

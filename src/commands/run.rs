@@ -87,6 +87,7 @@ pub fn run(arguments: &RunArguments) -> Result<()> {
     }
     watch(&session, arguments, &stop);
     let camera = session.config();
+    notes.extend(session.thread_notes().iter().cloned());
     let outcome = session.stop();
     let health = &outcome.health;
     notes.extend(health.on.notice.iter().chain(&health.camera.notices).cloned());

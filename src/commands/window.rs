@@ -12,8 +12,9 @@ pub fn run(arguments: &WindowArguments) -> Result<()> {
     if let Some(out) = &arguments.out {
         rig.recording.folder.clone_from(out);
     }
-    let (setup, notes) = super::open(&rig)?;
+    let (setup, mut notes) = super::open(&rig)?;
     let (session, view) = Session::start(setup)?;
+    notes.extend(session.thread_notes().iter().cloned());
     let start = beadscope_ui::Start {
         session,
         view,

@@ -18,6 +18,7 @@ use beadscope_engine::record::info::RunInfo;
 use beadscope_engine::rig::RecordingSection;
 use beadscope_engine::roi::Roi;
 use beadscope_engine::session::Setup;
+use beadscope_engine::threads::ThreadsSection;
 use beadscope_engine::track::cpu::CpuTracker;
 use beadscope_shaders::pipeline::Params;
 
@@ -95,6 +96,7 @@ pub fn setup(steps: Vec<Step>, beads: u32, record: Option<PathBuf>) -> Setup {
         camera: Box::new(ScriptedCamera::new(steps)),
         config: ScriptedCamera::config(),
         tracker,
+        threads: ThreadsSection::default(),
         frame_limit: None,
         info,
         record,

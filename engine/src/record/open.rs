@@ -185,8 +185,9 @@ impl Open {
         }
         let ledger = self.ledger(recorded, failed);
         let json = serde_json::to_string(&ledger).unwrap_or_default();
-        let notices: Vec<String> =
-            status.tracked_on().notice.into_iter().chain(status.seen.notices()).collect();
+        let thread_notes = status.thread_notes.get().cloned().unwrap_or_default();
+        let told = status.tracked_on().notice.into_iter().chain(status.seen.notices());
+        let notices: Vec<String> = told.chain(thread_notes).collect();
         self.file.finish(&json, &self.losses.to_gaps(), &notices)?;
         written.map(|()| ledger)
     }

@@ -201,6 +201,11 @@ impl BeadTracker {
         self.cpu.threads()
     }
 
+    /// The worker threads of the processor.
+    pub(crate) fn pool(&self) -> &Arc<rayon::ThreadPool> {
+        self.cpu.pool()
+    }
+
     /// What frames are corrected with.
     pub fn correction(&self) -> Option<&Arc<Correction>> {
         self.cpu.correction()

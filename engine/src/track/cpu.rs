@@ -24,7 +24,7 @@ pub struct CpuTracker {
     rois: Arc<[Roi]>,
     zlut: Option<MatchTable>,
     correction: Option<Arc<Correction>>,
-    pool: rayon::ThreadPool,
+    pool: Arc<rayon::ThreadPool>,
     workers: Vec<Mutex<Worker>>,
 }
 
@@ -89,7 +89,8 @@ impl CpuTracker {
             .map_err(TrackError::Threads)?;
         let worker = || Worker { scratch: kernels.scratch(), levels: vec![0.0; (roi_px * roi_px) as usize] };
         let workers = (0..pool.current_num_threads()).map(|_| Mutex::new(worker())).collect();
-        Ok(Self { kernels, rois: rois.into(), zlut, correction: None, pool, workers })
+        let (rois, pool) = (rois.into(), Arc::new(pool));
+        Ok(Self { kernels, rois, zlut, correction: None, pool, workers })
     }
 
     /// The same tracker for frames that need a correction, or none. The correction is for frames of the size that will
@@ -131,6 +132,12 @@ impl CpuTracker {
     /// Worker threads.
     pub fn threads(&self) -> usize {
         self.workers.len()
+    }
+
+    /// The worker threads. Who locates from within, by `install`, hands over no work from outside, for which rayon would
+    /// allocate now and then.
+    pub(crate) fn pool(&self) -> &Arc<rayon::ThreadPool> {
+        &self.pool
     }
 
     /// Locates every bead in frames `0..frames` and fills `rows`: frame after frame, in each the beads in ROI order.

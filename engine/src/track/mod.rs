@@ -1,8 +1,9 @@
 //! Tracking thread: takes frames from the ring, locates the beads, publishes their rows.
 //!
-//! Runs on: `beadscope-track`, one per session; it is the only reader of pixels that no frame may pass by. It holds a
-//! slot until its rows are published and never waits for those who read the rows: if the recorder holds every slot of
-//! the track ring, the rows of the frame are lost, counted, and written into the next header.
+//! Runs on: `beadscope-track-0`, one per session, which `beadscope-track` waits for. It does not allocate, but a graphics
+//! library may. It is the only reader of pixels that no frame may pass by. It holds a slot until its rows are published
+//! and never waits for those who read the rows: if the recorder holds every slot of the track ring, the rows of the frame
+//! are lost, counted, and written into the next header.
 
 pub mod backend;
 pub mod cpu;
@@ -41,8 +42,14 @@ pub(crate) struct Tracking<'a> {
 }
 
 impl Tracking<'_> {
-    /// Tracks every frame until the camera thread is gone and the ring is empty.
-    pub(crate) fn run(mut self) {
+    /// Tracks every frame until the camera thread is gone and the ring is empty: on the first of the tracker's workers,
+    /// while this thread waits.
+    pub(crate) fn run(self) {
+        let pool = self.tracker.pool().clone();
+        pool.install(|| self.track_all());
+    }
+
+    fn track_all(mut self) {
         let mut rows = vec![bytemuck::Zeroable::zeroed(); self.room * MAX_BATCH];
         let mut lost = Gap::default();
         loop {
