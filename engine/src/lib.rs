@@ -40,6 +40,7 @@ pub mod ring;
 pub mod roi;
 pub mod rois;
 pub mod session;
+pub mod settings;
 pub mod status;
 pub mod track;
 pub mod tracks;
