@@ -80,11 +80,14 @@ fn change(arguments: &RigArguments) -> Result<()> {
     output::print(&saved.iter().map(describe).collect::<String>())
 }
 
-fn describe(Saved { name, before, after }: &Saved) -> String {
+fn describe(Saved { name, before, after, overruled }: &Saved) -> String {
     let text = |setting: &Option<Setting>| {
         let text = |setting: &Setting| format!("{} ({})", setting.value_text(), setting.source);
         setting.as_ref().map_or_else(|| "not set".to_owned(), text)
     };
+    if *overruled {
+        return format!("{name}: written, but what holds lies over it: {}\n", text(after));
+    }
     format!("{name}: {} -> {}\n", text(before), text(after))
 }
 

@@ -247,9 +247,10 @@ impl Key {
     /// What somebody typed, as a value that [`check`](Self::check) may still refuse.
     pub(super) fn parse(&self, text: &str) -> Value {
         let number = text.trim();
+        let whole = number.parse().ok().map(Value::Integer);
         let parsed = match self.values {
-            Values::Number(..) => number.parse().ok().map(Value::Float),
-            Values::Whole(..) => number.parse().ok().map(Value::Integer),
+            Values::Number(..) => whole.or_else(|| number.parse().ok().map(Value::Float)),
+            Values::Whole(..) => whole,
             // A word that is no TOML, such as a serial number with letters in it, is text.
             Values::Any => toml_value(text),
             Values::Word(_) | Values::MagTrack => Some(number.into()),

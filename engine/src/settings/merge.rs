@@ -83,8 +83,7 @@ fn taken_away(merged: &BTreeMap<String, Stack>, values: &Values) -> Values {
     for Belonging { owner, belongs, still_holds } in BELONGINGS {
         let Some(Given { value: Some(new), source }) = values.get(owner) else { continue };
         let old = merged.get(owner).and_then(|stack| stack.top().0);
-        // The lowest layers are all there is below themselves.
-        if source.layer() <= Layer::Found || still_holds(old, new) {
+        if source.layer() == Layer::Default || still_holds(old, new) {
             continue;
         }
         let set = merged.iter().filter(|(_, stack)| stack.top().1.layer() > Layer::Default);

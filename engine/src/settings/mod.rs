@@ -118,6 +118,9 @@ impl Settings {
     /// # Errors
     /// If the value is not allowed.
     pub fn found(&mut self, name: &str, value: impl Into<Value>) -> Result<(), SettingError> {
+        if self.value(name).is_some() {
+            return Ok(());
+        }
         self.set(vec![(name.to_owned(), value.into(), Source::Found)])
     }
 
@@ -126,6 +129,8 @@ impl Settings {
         let mut layers = self.layers.clone();
         for (name, value, source) in values {
             let value = Some(checked(&name, value, &source, &folder)?);
+            // Somebody says it now.
+            layers.entry(Layer::Found).or_default().remove(&name);
             layers.entry(source.layer()).or_default().insert(name, Given { value, source });
         }
         *self = Self::of_layers(layers)?;

@@ -30,11 +30,14 @@ pub struct Saved {
     pub before: Option<Setting>,
     /// As they have it now.
     pub after: Option<Setting>,
+    /// Whether a layer above the file has another say.
+    pub overruled: bool,
 }
 
 impl Settings {
-    /// Writes what was changed since the start into `target`, and takes the settings `unset` out of it. A change back to
-    /// what the layers below say is taken out as well: files hold only what differs. The file appears whole or stays.
+    /// Writes what was changed since the start into `target`, and takes the settings `unset` out of it. Out of the user's
+    /// file a change back to what the layers below say is taken as well: it holds only what differs. The file appears
+    /// whole or stays.
     ///
     /// # Errors
     /// If a setting of `unset` is not in the file, what the files would say then is not allowed, or the disk refuses.
@@ -47,7 +50,9 @@ impl Settings {
         let old = if is_new { String::new() } else { file.read()? };
         let mut layers = self.layers.clone();
         let changes = layers.remove(&Layer::Session).unwrap_or_default();
+        // Only this start of the program knows these.
         layers.remove(&Layer::CommandLine);
+        layers.remove(&Layer::Found);
         layers.insert(file.layer, file.parse(&old)?);
         let before = Self::of_layers(layers.clone())?;
 
@@ -56,7 +61,7 @@ impl Settings {
         for (name, given) in &changes {
             let inherited = self.merged.get(name).and_then(|stack| stack.below(file.layer).0);
             let Some(value) = &given.value else { continue };
-            text = if inherited == Some(value) {
+            text = if file.layer == Layer::User && inherited == Some(value) {
                 without(&text, name)
             } else {
                 with(&text, name, &relative(name, value, &folder))
@@ -73,8 +78,11 @@ impl Settings {
         if text != old {
             write(file.path, &text)?;
         }
-        let saved =
-            |name: &String| Saved { name: name.clone(), before: before.get(name), after: after.get(name) };
+        let saved = |name: &String| {
+            let (before, after) = (before.get(name), after.get(name));
+            let overruled = after.as_ref().is_some_and(|after| after.source.layer() > file.layer);
+            Saved { name: name.clone(), before, after, overruled }
+        };
         Ok(changes.keys().chain(unset).map(saved).collect())
     }
 }

@@ -11,8 +11,6 @@ use toml::Value;
 pub enum Layer {
     /// What holds when nobody says anything.
     Default,
-    /// What opening the instrument found out, where nobody had said it.
-    Found,
     /// The instrument's `rig.toml`.
     Rig,
     /// The user's own file.
@@ -21,6 +19,8 @@ pub enum Layer {
     CommandLine,
     /// Changed since.
     Session,
+    /// What opening the instrument found out, where none of these says it.
+    Found,
 }
 
 /// Where a value comes from.
