@@ -75,7 +75,7 @@ fn a_run_stores_where_its_settings_come_from_and_opens_again() {
             "# camera.rate_hz = 200.0 Hz: --rate-hz, over 40.0 Hz (user.toml:3)",
             "# camera.settings.beads = 3: --beads",
             "# tracking.roi_px = 64 px: found when the instrument was opened, over as the ROI file says, else 64 (default)",
-            &format!("# recording.folder = \"runs\": --out, over \"runs\" (default)"),
+            "# recording.folder = \"runs\": --out, over \"runs\" (default)",
             "# recording.name = \"left\": rig.toml:4, over \"run\" (default)",
         ]
     );

@@ -94,7 +94,7 @@ impl Key {
         Self { unit, ..self }
     }
 
-    const fn else_(self, left_out: &'static str) -> Self {
+    const fn left_out(self, left_out: &'static str) -> Self {
         Self { left_out, ..self }
     }
 
@@ -109,20 +109,20 @@ pub static KEYS: &[Key] = &[
     key("camera.rate_hz", Values::Number(0.01, 1e5), "frames per second").unit("Hz").applies(Applies::Live),
     key("camera.exposure_us", Values::Number(0.1, 1e8), "exposure time")
         .unit("µs")
-        .else_("as the camera has it")
+        .left_out("as the camera has it")
         .applies(Applies::Live),
     key("camera.settings.*", Values::Any, "what only the driver understands"),
     key("optics.pixel_size_nm", Values::Number(1.0, 1e5), "size of a camera pixel in the sample")
         .unit("nm")
-        .else_("as the camera says"),
-    key("correction.dark", Values::Path, "frames without light").else_("black is 0"),
+        .left_out("as the camera says"),
+    key("correction.dark", Values::Path, "frames without light").left_out("black is 0"),
     key("correction.flat", Values::Path, "frames with light and without a sample")
-        .else_("all pixels are alike"),
+        .left_out("all pixels are alike"),
     key("correction.dark_hash", Values::Text, "hash of the mean of the dark frames, as a run stores it")
-        .else_("any frames are taken")
+        .left_out("any frames are taken")
         .applies(Applies::Fixed),
     key("correction.flat_hash", Values::Text, "hash of the mean of the flat frames, as a run stores it")
-        .else_("any frames are taken")
+        .left_out("any frames are taken")
         .applies(Applies::Fixed),
     key(
         "tracking.roi_px",
@@ -130,22 +130,22 @@ pub static KEYS: &[Key] = &[
         "side of the square around a bead",
     )
     .unit("px")
-    .else_("as the ROI file says, else 64"),
+    .left_out("as the ROI file says, else 64"),
     key("tracking.method", Values::Word(&METHODS), "how beads are located"),
     key("tracking.rois", Values::Path, "the ROIs, from beadscope find")
-        .else_("beads are found in the first frame"),
+        .left_out("beads are found in the first frame"),
     key("tracking.zlut", Values::Path, "the Z-LUT, FILE or FILE#K")
-        .else_("x and y only; a simulated camera brings its own"),
+        .left_out("x and y only; a simulated camera brings its own"),
     key(
         "tracking.z_step_nm",
-        Values::Number(1e-3, 1e5),
+        Values::Number(-1e5, 1e5),
         "distance between planes of a Z-LUT that does not say it",
     )
     .unit("nm")
-    .else_("as the Z-LUT says"),
+    .left_out("as the Z-LUT says"),
     key("tracking.backend", Values::Word(&BACKENDS), "what computes"),
     key("tracking.adapter", Values::Text, "part of the name of the GPU that computes")
-        .else_("the best that is there"),
+        .left_out("the best that is there"),
     magtrack("tracking.magtrack.center_of_mass.background", "what the centre of mass takes off each pixel"),
     magtrack("tracking.magtrack.n auto_conv_multiline_sub_pixel", "passes of the averaged auto-convolution"),
     magtrack(

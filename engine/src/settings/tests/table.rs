@@ -51,13 +51,8 @@ fn the_example_mentions_every_setting_with_its_range() {
         match (key.values, line) {
             (Allowed::Any, _) => {}
             (Allowed::Number(..) | Allowed::Whole(..), Some((_, rest))) => {
-                // A range that is none for people, the example need not give.
                 let range = key.allowed();
-                assert!(
-                    rest.contains(&range) || key.name == "tracking.z_step_nm",
-                    "{}: {rest}: {range}",
-                    key.name
-                );
+                assert!(rest.contains(&range), "{}: {rest}: {range}", key.name);
             }
             (Allowed::Word(words), Some((_, rest))) => {
                 let said = |word: &str| {
