@@ -119,15 +119,19 @@ mod tests {
 
     #[test]
     fn what_belongs_to_a_setting_goes_with_it() {
-        let kept = |below: &[_], above: &[_], name| told(below, above, name).is_some();
+        let kept = |below: &[_], above: &[_], name: &str| told(below, above, name).is_some();
         let camera = [("camera.driver", "replay"), ("camera.settings.path", "a.npy")];
         assert!(kept(&camera, &[("camera.driver", "replay")], "camera.settings.path"));
         assert!(!kept(&camera, &[("camera.driver", "simulated")], "camera.settings.path"));
         let both = [("camera.driver", "other"), ("camera.settings.path", "b.npy")];
         assert_eq!(told(&camera, &both, "camera.settings.path").as_deref(), Some("b.npy"));
-        let dark = [("correction.dark", "a"), ("correction.dark_hash", "1"), ("correction.flat_hash", "2")];
-        assert!(!kept(&dark, &[("correction.dark", "b")], "correction.dark_hash"));
-        assert!(kept(&dark, &[("correction.dark", "b")], "correction.flat_hash"));
+        for [frames, hash, other] in [
+            ["correction.dark", "correction.dark_hash", "correction.flat_hash"],
+            ["correction.flat", "correction.flat_hash", "correction.dark_hash"],
+        ] {
+            let below = [(frames, "a"), (hash, "1"), (other, "2")];
+            assert!(!kept(&below, &[(frames, "b")], hash) && kept(&below, &[(frames, "b")], other));
+        }
         let magtrack = [("tracking.method", "magtrack"), ("tracking.magtrack.lookup_z.n_local", "9")];
         assert!(!kept(&magtrack, &[("tracking.method", "qi")], "tracking.magtrack.lookup_z.n_local"));
     }
