@@ -219,17 +219,20 @@ fn a_roi_over_the_edge_is_flagged_not_refused() {
 fn rigs_that_are_wrong() {
     let folder = tempfile::tempdir().unwrap();
     for (content, word) in [
-        ("[camera]\ndriver = 'nikon'\n", "simulated, replay"),
+        ("[camera]\ndriver = 'nikon'\n", "simulated, replay (line 2 of "),
         ("[camera]\nrate_hz = 'fast'\n", "line 2"),
         ("[camera\n", "line 1"),
-        ("[tracking]\nroi_px = 2\n", "8 to 512 px"),
-        ("[tracking]\nmethod = 'magic'\n", "there are com, autoconv, qi, fit and magtrack"),
+        ("[tracking]\nroi_px = 2\n", "8 to 512 px (line 2 of "),
+        ("[tracking]\nmethod = 'magic'\n", "com, autoconv, qi, fit or magtrack (line 2 of "),
         (
             "[tracking]\nmethod = 'magtrack'\nmagtrack = { 'lookup_z.n_local' = 1 }\n",
             "an odd number, 3 to 1001",
         ),
         ("[tracking]\nmagtrack = { 'lookup_z.n_local' = 5 }\n", "set method = \"magtrack\""),
-        ("[camera]\nsettings = { bead = 3 }\n", "bead"),
+        ("[camera]\n\nsettings = { bead = 3 }\n", "(line 3 of "),
+        ("[camera.settings]\nseed = 1\nbeads = -1\n", "(line 3 of "),
+        ("[camera.settings]\nseed = 1\nwidth_px = 10\n", "(line 3 of "),
+        ("[camera.settings]\nseed = 1\nbeads = 'many'\n", "(line 3 of "),
         ("[tracking]\nzlut = 'missing.zlut.h5'\n", "missing.zlut.h5"),
     ] {
         let rig = folder.path().join("rig.toml");

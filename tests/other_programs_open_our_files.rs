@@ -1,4 +1,4 @@
-//! h5py and MagScope itself open what we write. Their virtual environment is made by `scripts/test`.
+//! h5py and MagScope itself open what we write, and we what MagScope writes. Their virtual environment is made by `scripts/test`.
 
 #![allow(
     clippy::unwrap_used,
@@ -63,6 +63,38 @@ fn h5py_finds_every_loss_in_gaps_frames_and_ledger() {
     }
     assert_eq!(session.stop().health.ledger.lost.camera, 31);
     check(&python, &tracks, None);
+}
+
+#[test]
+fn the_preferences_that_magscope_exports_become_a_rig() {
+    let Some(python) = python("the_preferences_that_magscope_exports_become_a_rig") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/export_preferences.py");
+    let (bundle, alone) = (path("bundle.yaml"), path("alone.yaml"));
+    let output = Command::new(python).arg(script).args([&bundle, &alone]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+
+    let rig = path("rig.toml");
+    let import = ["rig", "--import-magscope", &bundle, "--camera-pixel-nm", "6000", "--out", &rig];
+    let said = beadscope_ok(&import);
+    // Its 17 settings and 11 options, of which every one is told, as is the layout.
+    assert_eq!(said.lines().count(), 17 + 11 + 2, "{said}");
+    assert!(!said.contains("has no such"), "{said}");
+    let shown: serde_json::Value =
+        serde_json::from_str(&beadscope_ok(&["rig", "--show", "--rig", &rig, "--json"])).unwrap();
+    let of = |name: &str| {
+        let settings = shown["settings"].as_array().unwrap();
+        settings.iter().find(|setting| setting["name"] == name).unwrap()["value"].clone()
+    };
+    assert_eq!(of("tracking.roi_px"), 96);
+    assert_eq!(of("optics.pixel_size_nm"), 100.0);
+    assert_eq!(of("tracking.method"), "magtrack");
+    assert_eq!(of("tracking.magtrack.center_of_mass.background"), "mean");
+    assert_eq!(of("tracking.magtrack.n auto_conv_multiline_sub_pixel"), 7);
+    assert_eq!(of("tracking.magtrack.lookup_z.n_local"), 9);
+    let alone = beadscope_ok(&["rig", "--import-magscope", &alone]);
+    assert!(alone.contains("roi_px = 96") && !alone.contains("magtrack"), "{alone}");
 }
 
 fn check(python: &Path, tracks: &Path, option: Option<&str>) {

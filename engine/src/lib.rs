@@ -45,6 +45,7 @@ pub mod roi;
 pub mod rois;
 pub mod segment;
 pub mod session;
+pub mod settings;
 pub mod status;
 mod sync;
 pub mod threads;

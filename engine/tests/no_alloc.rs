@@ -13,7 +13,7 @@ use beadscope_drivers::CAMERAS;
 use beadscope_drivers::camera::{Camera, CameraConfig, CameraError, CameraRequest, FrameInfo};
 use beadscope_engine::instrument::Instrument;
 use beadscope_engine::record::info::RunInfo;
-use beadscope_engine::rig::Rig;
+use beadscope_engine::rig::{RecordingSection, Rig};
 use beadscope_engine::session::{Session, Setup};
 use beadscope_engine::threads::ThreadsSection;
 use beadscope_engine::track::backend::Backend;

@@ -16,52 +16,70 @@ mod zlut_precision;
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, anyhow, bail, ensure};
+use anyhow::{Result, anyhow, bail, ensure};
 use beadscope_drivers::CAMERAS;
+use beadscope_drivers::camera::CameraError;
 use beadscope_drivers::stack::Stack;
 use beadscope_engine::correction::{Correction, Used};
 use beadscope_engine::frame::FrameView;
-use beadscope_engine::instrument::Instrument;
+use beadscope_engine::instrument::{Instrument, OpenError};
 use beadscope_engine::record::info::RunInfo;
 use beadscope_engine::replace::{self, Output};
-use beadscope_engine::rig::{CorrectionSection, Rig};
+use beadscope_engine::rig::CorrectionSection;
 use beadscope_engine::session::{Outcome, Setup};
+use beadscope_engine::settings::{Settings, user_file};
 use beadscope_shaders::magtrack::Options;
 use beadscope_shaders::pipeline::Method;
 
 use crate::arguments::CorrectionArguments;
 
-/// The rig at `path`, or the simulated microscope.
-fn read_rig(path: Option<&Path>) -> Result<Rig> {
-    Ok(path.map(Rig::read).transpose()?.unwrap_or_default())
+/// The settings of the rig at `path`, or of the simulated microscope, under the user's own.
+fn read_settings(path: Option<&Path>) -> Result<Settings> {
+    Ok(Settings::load(path, user_file().as_deref())?)
 }
 
-/// Opens the rig's instrument and describes it for a recording. What there is to know is logged, and returned as
-/// sentences.
-fn open(rig: &Rig) -> Result<(Setup, Vec<String>)> {
-    let mut rig = rig.clone();
-    rig.resolve_paths(&std::env::current_dir().context("the working folder is gone; change into another")?)?;
+/// Opens the instrument and describes it for a recording. What there is to know is logged, and returned as sentences.
+fn open(settings: &Settings) -> Result<(Setup, Vec<String>)> {
+    let mut settings = settings.clone();
     let Instrument { camera, config, tracker, zlut, pixel_size_nm, mut notes, warnings } =
-        Instrument::open(&rig, CAMERAS)?;
+        Instrument::open(settings.rig(), CAMERAS).map_err(|error| with_place(&settings, error))?;
     notes.iter().for_each(|note| tracing::info!("{note}"));
     warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     notes.extend(warnings);
     let rois = tracker.rois().to_vec();
-    rig.tracking.roi_px = rois.first().map(|roi| roi.size_px);
-    if let Some(Used { dark, flat, .. }) = tracker.correction().map(|correction| correction.used()) {
-        rig.correction.dark_hash = dark.as_ref().map(|dark| dark.hash.clone());
-        rig.correction.flat_hash = flat.as_ref().map(|flat| flat.hash.clone());
+    if let Some(roi) = rois.first() {
+        settings.found("tracking.roi_px", i64::from(roi.size_px))?;
     }
+    if let Some(Used { dark, flat, .. }) = tracker.correction().map(|correction| correction.used()) {
+        for (name, used) in [("correction.dark_hash", dark), ("correction.flat_hash", flat)] {
+            let Some(used) = used else { continue };
+            settings.found(name, used.hash.clone())?;
+        }
+    }
+    let rig = settings.rig();
+    let origins = ["Where settings come from; all others are defaults:".to_owned()];
+    let origins = comments(&[&origins[..], &settings.origins()].concat());
     let info = RunInfo {
         pixel_size_nm,
-        settings_toml: comments(&notes) + &rig.to_toml()?,
+        settings_toml: comments(&notes) + &rig.to_toml()? + "\n" + &origins,
         camera: format!("driver = {:?}\n{}", rig.camera.driver, toml::to_string(&config)?),
         rois,
         zlut,
     };
-    let (recordings, threads) = (rig.recording, rig.threads);
+    let (recordings, threads) = (rig.recording.clone(), rig.threads.clone());
     let (frame_limit, record) = (None, None);
     Ok((Setup { camera, config, tracker, threads, frame_limit, info, record, recordings }, notes))
+}
+
+/// What is wrong in a file is told with its line, also where only the driver could know it.
+fn with_place(settings: &Settings, error: OpenError) -> anyhow::Error {
+    let source = match &error {
+        OpenError::Camera(CameraError::Settings(message)) => settings.blame(message).cloned(),
+        OpenError::NoDriver { .. } => settings.get("camera.driver").map(|driver| driver.source),
+        _ => None,
+    };
+    let place = source.map(|source| source.place().to_string()).unwrap_or_default();
+    anyhow!("{error}{place}")
 }
 
 /// Whether a session went as it should, with or without a window.

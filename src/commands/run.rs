@@ -15,12 +15,13 @@ use beadscope_engine::latency::Percentiles;
 use beadscope_engine::ledger::{Ledger, Lost};
 use beadscope_engine::record::tracks_file::Gap;
 use beadscope_engine::record::{rig_path, tracks_path};
-use beadscope_engine::rig::{CorrectionSection, Rig, TrackingSection};
+use beadscope_engine::rig::Rig;
 use beadscope_engine::session::{Outcome, Session, Setup, View};
+use beadscope_engine::settings::{CommandLineOption, SettingError, path_value};
 use beadscope_engine::track::backend::{Backend, TrackedOn};
 use serde::Serialize;
 
-use crate::arguments::{BackendArguments, RunArguments};
+use crate::arguments::RunArguments;
 use crate::output;
 
 /// How often the command looks whether it is time to stop.
@@ -70,9 +71,9 @@ impl From<&Ledger> for Frames {
 }
 
 pub fn run(arguments: &RunArguments) -> Result<()> {
-    let mut rig = super::read_rig(arguments.rig.as_deref())?;
-    override_rig(&mut rig, arguments);
-    let (mut setup, mut notes) = super::open(&rig)?;
+    let mut settings = super::read_settings(arguments.rig.as_deref())?;
+    settings.set_command_line(options(arguments)?)?;
+    let (mut setup, mut notes) = super::open(&settings)?;
     setup.frame_limit = arguments.frames;
     let beads = setup.info.rois.len();
     let correction = setup.tracker.correction().map(|correction| correction.used()).cloned();
@@ -80,7 +81,7 @@ pub fn run(arguments: &RunArguments) -> Result<()> {
     let stop = Arc::new(AtomicBool::new(false));
     let asked = stop.clone();
     ctrlc::set_handler(move || asked.store(true, Ordering::Relaxed))?;
-    let folder = make_folder(&rig)?;
+    let folder = make_folder(settings.rig())?;
     let (session, _view) = start(setup, &folder).inspect_err(|_| remove_folder(&folder))?;
     if let Some(path) = &arguments.commands {
         super::obey::obey(path, session.commands().clone())?;
@@ -130,38 +131,26 @@ fn remove_folder(folder: &Path) {
     }
 }
 
-fn override_rig(rig: &mut Rig, arguments: &RunArguments) {
+/// What the command line says about settings.
+fn options(arguments: &RunArguments) -> Result<[CommandLineOption; 11], SettingError> {
+    let path = |path: &Option<PathBuf>| path.as_deref().map(path_value).transpose();
     let RunArguments { rois, zlut, z_step_nm, correction, backend, out, rate_hz, beads, roi_px, .. } =
         arguments;
-    rig.tracking.rois = rois.clone().or(rig.tracking.rois.take());
-    rig.tracking.zlut = zlut.clone().or(rig.tracking.zlut.take());
-    rig.tracking.z_step_nm = z_step_nm.or(rig.tracking.z_step_nm);
-    rig.tracking.roi_px = roi_px.or(rig.tracking.roi_px);
-    let CorrectionSection { dark, dark_hash, flat, flat_hash } = &mut rig.correction;
-    for (given, path, hash) in [(&correction.dark, dark, dark_hash), (&correction.flat, flat, flat_hash)] {
-        if given.is_some() {
-            path.clone_from(given);
-            *hash = None; // it was that of the rig's frames
-        }
-    }
-    override_backend(&mut rig.tracking, backend);
-    rig.camera.rate_hz = rate_hz.unwrap_or(rig.camera.rate_hz);
-    if let Some(out) = out {
-        rig.recording.folder.clone_from(out);
-    }
-    if let Some(beads) = beads {
-        rig.camera.settings.insert("beads".to_owned(), i64::from(*beads).into());
-    }
-}
-
-/// Another back end than the rig's needs another adapter or none.
-fn override_backend(tracking: &mut TrackingSection, given: &BackendArguments) {
-    let BackendArguments { backend, adapter } = given.clone();
-    if backend.is_some_and(|backend| backend != Backend::Gpu) || adapter.is_some() {
-        tracking.adapter = adapter;
-        tracking.backend = Backend::Auto;
-    }
-    tracking.backend = backend.unwrap_or(tracking.backend);
+    let name_of = |backend| Backend::NAMES.iter().find(|(known, _)| *known == backend);
+    let backend_name = backend.backend.and_then(name_of).map(|(_, name)| (*name).into());
+    Ok([
+        ("--rois", "tracking.rois", path(rois)?),
+        ("--zlut", "tracking.zlut", path(zlut)?),
+        ("--z-step-nm", "tracking.z_step_nm", z_step_nm.map(Into::into)),
+        ("--roi-px", "tracking.roi_px", roi_px.map(|px| i64::from(px).into())),
+        ("--dark", "correction.dark", path(&correction.dark)?),
+        ("--flat", "correction.flat", path(&correction.flat)?),
+        ("--backend", "tracking.backend", backend_name),
+        ("--adapter", "tracking.adapter", backend.adapter.clone().map(Into::into)),
+        ("--rate-hz", "camera.rate_hz", rate_hz.map(Into::into)),
+        ("--out", "recording.folder", path(out)?),
+        ("--beads", "camera.settings.beads", beads.map(|beads| i64::from(beads).into())),
+    ])
 }
 
 fn make_folder(rig: &Rig) -> Result<PathBuf> {

@@ -7,12 +7,13 @@ use crate::arguments::WindowArguments;
 #[cfg(feature = "gui")]
 pub fn run(arguments: &WindowArguments) -> Result<()> {
     use beadscope_engine::session::Session;
+    use beadscope_engine::settings::path_value;
 
-    let mut rig = super::read_rig(arguments.rig.as_deref())?;
-    if let Some(out) = &arguments.out {
-        rig.recording.folder.clone_from(out);
-    }
-    let (setup, mut notes) = super::open(&rig)?;
+    let mut settings = super::read_settings(arguments.rig.as_deref())?;
+    let out = arguments.out.as_deref().map(path_value).transpose()?;
+    settings.set_command_line([("--out", "recording.folder", out)])?;
+    let (setup, mut notes) = super::open(&settings)?;
+    let rig = settings.rig();
     let (session, view) = Session::start(setup)?;
     notes.extend(session.thread_notes().iter().cloned());
     let start = beadscope_ui::Start {

@@ -106,7 +106,8 @@ pub fn setup(steps: Vec<Step>, beads: u32, record: Option<PathBuf>) -> Setup {
 
 /// Runs the program; its standard output and standard error are kept.
 pub fn beadscope(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_beadscope")).args(arguments).output().unwrap()
+    let mut program = Command::new(env!("CARGO_BIN_EXE_beadscope"));
+    program.args(arguments).env("BEADSCOPE_USER_CONFIG", "").output().unwrap()
 }
 
 /// Runs the program and insists that it succeeds; returns its standard output.

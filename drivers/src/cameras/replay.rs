@@ -51,7 +51,7 @@ impl CameraDriver for Driver {
 
     fn open(&self, settings: &toml::Table) -> Result<Box<dyn Camera>, CameraError> {
         let settings: Settings = settings.clone().try_into().map_err(|error: toml::de::Error| {
-            CameraError::Settings(error.message().split_whitespace().collect::<Vec<_>>().join(" "))
+            CameraError::Settings(error.to_string().split_whitespace().collect::<Vec<_>>().join(" "))
         })?;
         if !RATE_HZ.contains(&settings.rate_hz) {
             let message = format!("rate_hz = {} must be between 0.001 and 1000000", settings.rate_hz);

@@ -310,9 +310,9 @@ fn range(key: &str) -> RangeInclusive<f64> {
     }
 }
 
-/// The same ranges in words. Where MagTrack has no upper end, ours is where it fails (lines beyond the ROI, its 16-bit
-/// bin numbers) or long past all use.
-fn allowed(key: &str) -> &'static str {
+/// The values that the option `key` may have, in words. Where MagTrack has no upper end, ours is where it fails (lines
+/// beyond the ROI, its 16-bit bin numbers) or long past all use.
+pub fn allowed(key: &str) -> &'static str {
     match key {
         BACKGROUND => "none, mean or median",
         MULTILINE_PASSES => "a whole number, 1 to 1000",

@@ -223,7 +223,7 @@ fn in_order(name: &str, [low, high]: [f64; 2], least: f64, greatest: f64) -> Res
 }
 
 fn first_line(error: &toml::de::Error) -> String {
-    error.message().split_whitespace().collect::<Vec<_>>().join(" ")
+    error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
