@@ -3,7 +3,7 @@
 //! Camera, tracking and recorder are those of a session, on one thread: the camera's script says when tracking takes how
 //! many frames and when the recorder does, so that it is known which ring is full at which frame.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
 use std::sync::Mutex;
 use std::time::Instant;
@@ -64,6 +64,15 @@ enum Happening {
     DiskFails,
 }
 
+/// A frame as the file should tell of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Sent {
+    segment: u64,
+    number: u64,
+    flags: u64,
+    lost_before: Gap,
+}
+
 /// Everything but the camera thread, and what is to be expected of it.
 struct World {
     random: Seeded,
@@ -90,9 +99,11 @@ struct World {
     expected: Ledger,
     jumps: u64,
     backward: u64,
-    /// Frames on their way, by hop, then those in the file: segment, number, flags.
-    on_their_way: [std::collections::VecDeque<[u64; 3]>; 2],
-    recorded: Vec<[u64; 3]>,
+    /// Lost before the next frame that gets through, at the camera and behind tracking.
+    gaps: [Gap; 2],
+    /// Frames on their way, by hop, then those in the file.
+    on_their_way: [VecDeque<Sent>; 2],
+    recorded: Vec<Sent>,
     injected: BTreeMap<Happening, u64>,
 }
 
@@ -152,13 +163,17 @@ impl World {
         }
         self.held[0] -= batch;
         for _ in 0..batch {
-            let frame = self.on_their_way[0].pop_front().unwrap();
+            let mut frame = self.on_their_way[0].pop_front().unwrap();
             self.expected.tracked += 1;
+            frame.lost_before += self.gaps[1];
             if self.held[1] < self.rings[1] {
                 self.held[1] += 1;
+                self.gaps[1] = Gap::default();
                 self.on_their_way[1].push_back(frame);
             } else {
                 self.expected.lost.recorder_late += 1;
+                self.gaps[1] = frame.lost_before;
+                self.gaps[1].recorder_late += 1;
             }
         }
     }
@@ -191,9 +206,11 @@ impl World {
         let segment = self.expected.segments - 1;
         if self.held[0] < self.rings[0] {
             self.held[0] += 1;
-            self.on_their_way[0].push_back([segment, number, flags.0]);
+            let lost_before = std::mem::take(&mut self.gaps[0]);
+            self.on_their_way[0].push_back(Sent { segment, number, flags: flags.0, lost_before });
         } else {
             self.expected.lost.ring_full += 1;
+            self.gaps[0].ring_full += 1;
         }
         let device_time_ns =
             Some((taken_ms * MS).strict_add_signed(1_000_000_000 * MS as i64 + self.moved_ns));
@@ -237,6 +254,7 @@ impl World {
                     self.missing.push(lost);
                 }
                 self.expected.lost.camera += count;
+                self.gaps[0].camera += count;
                 *self.injected.entry(event).or_default() += count;
                 // It is seen at the frame after it.
             }
@@ -424,7 +442,8 @@ fn run(seed: u64, file: Option<&Path>) -> BTreeMap<Happening, u64> {
         expected: Ledger::default(),
         jumps: 0,
         backward: 0,
-        on_their_way: Default::default(),
+        gaps: [Gap::default(); 2],
+        on_their_way: [VecDeque::new(), VecDeque::new()],
         recorded: Vec::new(),
         injected: BTreeMap::new(),
     };
@@ -509,8 +528,15 @@ fn compare_file(seed: u64, world: &World, path: &Path) {
     let file = H5File::open(path).unwrap();
     let column = |name: &str| file.dataset(&format!("beadscope/{name}")).unwrap();
     let numbers = |name: &str| column(name).read_raw::<u64>().unwrap();
-    let frames = ["frames/segment", "frames/device_frame", "frames/flags"].map(numbers);
-    let found: Vec<[u64; 3]> = (0..frames[0].len()).map(|k| [0, 1, 2].map(|part| frames[part][k])).collect();
+    let [segments, device_frames, flags] =
+        ["frames/segment", "frames/device_frame", "frames/flags"].map(numbers);
+    let lost: Vec<u32> = column("frames/lost_before").read_raw().unwrap();
+    let frame = |(k, lost): (usize, &[u32])| {
+        let [camera, ring_full, recorder_late] = [lost[0], lost[1], lost[2]].map(u64::from);
+        let lost_before = Gap { camera, ring_full, recorder_late };
+        Sent { segment: segments[k], number: device_frames[k], flags: flags[k], lost_before }
+    };
+    let found: Vec<Sent> = lost.chunks_exact(3).enumerate().map(frame).collect();
     assert_eq!(found, world.recorded, "seed {seed}");
     let ledger: serde_json::Value =
         serde_json::from_str(&column("ledger_json").read_strings().unwrap().concat()).unwrap();
@@ -523,7 +549,7 @@ fn compare_file(seed: u64, world: &World, path: &Path) {
         let lost = ["camera", "ring_full", "recorder_late", "record_failed"];
         assert_eq!(in_gaps, lost.map(|name| ledger["lost"][name].as_u64().unwrap()), "seed {seed}");
     }
-    let mut segments: Vec<u64> = found.iter().map(|frame| frame[0]).collect();
+    let mut segments = segments.clone();
     segments.dedup();
     // After a failure there may be one more, whose frames the file does not have.
     let listed = numbers("segments/segment");

@@ -80,12 +80,15 @@ impl Faults {
             faults: *self,
             began: None,
             unplugged_at: None,
-            clock_ns: 0,
+            clock_ns: CLOCK_START_NS,
             held: Vec::new(),
             pending: None,
         })
     }
 }
+
+/// Where the clock of a camera with faults begins, ns: no jump takes it below 0.
+const CLOCK_START_NS: i64 = 1 << 60;
 
 /// A camera with faults.
 struct Faulty<C> {
