@@ -10,6 +10,7 @@ use beadscope_drivers::camera::{Camera, CameraConfig, CameraError, FrameInfo};
 
 use crate::clock::Clock;
 use crate::frame::{FrameHeader, Gap};
+use crate::health::hot_loop::HotLoop;
 use crate::ring::Writer;
 use crate::status::{EndReason, Status};
 
@@ -17,6 +18,9 @@ use crate::status::{EndReason, Status};
 const READ_TIMEOUT: Duration = Duration::from_millis(100);
 /// Silence after which a camera is taken for dead, beyond five frame periods.
 const SILENCE: Duration = Duration::from_secs(5);
+
+/// How often the camera is asked for its temperature.
+const TEMPERATURE_EVERY: Duration = Duration::from_secs(1);
 
 /// The camera thread's whole state.
 pub(crate) struct Acquisition<'a> {
@@ -56,6 +60,9 @@ impl Acquisition<'_> {
         let mut device = DeviceFrames::default();
         let mut gap = Gap::default();
         let mut published = 0;
+        let mut hot_loop = HotLoop::default();
+        let mut temperature_at = Instant::now();
+        self.status.camera_temperature_c.set(self.camera.temperature_c());
         let silence = SILENCE + Duration::from_secs_f64(5.0 / self.config.rate_hz.max(1e-3));
         let mut last_frame = Instant::now();
         loop {
@@ -65,8 +72,14 @@ impl Acquisition<'_> {
             if self.frame_limit.is_some_and(|limit| self.status.received.get() >= limit) {
                 return EndReason::FrameLimit;
             }
-            match self.read_one(overflow, &mut device, &mut gap, &mut published) {
-                Ok(()) => last_frame = Instant::now(),
+            match self.read_one(overflow, &mut device, &mut gap, &mut published, &mut hot_loop) {
+                Ok(()) => {
+                    last_frame = Instant::now();
+                    if last_frame - temperature_at >= TEMPERATURE_EVERY {
+                        temperature_at = last_frame;
+                        self.status.camera_temperature_c.set(self.camera.temperature_c());
+                    }
+                }
                 Err(CameraError::Timeout(_)) if last_frame.elapsed() < silence => {}
                 Err(CameraError::Timeout(_)) => {
                     let seconds = silence.as_secs_f64();
@@ -86,15 +99,16 @@ impl Acquisition<'_> {
         device: &mut DeviceFrames,
         gap: &mut Gap,
         published: &mut u64,
+        hot_loop: &mut HotLoop,
     ) -> Result<(), CameraError> {
-        let (held, capacity) = self.ring.fill();
-        self.status.ring_held.set(held);
-        self.status.ring_capacity.set(capacity);
+        let Self { camera, ring, status, .. } = self;
+        let mut read =
+            |bytes: &mut [u8]| hot_loop.read(&status.camera_loop, || camera.read_into(bytes, READ_TIMEOUT));
         // Reading straight into the slot saves a copy. When there is none, the camera's own queue must be emptied all the
         // same, and a slot may have come free by then.
-        let (info, overflowed) = match self.ring.claim() {
-            Ok(mut slot) => (self.camera.read_into(slot.bytes(), READ_TIMEOUT)?, false),
-            Err(_full) => (self.camera.read_into(overflow, READ_TIMEOUT)?, true),
+        let (info, overflowed) = match ring.claim() {
+            Ok(mut slot) => (read(slot.bytes())?, false),
+            Err(_full) => (read(overflow)?, true),
         };
         gap.camera += device.count(&info, self.status);
         let arrival_ns = stamp(self.status, &self.clock, &info);

@@ -11,6 +11,7 @@
 //! | `beadscope-track` ([`track`]) | tracker, writer of the track ring | for frames only | rayon's queue, a block now and then | both rings |
 //! | `beadscope-track-N` | scratch of one worker | for work only | no | rayon |
 //! | `beadscope-record` ([`record`]) | the open file | on the disk | yes | track ring, commands |
+//! | `beadscope-health` ([`health`]) | what is measured of the others | yes | yes | counters, [`status::Health`] |
 //! | `main` | the window or the command line | yes | yes | [`session::Session`], [`session::View`] |
 //!
 //! Nothing upstream waits for anything downstream; what does not fit is dropped where it arrives, counted in
@@ -25,6 +26,7 @@ pub mod doctor;
 pub mod find;
 pub mod frame;
 pub mod gpu;
+pub mod health;
 pub mod instrument;
 pub mod latency;
 pub mod ledger;

@@ -37,6 +37,8 @@ use std::time::{Duration, Instant};
 
 use crossbeam::utils::CachePadded;
 
+pub mod monitor;
+
 /// The writer is at work in the slot.
 const WRITING: u32 = 1 << 31;
 /// The cursor of a reader that is gone: it holds nothing back.
@@ -126,7 +128,13 @@ pub fn ring<H: Copy + Default, const L: usize, const S: usize>(
             oldest: 0,
         },
         lossless: from_fn(|reader| LosslessReader { shared: shared.clone(), reader }),
-        skipping: from_fn(|_| SkippingReader { shared: shared.clone(), next: 0, skipped: 0, pinned: None }),
+        skipping: from_fn(|_| SkippingReader {
+            shared: shared.clone(),
+            next: 0,
+            progress: Arc::default(),
+            skipped: 0,
+            pinned: None,
+        }),
     }
 }
 
@@ -209,15 +217,6 @@ impl<H: Copy> Writer<H> {
             self.free.push(self.shared.slot_of(self.oldest));
             self.oldest += 1;
         }
-    }
-}
-
-impl<H> Writer<H> {
-    /// Slots held by the slowest lossless reader, and how many it may hold.
-    pub fn fill(&self) -> (u64, u64) {
-        let head = self.shared.head.load(Ordering::Relaxed);
-        let held_from = self.shared.slowest().map_or(head, |(_, next)| next);
-        (head - held_from, self.shared.capacity)
     }
 }
 
@@ -340,6 +339,8 @@ pub struct SkippingReader<H> {
     shared: Arc<Shared<H>>,
     /// The sequence number it wants next.
     next: u64,
+    /// The same for those who look from outside.
+    progress: Arc<AtomicU64>,
     skipped: u64,
     pinned: Option<u32>,
 }
@@ -409,6 +410,7 @@ impl<H> SkippingReader<H> {
     }
 
     fn pinned_slot(&self) -> Option<(&H, &[u8])> {
+        self.progress.store(self.next, Ordering::Relaxed);
         let slot = &self.shared.slots[self.pinned? as usize];
         // SAFETY: the slot is pinned, so the writer cannot make it WRITING; it stays pinned until the next call on this
         // reader, which needs `&mut self` and so outlives these borrows.
@@ -424,6 +426,7 @@ impl<H> SkippingReader<H> {
 
 impl<H> Drop for SkippingReader<H> {
     fn drop(&mut self) {
+        self.progress.store(DETACHED, Ordering::Relaxed);
         self.unpin();
     }
 }

@@ -7,6 +7,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::{Builder, JoinHandle};
 
 use beadscope_drivers::camera::{Camera, CameraConfig};
@@ -15,14 +16,16 @@ use crate::acquire::Acquisition;
 use crate::clock::Clock;
 use crate::correction::Correction;
 use crate::frame::FrameHeader;
+use crate::health::Watch;
 use crate::ledger::Ledger;
 use crate::record::error::RecordError;
 use crate::record::info::RunInfo;
 use crate::record::{Recorder, RecorderHandle};
+use crate::ring::monitor::Monitor;
 use crate::ring::{Ends, SkippingReader, ring};
 use crate::status::{EndReason, Health, Status};
 use crate::track::Tracking;
-use crate::track::backend::BeadTracker;
+use crate::track::backend::{BeadTracker, TrackedOn};
 use crate::tracks::{TrackRow, TracksHeader};
 
 /// Memory of the frame ring, at most; but [`MIN_SLOTS`] frames whatever their size.
@@ -65,6 +68,8 @@ pub enum SessionError {
 pub struct Session {
     status: Arc<Status>,
     threads: Vec<JoinHandle<()>>,
+    /// Dropped, it ends the health thread.
+    health: Option<(SyncSender<()>, JoinHandle<()>)>,
     recorder: RecorderHandle,
     config: CameraConfig,
     correction: Option<Arc<Correction>>,
@@ -95,6 +100,7 @@ impl Session {
     /// If the recording cannot be begun or the system refuses a thread. Nothing runs then.
     pub fn start(setup: Setup) -> Result<(Self, View), SessionError> {
         let Setup { camera, config, tracker, frame_limit, info, record } = setup;
+        tell_start(&config, &info, tracker.on());
         let file = record.map(|path| info.create_file(&path)).transpose()?;
         let status = Arc::new(Status::default());
         status.set_tracked_on(tracker.on());
@@ -109,6 +115,13 @@ impl Session {
         let Ends { writer: rows_in, lossless: [tracks], skipping: [track_view] } =
             ring::<TracksHeader, 1, 1>(slots(TRACK_RING_BYTES, row_bytes), row_bytes, ["recorder"]);
 
+        let watch = (Monitor::new(&ring_in), Monitor::new(&rows_in).watching("plots", &track_view));
+        let (keep, end) = sync_channel(0);
+        let asked_hz = config.rate_hz;
+        let health = spawn("beadscope-health", &status, move |status| {
+            let (frames, rows) = watch;
+            Watch { status, clock, asked_hz, frames, rows }.run(&end);
+        })?;
         let (recorder, handle) = Recorder::new(tracks, status.clone(), clock, file);
         let mut threads = vec![spawn("beadscope-record", &status, move |_| recorder.run())?];
         threads.push(spawn("beadscope-track", &status, move |status| {
@@ -118,7 +131,8 @@ impl Session {
             Acquisition { camera, config, ring: ring_in, status, clock, frame_limit }.run();
         })?);
         let view = View { frames: frame_view, tracks: track_view };
-        Ok((Self { status, threads, recorder: handle, config, correction, info }, view))
+        let health = Some((keep, health));
+        Ok((Self { status, threads, health, recorder: handle, config, correction, info }, view))
     }
 
     /// False once the session has ended by itself; [`stop`](Self::stop) tells why.
@@ -165,17 +179,26 @@ impl Session {
     /// Ends the session: every frame that has arrived is tracked and recorded, then the threads are joined.
     pub fn stop(mut self) -> Outcome {
         self.join();
-        let reason = self.status.end.get().cloned().unwrap_or(EndReason::Asked);
-        Outcome { reason, health: self.status.health() }
+        Outcome { reason: self.reason(), health: self.status.health() }
+    }
+
+    fn reason(&self) -> EndReason {
+        self.status.end.get().cloned().unwrap_or(EndReason::Asked)
     }
 
     fn join(&mut self) {
+        // Last to be joined: it tells of the others until they are gone.
+        let Some((keep, health)) = self.health.take() else { return };
         self.status.end(EndReason::Asked);
         // Camera first: it was started last.
         for thread in self.threads.drain(..).rev() {
             // A panic was caught in the thread and is the end reason already.
             let _ = thread.join();
         }
+        drop(keep);
+        let _ = health.join();
+        let ledger = serde_json::to_string(&self.status.ledger()).unwrap_or_default();
+        tracing::info!("session ended: {}; {ledger}", self.reason());
     }
 }
 
@@ -184,6 +207,17 @@ impl Drop for Session {
     fn drop(&mut self) {
         self.join();
     }
+}
+
+/// Tells the log what begins. The settings are for the file: on a terminal they would hide what comes before them.
+fn tell_start(config: &CameraConfig, info: &RunInfo, on: &TrackedOn) {
+    let (window, beads) = (&config.window, info.rois.len());
+    let (width_px, height_px, rate_hz) = (window.width_px, window.height_px, config.rate_hz);
+    tracing::info!(
+        "session starts: {width_px} × {height_px} px at {rate_hz} Hz, {beads} beads on {}",
+        on.adapter
+    );
+    tracing::debug!(settings = %info.settings_toml.trim().escape_debug(), camera = %info.camera.trim().escape_debug());
 }
 
 fn slots(memory: usize, slot_bytes: usize) -> usize {
@@ -198,6 +232,7 @@ fn spawn(
 ) -> Result<JoinHandle<()>, SessionError> {
     let status = status.clone();
     let thread = Builder::new().name(name.to_owned()).spawn(move || {
+        status.threads.enter(name);
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| work(&status))) {
             let message = panic
                 .downcast_ref::<&str>()

@@ -127,22 +127,15 @@ fn refuse_to_replace<'a>(
 
 #[cfg(test)]
 mod tests {
-    use beadscope_engine::latency::Percentiles;
     use beadscope_engine::ledger::Ledger;
     use beadscope_engine::status::{EndReason, Health};
-    use beadscope_engine::track::backend::TrackedOn;
 
     use super::*;
 
     fn outcome() -> Outcome {
         let health = Health {
             ledger: Ledger { camera: 3, received: 3, tracked: 3, recorded: 3, ..Ledger::default() },
-            rows: 3,
-            rate_hz: 1.0,
-            latency_ms: Percentiles::default(),
-            ring: (0, 1),
-            record_error: None,
-            on: TrackedOn::default(),
+            ..Health::default()
         };
         Outcome { reason: EndReason::Asked, health }
     }

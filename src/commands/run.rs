@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, anyhow};
 use beadscope_engine::clock::unix_ns_now;
 use beadscope_engine::correction::Used;
+use beadscope_engine::health::vitals::Vitals;
 use beadscope_engine::instrument::run_folder;
 use beadscope_engine::latency::Percentiles;
 use beadscope_engine::ledger::{Ledger, Lost};
@@ -38,6 +39,7 @@ struct Summary<'a> {
     run: &'a Path,
     correction: Option<&'a Used>,
     notes: &'a [String],
+    health: &'a Vitals,
 }
 
 #[derive(Serialize)]
@@ -70,7 +72,9 @@ pub fn run(arguments: &RunArguments) -> Result<()> {
     let asked = stop.clone();
     ctrlc::set_handler(move || asked.store(true, Ordering::Relaxed))?;
     let folder = make_folder(&rig)?;
-    let (session, _view) = start(setup, &folder).inspect_err(|_| remove_folder(&folder))?;
+    let (session, view) = start(setup, &folder).inspect_err(|_| remove_folder(&folder))?;
+    // Nobody looks, so nobody is slow in looking.
+    drop(view);
     watch(&session, arguments, &stop);
     let outcome = session.stop();
     let health = &outcome.health;
@@ -87,6 +91,7 @@ pub fn run(arguments: &RunArguments) -> Result<()> {
         run: &folder,
         correction: correction.as_ref(),
         notes: &notes,
+        health: &health.vitals,
     };
     report(arguments, &outcome, &summary)
 }

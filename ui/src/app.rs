@@ -8,6 +8,7 @@ use eframe::egui::{self, CentralPanel, Frame, Key, Margin, Modifiers, Panel};
 
 use crate::Start;
 use crate::feed::Feed;
+use crate::log::Log;
 use crate::messages::{self, Messages};
 use crate::plots::Plots;
 use crate::recording::Recording;
@@ -33,7 +34,8 @@ pub struct App<'a> {
     title: String,
     camera: String,
     notes: Vec<String>,
-    asked_hz: f64,
+    log: Log,
+    log_is_open: bool,
     pixel_size_nm: f64,
 }
 
@@ -41,11 +43,11 @@ impl<'a> App<'a> {
     /// The window on this session. The outcome is written when the session has ended, by itself or with the window.
     pub fn new(context: &egui::Context, start: Start, outcome: &'a mut Option<Outcome>) -> Self {
         theme::apply(context);
-        let Start { session, view, notes, recording_folder, recording_name, title } = start;
+        let Start { session, view, notes, log, recording_folder, recording_name, title } = start;
         let config = session.config();
         let window = &config.window;
         let bits = u32::from(config.format.max_level()).count_ones();
-        let (exposure_us, asked_hz) = (config.exposure_us, config.rate_hz);
+        let exposure_us = config.exposure_us;
         let camera = format!(
             "{} × {} px, {bits} bit, exposure {exposure_us:.0} µs",
             window.width_px, window.height_px
@@ -63,7 +65,8 @@ impl<'a> App<'a> {
             title,
             camera,
             notes,
-            asked_hz,
+            log,
+            log_is_open: false,
         }
     }
 
@@ -72,7 +75,7 @@ impl<'a> App<'a> {
         let Some(session) = self.session.take() else { return };
         let outcome = session.stop();
         self.recording.watch(&outcome.health, &mut self.messages);
-        self.messages.tell_notice(&outcome.health.on);
+        self.messages.tell_notice(outcome.health.on.notice.as_ref());
         self.recording.session_ended(&mut self.messages);
         self.status.settle(outcome.health.clone());
         *self.outcome = Some(outcome);
@@ -121,7 +124,6 @@ impl<'a> App<'a> {
     fn facts(&self) -> Facts {
         let beads = &self.feed.beads;
         Facts {
-            asked_hz: self.asked_hz,
             beads: (beads.all.len(), beads.flagged()),
             newest_s: self.feed.newest_s,
             is_recording: self.recording.running().is_some(),
@@ -143,7 +145,9 @@ impl eframe::App for App<'_> {
         self.feed.take_picture(session);
         if let Some(health) = self.status.refresh(|| session.health()) {
             self.recording.watch(health, &mut self.messages);
-            self.messages.tell_notice(&health.on);
+            self.messages.tell_notice(health.on.notice.as_ref());
+            let disk = health.vitals.disk.as_ref();
+            self.messages.tell_notice(disk.and_then(|disk| disk.notice.as_ref()));
         }
         context.request_repaint_after(DRAW_EVERY);
     }
@@ -153,13 +157,17 @@ impl eframe::App for App<'_> {
         let bar = Frame::side_top_panel(ui.style()).inner_margin(Margin::symmetric(10, 6));
         Panel::top("top").frame(bar).show(ui, |ui| {
             let live = self.session.is_some();
-            if topbar::show(ui, &self.title, &self.notes, &mut self.recording, live) {
+            if topbar::show(ui, &self.title, &self.notes, &mut self.log_is_open, &mut self.recording, live) {
                 self.toggle_recording();
             }
             self.banner(ui);
         });
         Panel::bottom("status").frame(bar).show(ui, |ui| self.status.show(ui, &self.facts()));
         let side = Frame::side_top_panel(ui.style()).inner_margin(Margin::symmetric(10, 8));
+        if self.log_is_open {
+            let panel = Panel::bottom("log").resizable(true).frame(side).default_size(120.0);
+            panel.show(ui, |ui| self.log.show(ui));
+        }
         let width = ui.available_width();
         Panel::right("plots").frame(side).default_size(width * 0.4).size_range(340.0..=width * 0.6).show(
             ui,

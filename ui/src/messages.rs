@@ -1,6 +1,5 @@
 //! What went wrong or was done: a line each, until it is dismissed.
 
-use beadscope_engine::track::backend::TrackedOn;
 use eframe::egui::{self, Frame, Margin, RichText};
 
 use crate::theme::{self, Colors};
@@ -21,7 +20,7 @@ pub enum Kind {
 #[derive(Default)]
 pub struct Messages {
     shown: Vec<(Kind, String)>,
-    /// Notices of the tracker that were told.
+    /// Notices of the session that were told.
     told: Vec<String>,
 }
 
@@ -36,9 +35,9 @@ impl Messages {
         self.shown.drain(..surplus);
     }
 
-    /// Shows what the tracker has to say, once: what was dismissed stays away.
-    pub fn tell_notice(&mut self, on: &TrackedOn) {
-        if let Some(notice) = on.notice.as_ref().filter(|notice| !self.told.contains(notice)) {
+    /// Shows what the session has to say, once: what was dismissed stays away.
+    pub fn tell_notice(&mut self, notice: Option<&String>) {
+        if let Some(notice) = notice.filter(|notice| !self.told.contains(notice)) {
             self.told.push(notice.clone());
             self.add(Kind::Failed, notice);
         }
@@ -112,13 +111,13 @@ mod tests {
     #[test]
     fn a_lost_gpu_is_told_once() {
         let mut messages = Messages::default();
-        messages.tell_notice(&TrackedOn::default());
+        messages.tell_notice(None);
         assert_eq!(messages.texts().count(), 0);
-        let lost = TrackedOn { notice: Some("the GPU failed".to_owned()), ..TrackedOn::default() };
-        messages.tell_notice(&lost);
+        let lost = "the GPU failed".to_owned();
+        messages.tell_notice(Some(&lost));
         assert_eq!(messages.texts().collect::<Vec<_>>(), ["the GPU failed"]);
         messages.shown.clear();
-        messages.tell_notice(&lost);
+        messages.tell_notice(Some(&lost));
         assert_eq!(messages.texts().count(), 0, "it was dismissed");
     }
 }

@@ -135,22 +135,12 @@ fn saved_text(ledger: &Ledger, file: &Path) -> String {
 
 #[cfg(test)]
 mod tests {
-    use beadscope_engine::latency::Percentiles;
-    use beadscope_engine::track::backend::TrackedOn;
-
     use super::*;
 
     #[test]
     fn each_recording_tells_its_own_failure_once() {
-        let health = |error: Option<&str>| Health {
-            ledger: Ledger::default(),
-            rows: 0,
-            rate_hz: 0.0,
-            latency_ms: Percentiles::default(),
-            ring: (0, 1),
-            record_error: error.map(str::to_owned),
-            on: TrackedOn::default(),
-        };
+        let health =
+            |error: Option<&str>| Health { record_error: error.map(str::to_owned), ..Health::default() };
         let mut recording = Recording::new(Path::new("."), "run".to_owned());
         for error in ["the disk is full", "the cable is out"] {
             recording.running = Some(Running { file: PathBuf::new(), since: Instant::now() });

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::error::RecordError;
 use super::losses::{Loss, Losses};
 use super::numbers::{Rest, Step};
+use super::space::Space;
 use super::tracks_file::TracksFile;
 use crate::frame::Gap;
 use crate::ledger::{Ledger, Lost};
@@ -15,6 +16,10 @@ use crate::tracks::{TrackRow, TracksHeader};
 
 /// What a power cut may cost at most is this much and one batch.
 const FLUSH_EVERY: Duration = Duration::from_secs(1);
+/// For tests: a flush takes so many ms longer, as on a disk that sleeps, is far away or busy for others.
+const SLOW_DISK: &str = "BEADSCOPE_SLOW_DISK_MS";
+/// Free space is looked at this often.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Rows are gathered this long before they go to the file: one batch per frame would be mostly overhead.
 const GATHER: Duration = Duration::from_millis(200);
 
@@ -35,13 +40,20 @@ pub(super) struct Open {
     highest_device_frame: u64,
     gathered_since: Instant,
     flushed: Instant,
+    slow_disk: Option<Duration>,
+    space: Space,
+    looked: Instant,
     /// The file has refused once: it gets nothing more.
     failed: bool,
+    /// Why the recording was ended before it was asked to, though the file is whole.
+    ended: Option<String>,
 }
 
 impl Open {
     pub(super) fn new(file: TracksFile) -> Self {
+        tracing::info!("recording into {}", file.partial_path().display());
         let now = Instant::now();
+        let space = Space::new(file.partial_path().to_path_buf());
         Self {
             file,
             headers: Vec::new(),
@@ -55,7 +67,11 @@ impl Open {
             highest_device_frame: 0,
             gathered_since: now,
             flushed: now,
+            slow_disk: slow_disk(),
+            space,
+            looked: now,
             failed: false,
+            ended: None,
         }
     }
 
@@ -113,9 +129,26 @@ impl Open {
             self.append(status)?;
         }
         if self.flushed.elapsed() >= FLUSH_EVERY {
+            self.file.append_health(&status.health())?;
+            self.slow_disk.inspect(|longer| std::thread::sleep(*longer));
             self.file.flush()?;
             self.flushed = Instant::now();
         }
+        Ok(())
+    }
+
+    /// Looks at the disk once a second.
+    ///
+    /// # Errors
+    /// [`RecordError::Reserve`]: too little space is left, though the file would take more.
+    pub(super) fn look(&mut self, status: &Status) -> Result<(), RecordError> {
+        let now = Instant::now();
+        if now.duration_since(self.looked) < LOOK_EVERY {
+            return Ok(());
+        }
+        self.looked = now;
+        let disk = self.space.look(now, self.file.bytes());
+        status.set_disk(disk.inspect_err(|error| self.ended = Some(error.to_string()))?);
         Ok(())
     }
 
@@ -146,7 +179,7 @@ impl Open {
         }
         let ledger = self.ledger(recorded, failed);
         let json = serde_json::to_string(&ledger).unwrap_or_default();
-        let notices: Vec<String> = status.tracked_on().notice.into_iter().collect();
+        let notices: Vec<String> = status.tracked_on().notice.into_iter().chain(self.ended.take()).collect();
         self.file.finish(&json, &self.losses.to_gaps(), &notices)?;
         written.map(|()| ledger)
     }
@@ -164,4 +197,8 @@ impl Open {
             lost: Lost { camera, ring_full, recorder_late, record_failed: failed },
         }
     }
+}
+
+fn slow_disk() -> Option<Duration> {
+    std::env::var(SLOW_DISK).ok()?.parse().ok().map(Duration::from_millis)
 }

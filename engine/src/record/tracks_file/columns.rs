@@ -28,6 +28,8 @@ pub struct Columns {
     pub frames: [Column; 10],
     /// An entry for each batch.
     pub batches: [Column; 5],
+    /// An entry for each second.
+    pub health: [Column; 13],
     closing: [Column; 6],
 }
 
@@ -39,6 +41,7 @@ impl Columns {
             rows: create_all(file, schema::ROW_COLUMNS)?,
             frames: create_all(file, schema::FRAME_COLUMNS)?,
             batches: create_all(file, schema::BATCH_COLUMNS)?,
+            health: create_all(file, schema::HEALTH_COLUMNS)?,
             closing: create_all(file, schema::CLOSING_COLUMNS)?,
         };
         let [.., flags] = &columns.rows;
@@ -104,7 +107,7 @@ impl Columns {
     }
 
     fn growing(&mut self) -> impl Iterator<Item = &mut Column> {
-        self.rows.iter_mut().chain(&mut self.frames).chain(&mut self.batches)
+        self.rows.iter_mut().chain(&mut self.frames).chain(&mut self.batches).chain(&mut self.health)
     }
 }
 

@@ -9,7 +9,9 @@ use super::claim::take_over;
 use super::unlock::unlock;
 use super::{Counts, rename};
 use crate::record::error::RecordError;
-use crate::record::schema::{BATCH_COLUMNS, ColumnSpec, FRAME_COLUMNS, ROW_COLUMNS, TRACKING};
+use crate::record::schema::{
+    BATCH_COLUMNS, ColumnSpec, FRAME_COLUMNS, HEALTH_COLUMNS, ROW_COLUMNS, TRACKING,
+};
 
 /// Has one entry more than there are frames.
 const OFFSETS: &str = "tracking/frame_offsets";
@@ -37,9 +39,9 @@ pub fn recover(partial: &Path) -> Result<Recovered, RecordError> {
     let _lock = take_over(partial)?;
     unlock(partial)?;
     let hdf5 = |error| RecordError::hdf5("recover the recording", partial, error);
-    let (counts, times_ns) =
+    let (counts, health, times_ns) =
         H5File::options().no_locking().open(partial).and_then(|file| whole(&file)).map_err(hdf5)?;
-    cut(partial, counts, times_ns).map_err(hdf5)?;
+    cut(partial, counts, health, times_ns).map_err(hdf5)?;
     rename(partial, &path)?;
     Ok(Recovered { path, counts })
 }
@@ -53,9 +55,9 @@ fn final_name(partial: &Path) -> Result<PathBuf, RecordError> {
     }
 }
 
-/// What counts, and its first and last time. A crash between two lengths leaves the columns of one flush apart, so a
+/// What counts, the rows of health that do, and the first and last time. A crash between two lengths leaves the columns of one flush apart, so a
 /// frame is whole if its rows reach as far, and a batch if its frames do.
-fn whole(file: &H5File) -> Result<(Counts, [u64; 2]), Hdf5Error> {
+fn whole(file: &H5File) -> Result<(Counts, u64, [u64; 2]), Hdf5Error> {
     let offsets: Vec<u64> = read(file, OFFSETS)?;
     let rows = shortest(file, &ROW_COLUMNS)?;
     let frames = shortest(file, &FRAME_COLUMNS)?
@@ -72,7 +74,8 @@ fn whole(file: &H5File) -> Result<(Counts, [u64; 2]), Hdf5Error> {
     let times_ns = &times_ns[..index(frames)];
     let first = times_ns.iter().min().copied().unwrap_or(u64::MAX);
     let last = times_ns.iter().max().copied().unwrap_or(0);
-    Ok((Counts { batches: count(ends.len()), frames, rows }, [first, last]))
+    let health = shortest(file, &HEALTH_COLUMNS)?;
+    Ok((Counts { batches: count(ends.len()), frames, rows }, health, [first, last]))
 }
 
 fn read<T: H5Type>(file: &H5File, path: &str) -> Result<Vec<T>, Hdf5Error> {
@@ -90,10 +93,14 @@ fn shortest(file: &H5File, columns: &[ColumnSpec]) -> Result<u64, Hdf5Error> {
 }
 
 /// Gives every column its length and MagScope's attributes their times.
-fn cut(partial: &Path, counts: Counts, times_ns: [u64; 2]) -> Result<(), Hdf5Error> {
+fn cut(partial: &Path, counts: Counts, health: u64, times_ns: [u64; 2]) -> Result<(), Hdf5Error> {
     let mut file = SwmrFileWriter::open_append_with_locking(partial, FileLocking::Disabled)?;
-    let kinds =
-        [(&ROW_COLUMNS[..], counts.rows), (&FRAME_COLUMNS, counts.frames), (&BATCH_COLUMNS, counts.batches)];
+    let kinds = [
+        (&ROW_COLUMNS[..], counts.rows),
+        (&FRAME_COLUMNS, counts.frames),
+        (&BATCH_COLUMNS, counts.batches),
+        (&HEALTH_COLUMNS, health),
+    ];
     for (columns, length) in kinds {
         for column in columns {
             let length = length + u64::from(column.path == OFFSETS);
