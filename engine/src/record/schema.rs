@@ -27,7 +27,7 @@ const RECORD_CHUNK: u64 = 65_536;
 const FRAME_CHUNK: u64 = 4_096;
 const BATCH_CHUNK: u64 = 1_024;
 const GAP_CHUNK: u64 = 256;
-const HEALTH_CHUNK: u64 = 256;
+const HEALTH_CHUNK: u64 = 64;
 const NOTICE_CHUNK: u64 = 8;
 
 /// Type of one element.
