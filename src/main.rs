@@ -5,28 +5,21 @@
 
 mod arguments;
 mod commands;
+mod logging;
 mod output;
 
-use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use tracing_subscriber::EnvFilter;
 
 use crate::arguments::{Arguments, BenchCommand, Command, ZLutCommand};
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let filter = EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| EnvFilter::new("warn,beadscope=info,winit=error"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_target(false)
-        .init();
+    let runs_the_instrument = matches!(arguments.command, None | Some(Command::Run(_)));
+    let logging = logging::start(runs_the_instrument);
     let done = match arguments.command {
-        None => commands::window::run(&arguments.window),
+        None => commands::window::run(&arguments.window, &logging),
         Some(Command::Run(arguments)) => commands::run::run(&arguments),
         Some(Command::Track(arguments)) => commands::track::run(&arguments),
         Some(Command::Find(arguments)) => commands::find::run(&arguments),

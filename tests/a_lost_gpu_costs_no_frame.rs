@@ -7,7 +7,6 @@
 mod common;
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use common::beadscope_ok;
 use rust_hdf5::H5File;
@@ -50,7 +49,7 @@ fn simulate(folder: &Path) -> PathBuf {
 
 /// Runs the program in `folder` on llvmpipe, whose device is destroyed after `frames`; its JSON and its log.
 fn run_and_lose_gpu(folder: &Path, arguments: &[&str], frames: &str) -> (Value, String) {
-    let mut program = Command::new(env!("CARGO_BIN_EXE_beadscope"));
+    let mut program = common::program();
     program.args(arguments).args(["--adapter", "llvmpipe", "--json"]).current_dir(folder);
     let output = program.env("BEADSCOPE_DROP_GPU_AFTER", frames).output().unwrap();
     let log = String::from_utf8_lossy(&output.stderr).into_owned();

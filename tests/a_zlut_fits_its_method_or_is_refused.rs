@@ -7,7 +7,6 @@ mod common;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use beadscope_drivers::cameras::simulated::{Scene, Settings};
 use beadscope_zlut::{ImageTable, ReadOptions, file};
@@ -237,9 +236,8 @@ fn a_fit_without_a_fitted_model_of_the_image_is_told_everywhere() {
     assert!(json["attainable"].is_null(), "told of another model than asked for: {json}");
 
     let rig = bench.rig("method = 'fit'\nzlut = 'rings.txt'");
-    let program = env!("CARGO_BIN_EXE_beadscope");
     let run = ["run", "--rig", &rig, "--frames", "2", "--json"];
-    let output = Command::new(program).args(run).current_dir(bench.folder.path()).output().unwrap();
+    let output = common::program().args(run).current_dir(bench.folder.path()).output().unwrap();
     let summary: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert!(summary["notes"].to_string().contains("no model of the image"), "{summary}");
     let tracks = Path::new(summary["run"].as_str().unwrap()).join("tracks.h5");

@@ -415,8 +415,7 @@ fn a_folder_whose_name_is_not_text() {
     use std::os::unix::ffi::OsStrExt as _;
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join(std::ffi::OsStr::from_bytes(b"runs\xff"));
-    let program = env!("CARGO_BIN_EXE_beadscope");
-    let output = Command::new(program).args(["run", "--frames", "3", "--out"]).arg(&out).output().unwrap();
+    let output = common::program().args(["run", "--frames", "3", "--out"]).arg(&out).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("UTF-8"), "{said}");

@@ -261,12 +261,12 @@ fn failure(session: &Session) -> (String, Ledger) {
 #[cfg(unix)]
 const FULL_DISK: &str = "BEADSCOPE_TEST_FULL_DISK";
 
-/// Runs the named test of this file again, in a process whose files cannot grow beyond 4 MB.
+/// Runs the named test of this file again, in a process whose files cannot grow beyond 4.5 MB.
 #[cfg(unix)]
 fn again_on_a_full_disk(test: &str) {
     use std::process::Command;
     // 512-byte blocks; a write beyond fails then, as on a full disk, instead of ending the process.
-    let script = "trap '' XFSZ; ulimit -f 8192; exec \"$0\" --exact --nocapture \"$1\"";
+    let script = "trap '' XFSZ; ulimit -f 9216; exec \"$0\" --exact --nocapture \"$1\"";
     let program = std::env::current_exe().unwrap();
     let output =
         Command::new("sh").args(["-c", script]).arg(program).arg(test).env(FULL_DISK, "1").output().unwrap();

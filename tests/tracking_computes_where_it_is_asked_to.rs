@@ -5,7 +5,7 @@
 mod common;
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Output;
 
 use common::beadscope_ok;
 use serde_json::Value;
@@ -18,7 +18,7 @@ fn simulate(folder: &Path) -> PathBuf {
 
 /// Runs the program in `folder`; without a GPU there, if it is asked for.
 fn run(folder: &Path, arguments: &[&str], without_gpu: bool) -> Output {
-    let mut program = Command::new(env!("CARGO_BIN_EXE_beadscope"));
+    let mut program = common::program();
     program.args(arguments).arg("--json").current_dir(folder);
     if without_gpu {
         program.env("VK_DRIVER_FILES", folder.join("no_driver.json"));

@@ -7,7 +7,6 @@ mod common;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use beadscope_drivers::camera::PixelFormat;
 use beadscope_drivers::cameras::simulated::{BeadTruth, Scene, Settings};
@@ -259,8 +258,7 @@ fn fit_tells_its_errors_of_corrected_frames_as_of_even_ones() {
 
 /// Runs the program in a folder; its standard output, and what it said on standard error.
 fn said_in(folder: &Path, arguments: &[&str]) -> (String, String) {
-    let program = env!("CARGO_BIN_EXE_beadscope");
-    let output = Command::new(program).args(arguments).current_dir(folder).output().unwrap();
+    let output = common::program().args(arguments).current_dir(folder).output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.success(), "{arguments:?}: {said}");
     (String::from_utf8(output.stdout).unwrap(), said)

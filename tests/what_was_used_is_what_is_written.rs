@@ -6,7 +6,6 @@ mod common;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use common::{beadscope, beadscope_ok};
 use rust_hdf5::H5File;
@@ -14,8 +13,7 @@ use serde_json::Value;
 
 /// Runs the program in a folder; its JSON, and what it said on standard error.
 fn json_in(folder: &Path, arguments: &[&str]) -> (Value, String) {
-    let program = env!("CARGO_BIN_EXE_beadscope");
-    let output = Command::new(program).args(arguments).arg("--json").current_dir(folder).output().unwrap();
+    let output = common::program().args(arguments).arg("--json").current_dir(folder).output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.success(), "{arguments:?}: {said}");
     (serde_json::from_slice(&output.stdout).unwrap(), said)
@@ -89,14 +87,7 @@ fn a_run_takes_a_zlut_as_track_does() {
     let folder = tempfile::tempdir().unwrap();
     simulate(&folder.path().join("sim"), "4");
     let convert = ["zlut", "convert", "sim/bead.zlut.h5", "many.radialzlut"];
-    assert!(
-        Command::new(env!("CARGO_BIN_EXE_beadscope"))
-            .args(convert)
-            .current_dir(folder.path())
-            .status()
-            .unwrap()
-            .success()
-    );
+    assert!(common::program().args(convert).current_dir(folder.path()).status().unwrap().success());
     let run = |zlut: &'static str| ["run", "--rig", "sim/rig.toml", "--out", "runs", "--zlut", zlut];
     let (assumed, _) = json_in(folder.path(), &run("many.radialzlut"));
     assert!(notes(&assumed).contains("50 nm"), "{assumed}");

@@ -179,6 +179,14 @@ pub trait Camera: Send {
         None
     }
 
+    /// Temperature of the sensor or the housing, °C, if the device tells one.
+    ///
+    /// Called on the camera thread once a second between two frames, so it answers from what the driver has at hand; a
+    /// device that must be asked for longer than some µs is asked elsewhere.
+    fn temperature_c(&self) -> Option<f64> {
+        None
+    }
+
     /// The size of one camera pixel in the sample plane, in nm, if the source knows it. `rig.toml` has the last word.
     fn pixel_size_nm(&self) -> Option<f64> {
         None

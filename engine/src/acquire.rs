@@ -16,6 +16,7 @@ use beadscope_drivers::camera::{Camera, CameraConfig, CameraError, FrameInfo};
 use crate::clock::Clock;
 use crate::clock::device::{DeviceClock, Timed};
 use crate::frame::{FrameHeader, Gap};
+use crate::health::hot_loop::HotLoop;
 use crate::ring::Writer;
 use crate::segment::{Cause, Segment};
 use crate::status::{EndReason, Status};
@@ -25,6 +26,9 @@ use outage::{Loss, Outage, Patience};
 
 /// How long one wait for a frame lasts at most, so that a stop is seen in time.
 const READ_TIMEOUT: Duration = Duration::from_millis(100);
+
+/// How often the camera is asked for its temperature.
+const TEMPERATURE_EVERY: Duration = Duration::from_secs(1);
 
 /// The camera thread's whole state.
 pub(crate) struct Acquisition<'a> {
@@ -108,6 +112,9 @@ impl Acquisition<'_> {
 
     fn read_all(&mut self, stream: &mut Stream) -> Halt {
         let silence = self.patience.silence(self.config.rate_hz);
+        let mut hot_loop = HotLoop::default();
+        let mut temperature_at = Instant::now();
+        self.status.camera_temperature_c.set(self.camera.temperature_c());
         let mut last_frame = Instant::now();
         loop {
             if self.status.is_stopping() {
@@ -119,8 +126,14 @@ impl Acquisition<'_> {
             if self.orders.are_waiting() {
                 return Halt::Asked;
             }
-            match self.read_one(stream) {
-                Ok(()) => last_frame = Instant::now(),
+            match self.read_one(stream, &mut hot_loop) {
+                Ok(()) => {
+                    last_frame = Instant::now();
+                    if last_frame - temperature_at >= TEMPERATURE_EVERY {
+                        temperature_at = last_frame;
+                        self.status.camera_temperature_c.set(self.camera.temperature_c());
+                    }
+                }
                 Err(CameraError::Timeout(_)) if last_frame.elapsed() < silence => {}
                 Err(CameraError::Timeout(_)) => return Halt::Lost(Loss::silent(silence)),
                 Err(CameraError::Ended) => return Halt::End(EndReason::SourceEnded),
@@ -129,15 +142,15 @@ impl Acquisition<'_> {
         }
     }
 
-    fn read_one(&mut self, stream: &mut Stream) -> Result<(), CameraError> {
-        let (held, capacity) = self.ring.fill();
-        self.status.ring_held.set(held);
-        self.status.ring_capacity.set(capacity);
+    fn read_one(&mut self, stream: &mut Stream, hot_loop: &mut HotLoop) -> Result<(), CameraError> {
+        let Self { camera, ring, status, .. } = self;
+        let mut read =
+            |bytes: &mut [u8]| hot_loop.read(&status.camera_loop, || camera.read_into(bytes, READ_TIMEOUT));
         // Reading straight into the slot saves a copy. When there is none, the camera's own queue must be emptied all the
         // same, and a slot may have come free by then.
-        let (info, overflowed) = match self.ring.claim() {
-            Ok(mut slot) => (self.camera.read_into(slot.bytes(), READ_TIMEOUT)?, false),
-            Err(_full) => (self.camera.read_into(&mut stream.overflow, READ_TIMEOUT)?, true),
+        let (info, overflowed) = match ring.claim() {
+            Ok(mut slot) => (read(slot.bytes())?, false),
+            Err(_full) => (read(&mut stream.overflow)?, true),
         };
         let mut header = stream.enter(&info, &self.clock, self.status);
         match self.ring.claim() {

@@ -13,14 +13,17 @@ pub struct Latencies {
     max_ns: AtomicU64,
 }
 
-/// The figures that people compare.
+/// How many latencies there were of each length.
+pub type Counts = Vec<u64>;
+
+/// The figures that people compare, in the unit that the name of their field tells.
 #[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize)]
 pub struct Percentiles {
-    /// Half of the frames were faster, ms.
+    /// Half of them were shorter.
     pub p50: f64,
-    /// All but one in a hundred were faster, ms.
+    /// All but one in a hundred were shorter.
     pub p99: f64,
-    /// The slowest, ms.
+    /// The longest.
     pub max: f64,
 }
 
@@ -39,20 +42,43 @@ impl Latencies {
 
     /// The figures so far, in ms; zeros before the first frame.
     pub fn percentiles(&self) -> Percentiles {
-        let counts: Vec<u64> = self.buckets.iter().map(|count| count.load(Ordering::Relaxed)).collect();
-        let total: u64 = counts.iter().sum();
-        let max_ns = self.max_ns.load(Ordering::Relaxed);
-        let at = |fraction: f64| {
-            let wanted = (total as f64 * fraction).ceil() as u64;
-            let mut seen = 0;
-            let reached = counts.iter().position(|count| {
-                seen += count;
-                seen >= wanted.max(1)
-            });
-            reached.map_or(0.0, |bucket| upper_edge_ns(bucket).min(max_ns as f64) / 1e6)
-        };
-        Percentiles { p50: at(0.5), p99: at(0.99), max: max_ns as f64 / 1e6 }
+        percentiles(&self.counts(), self.max_ns.load(Ordering::Relaxed)).unwrap_or_default()
     }
+
+    /// The figures since the counts were `then`, in ms; `None` if nothing was counted since. The longest is exact to 6 %,
+    /// as the others are.
+    pub fn percentiles_since(&self, then: &Counts) -> Option<Percentiles> {
+        let since: Counts =
+            self.counts().iter().zip(then).map(|(now, then)| now.saturating_sub(*then)).collect();
+        percentiles(&since, self.max_ns.load(Ordering::Relaxed))
+    }
+
+    /// What was counted so far.
+    pub fn counts(&self) -> Counts {
+        self.buckets.iter().map(|count| count.load(Ordering::Relaxed)).collect()
+    }
+}
+
+impl Percentiles {
+    /// The same in another unit.
+    #[must_use]
+    pub fn times(self, factor: f64) -> Self {
+        Self { p50: self.p50 * factor, p99: self.p99 * factor, max: self.max * factor }
+    }
+}
+
+fn percentiles(counts: &Counts, max_ns: u64) -> Option<Percentiles> {
+    let total: u64 = counts.iter().sum();
+    let at = |fraction: f64| {
+        let wanted = (total as f64 * fraction).ceil() as u64;
+        let mut seen = 0;
+        let reached = counts.iter().position(|count| {
+            seen += count;
+            seen >= wanted.max(1)
+        })?;
+        Some(upper_edge_ns(reached).min(max_ns as f64) / 1e6)
+    };
+    Some(Percentiles { p50: at(0.5)?, p99: at(0.99)?, max: at(1.0)? })
 }
 
 fn bucket_of(ns: u64) -> usize {
@@ -96,5 +122,17 @@ mod tests {
         let found = latencies.percentiles();
         assert!((found.p50 - 50.0).abs() < 4.0 && (found.p99 - 99.0).abs() < 7.0, "{found:?}");
         assert_eq!(found.max, 100.0);
+    }
+
+    #[test]
+    fn a_slow_minute_is_seen_after_a_fast_night() {
+        let latencies = Latencies::default();
+        (0..1_000_000).for_each(|_| latencies.add(1_000_000));
+        let then = latencies.counts();
+        assert_eq!(latencies.percentiles_since(&then), None);
+        (0..100).for_each(|_| latencies.add(50_000_000));
+        let since = latencies.percentiles_since(&then).unwrap();
+        assert!((since.p50 - 50.0).abs() < 4.0 && since.max >= since.p99, "{since:?}");
+        assert!(latencies.percentiles().p99 < 1.1, "the night hides it");
     }
 }

@@ -12,6 +12,7 @@
 //! | `beadscope-track-0` | tracker, writer of the track ring, scratch of one worker | for frames only | no; the graphics library does | both rings, rayon |
 //! | `beadscope-track-N` | scratch of one worker | for work only | no | rayon |
 //! | `beadscope-record` ([`record`]) | the open file | on the disk | yes | track ring, commands |
+//! | `beadscope-health` ([`health`]) | what is measured of the others | yes | yes | counters, [`status::Health`] |
 //! | `main` | the window or the command line | yes | yes | [`session::Session`], [`session::View`] |
 //!
 //! Nothing upstream waits for anything downstream; what does not fit is dropped where it arrives, counted in
@@ -29,6 +30,7 @@ pub mod doctor;
 pub mod find;
 pub mod frame;
 pub mod gpu;
+pub mod health;
 pub mod instrument;
 pub mod latency;
 pub mod ledger;

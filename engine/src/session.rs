@@ -7,7 +7,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::sync_channel;
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::{Builder, JoinHandle};
 
 use beadscope_drivers::camera::Camera;
@@ -20,15 +20,17 @@ use crate::clock::Clock;
 use crate::command::{CommandBus, Parts};
 use crate::correction::Correction;
 use crate::frame::{FrameHeader, FrameView};
+use crate::health::Watch;
 use crate::record::Recorder;
 use crate::record::error::RecordError;
 use crate::record::info::RunInfo;
 use crate::rig::{DEFAULT_ROI_PX, RecordingSection};
+use crate::ring::monitor::Monitor;
 use crate::ring::{Ends, SkippingReader, ring};
 use crate::status::{EndReason, Health, Status};
 use crate::threads::{Answer, ThreadsSection};
 use crate::track::Tracking;
-use crate::track::backend::BeadTracker;
+use crate::track::backend::{BeadTracker, TrackedOn};
 use crate::tracks::{TrackRow, TracksHeader};
 
 pub use beadscope_drivers::camera::CameraConfig;
@@ -79,6 +81,8 @@ pub enum SessionError {
 pub struct Session {
     status: Arc<Status>,
     threads: Vec<JoinHandle<()>>,
+    /// Dropped, it ends the health thread.
+    health: Option<(SyncSender<()>, JoinHandle<()>)>,
     commands: CommandBus,
     control: Arc<Control>,
     correction: Option<Arc<Correction>>,
@@ -109,6 +113,7 @@ impl Session {
     /// If the recording cannot be begun or the system refuses a thread. Nothing runs then.
     pub fn start(setup: Setup) -> Result<(Self, View), SessionError> {
         let Setup { camera, config, tracker, threads: wishes, frame_limit, info, record, recordings } = setup;
+        tell_start(&config, &info, tracker.on());
         let file = record.as_ref().map(|path| info.create_file(path, &info.rois)).transpose()?;
         let status = Arc::new(Status::default());
         status.set_tracked_on(tracker.on());
@@ -123,8 +128,15 @@ impl Session {
         let Ends { writer: rows_in, lossless: [tracks], skipping: [track_view] } =
             ring::<TracksHeader, 1, 1>(slots(TRACK_RING_BYTES, row_bytes), row_bytes, ["recorder"]);
 
+        let watch = (Monitor::new(&ring_in), Monitor::new(&rows_in).watching("plots", &track_view));
+        let (keep, end) = sync_channel(0);
         let (control, orders) = control(config);
         let control = Arc::new(control);
+        let asked = control.clone();
+        let health = spawn("beadscope-health", &status, move |status| {
+            let (frames, rows) = watch;
+            Watch { status, clock, asked, frames, rows }.run(&end);
+        })?;
         let (recorder, handle) = Recorder::new(tracks, status.clone(), clock, file);
         let (retarget, retargets) = sync_channel(1);
         let frame = FrameView::new(&config, &[]);
@@ -161,7 +173,8 @@ impl Session {
         answers.extend(answer.recv().unwrap_or_default());
         let _ = status.thread_notes.set(told(answers));
         let view = View { frames: frame_view, tracks: track_view };
-        Ok((Self { status, threads, commands, control, correction, info }, view))
+        let health = Some((keep, health));
+        Ok((Self { status, threads, health, commands, control, correction, info }, view))
     }
 
     /// False once the session has ended by itself; [`stop`](Self::stop) tells why.
@@ -202,17 +215,26 @@ impl Session {
     /// Ends the session: every frame that has arrived is tracked and recorded, then the threads are joined.
     pub fn stop(mut self) -> Outcome {
         self.join();
-        let reason = self.status.end.get().cloned().unwrap_or(EndReason::Asked);
-        Outcome { reason, health: self.status.health() }
+        Outcome { reason: self.reason(), health: self.status.health() }
+    }
+
+    fn reason(&self) -> EndReason {
+        self.status.end.get().cloned().unwrap_or(EndReason::Asked)
     }
 
     fn join(&mut self) {
+        // Last to be joined: it tells of the others until they are gone.
+        let Some((keep, health)) = self.health.take() else { return };
         self.status.end(EndReason::Asked);
         // Camera first: it was started last.
         for thread in self.threads.drain(..).rev() {
             // A panic was caught in the thread and is the end reason already.
             let _ = thread.join();
         }
+        drop(keep);
+        let _ = health.join();
+        let ledger = serde_json::to_string(&self.status.ledger()).unwrap_or_default();
+        tracing::info!("session ended: {}; {ledger}", self.reason());
     }
 }
 
@@ -226,6 +248,17 @@ impl Drop for Session {
 /// Beads that a session which starts with `beads` may come to have.
 fn room_for(beads: usize) -> usize {
     (2 * beads).clamp(LEAST_ROOM, MAX_BEAD as usize + 1).max(beads)
+}
+
+/// Tells the log what begins. The settings are for the file: on a terminal they would hide what comes before them.
+fn tell_start(config: &CameraConfig, info: &RunInfo, on: &TrackedOn) {
+    let (window, beads) = (&config.window, info.rois.len());
+    let (width_px, height_px, rate_hz) = (window.width_px, window.height_px, config.rate_hz);
+    tracing::info!(
+        "session starts: {width_px} × {height_px} px at {rate_hz} Hz, {beads} beads on {}",
+        on.adapter
+    );
+    tracing::debug!(settings = %info.settings_toml.trim().escape_debug(), camera = %info.camera.trim().escape_debug());
 }
 
 fn slots(memory: usize, slot_bytes: usize) -> usize {
@@ -253,6 +286,7 @@ fn spawn(
 ) -> Result<JoinHandle<()>, SessionError> {
     let status = status.clone();
     let thread = Builder::new().name(name.to_owned()).spawn(move || {
+        status.threads.enter(name);
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| work(&status))) {
             let message = panic
                 .downcast_ref::<&str>()

@@ -5,8 +5,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use crate::camera_status::{CameraHealth, CameraStatus};
+use crate::health::process::Threads;
+use crate::health::vitals::Vitals;
 use crate::latency::{Latencies, Percentiles};
 use crate::ledger::{Ledger, Lost};
+use crate::record::space::Disk;
 use crate::track::backend::TrackedOn;
 
 /// A counter with one writing thread. `Relaxed`: each is a statistic of its own; equations are checked after joining.
@@ -22,6 +25,24 @@ impl Counter {
     }
     pub(crate) fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// A figure with one writing thread that may be unknown.
+pub(crate) struct Gauge(AtomicU64);
+
+impl Gauge {
+    pub(crate) fn set(&self, value: Option<f64>) {
+        self.0.store(value.unwrap_or(f64::NAN).to_bits(), Ordering::Relaxed);
+    }
+    pub(crate) fn get(&self) -> Option<f64> {
+        Some(f64::from_bits(self.0.load(Ordering::Relaxed))).filter(|value| !value.is_nan())
+    }
+}
+
+impl Default for Gauge {
+    fn default() -> Self {
+        Self(AtomicU64::new(f64::NAN.to_bits()))
     }
 }
 
@@ -59,11 +80,19 @@ pub(crate) struct Status {
 
     pub(crate) first_arrival_ns: Counter,
     pub(crate) last_arrival_ns: Counter,
-    pub(crate) ring_held: Counter,
-    pub(crate) ring_capacity: Counter,
     pub(crate) latencies: Latencies,
     /// What else is known of the camera.
     pub(crate) seen: CameraStatus,
+    /// Between two reads of the camera.
+    pub(crate) camera_loop: Latencies,
+    pub(crate) camera_temperature_c: Gauge,
+    /// Time that the GPU has computed, ns; 0 where its clock does not tell.
+    pub(crate) gpu_busy_ns: Counter,
+    pub(crate) threads: Threads,
+    /// Of the recorder, which may wait.
+    disk: Mutex<Option<Disk>>,
+    /// Of the health thread, which may wait.
+    vitals: Mutex<Vitals>,
 }
 
 /// Why a session ended.
@@ -109,10 +138,10 @@ pub struct Health {
     pub rows: u64,
     /// Frames per second since the first frame, Hz.
     pub rate_hz: f64,
-    /// From arrival to tracked row, ms.
+    /// From arrival to tracked row, since the first frame, ms.
     pub latency_ms: Percentiles,
-    /// Ring slots that lossless readers hold, and how many there are.
-    pub ring: (u64, u64),
+    /// What is measured ten times a second.
+    pub vitals: Vitals,
     /// Why the last recording stopped, if it failed.
     pub record_error: Option<String>,
     /// What the beads are located on now.
@@ -165,6 +194,25 @@ impl Status {
         self.tracked_on.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    pub(crate) fn set_disk(&self, disk: Option<Disk>) {
+        *self.disk.lock().unwrap_or_else(PoisonError::into_inner) = disk;
+    }
+
+    pub(crate) fn disk(&self) -> Option<Disk> {
+        self.disk.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn set_vitals(&self, vitals: Vitals) {
+        *self.vitals.lock().unwrap_or_else(PoisonError::into_inner) = vitals;
+    }
+
+    /// The newest, with what the camera's loop has taken until now.
+    pub(crate) fn vitals(&self) -> Vitals {
+        let camera_loop_us = self.camera_loop.percentiles().times(1e3);
+        let newest = self.vitals.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Vitals { camera_loop_us, ..newest }
+    }
+
     pub(crate) fn health(&self) -> Health {
         let received = self.received.get();
         let span_ns = self.last_arrival_ns.get().saturating_sub(self.first_arrival_ns.get());
@@ -175,7 +223,7 @@ impl Status {
             rows: self.rows.get(),
             rate_hz,
             latency_ms: self.latencies.percentiles(),
-            ring: (self.ring_held.get(), self.ring_capacity.get()),
+            vitals: self.vitals(),
             record_error: self.record_error(),
             on: self.tracked_on(),
             camera: self.seen.health(),

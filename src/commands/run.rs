@@ -10,6 +10,7 @@ use beadscope_drivers::camera::CameraConfig;
 use beadscope_engine::camera_status::ClockHealth;
 use beadscope_engine::clock::unix_ns_now;
 use beadscope_engine::correction::Used;
+use beadscope_engine::health::vitals::Vitals;
 use beadscope_engine::instrument::run_folder;
 use beadscope_engine::latency::Percentiles;
 use beadscope_engine::ledger::{Ledger, Lost};
@@ -47,6 +48,7 @@ struct Summary<'a> {
     run: &'a Path,
     correction: Option<&'a Used>,
     notes: &'a [String],
+    health: &'a Vitals,
 }
 
 #[derive(Serialize)]
@@ -82,7 +84,9 @@ pub fn run(arguments: &RunArguments) -> Result<()> {
     let asked = stop.clone();
     ctrlc::set_handler(move || asked.store(true, Ordering::Relaxed))?;
     let folder = make_folder(settings.rig())?;
-    let (session, _view) = start(setup, &folder).inspect_err(|_| remove_folder(&folder))?;
+    let (session, view) = start(setup, &folder).inspect_err(|_| remove_folder(&folder))?;
+    // Nobody looks, so nobody is slow in looking.
+    drop(view);
     if let Some(path) = &arguments.commands {
         super::obey::obey(path, session.commands().clone())?;
     }
@@ -107,6 +111,7 @@ pub fn run(arguments: &RunArguments) -> Result<()> {
         run: &folder,
         correction: correction.as_ref(),
         notes: &notes,
+        health: &health.vitals,
     };
     report(arguments, &outcome, &summary)
 }

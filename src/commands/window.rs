@@ -3,9 +3,10 @@
 use anyhow::Result;
 
 use crate::arguments::WindowArguments;
+use crate::logging::Logging;
 
 #[cfg(feature = "gui")]
-pub fn run(arguments: &WindowArguments) -> Result<()> {
+pub fn run(arguments: &WindowArguments, logging: &Logging) -> Result<()> {
     use beadscope_engine::session::Session;
     use beadscope_engine::settings::path_value;
 
@@ -20,6 +21,7 @@ pub fn run(arguments: &WindowArguments) -> Result<()> {
         session,
         view,
         notes,
+        log: logging.log.clone(),
         recording_folder: rig.recording.folder.clone(),
         recording_name: rig.recording.name.clone(),
         title: format!("{} camera", rig.camera.driver),
@@ -29,6 +31,6 @@ pub fn run(arguments: &WindowArguments) -> Result<()> {
 }
 
 #[cfg(not(feature = "gui"))]
-pub fn run(_arguments: &WindowArguments) -> Result<()> {
+pub fn run(_arguments: &WindowArguments, _logging: &Logging) -> Result<()> {
     anyhow::bail!("this build has no window; run the instrument with: beadscope run")
 }

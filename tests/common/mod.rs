@@ -80,6 +80,68 @@ impl Camera for ScriptedCamera {
     }
 }
 
+/// A camera as real ones are: it exposes by the clock and keeps the newest frames for a host that is away. What the host
+/// does not fetch in time is overwritten, so a jump of the frame number tells that it was away for too long.
+pub struct PacedCamera {
+    pub config: CameraConfig,
+    /// It ends after so many exposures.
+    pub exposures: u64,
+    /// Frames that it keeps.
+    pub keeps: u64,
+    pub temperature_c: Option<f64>,
+    next: u64,
+    started: Instant,
+}
+
+impl PacedCamera {
+    pub fn new(config: CameraConfig, exposures: u64, keeps: u64) -> Self {
+        Self { config, exposures, keeps, temperature_c: None, next: 0, started: Instant::now() }
+    }
+
+    fn exposed_at(&self, frame: u64) -> Instant {
+        self.started + Duration::from_secs_f64((frame + 1) as f64 / self.config.rate_hz)
+    }
+}
+
+impl Camera for PacedCamera {
+    fn configure(&mut self, _request: &CameraRequest) -> Result<CameraConfig, CameraError> {
+        Ok(self.config)
+    }
+
+    fn start(&mut self) -> Result<(), CameraError> {
+        self.started = Instant::now();
+        Ok(())
+    }
+
+    fn read_into(&mut self, slot: &mut [u8], _timeout: Duration) -> Result<FrameInfo, CameraError> {
+        let newest = (self.started.elapsed().as_secs_f64() * self.config.rate_hz) as u64;
+        self.next = self.next.max(newest.min(self.exposures).saturating_sub(self.keeps));
+        if self.next == self.exposures {
+            return Err(CameraError::Ended);
+        }
+        std::thread::sleep(self.exposed_at(self.next).saturating_duration_since(Instant::now()));
+        // Rings in the corner, where the beads are; the rest of the slot is what it was.
+        let width = self.config.window.width_px as usize;
+        for (y_px, row) in slot.chunks_exact_mut(width).take(SIDE_PX as usize).enumerate() {
+            for (x_px, level) in row.iter_mut().take(SIDE_PX as usize).enumerate() {
+                let half = f64::from(SIDE_PX) / 2.0;
+                let r_px = (x_px as f64 - half).hypot(y_px as f64 - half);
+                *level = (128.0 + 100.0 * (r_px / 2.0).cos() * (-r_px / 12.0).exp()) as u8;
+            }
+        }
+        self.next += 1;
+        Ok(FrameInfo { device_frame: self.next - 1, device_time_ns: None, arrival: Instant::now() })
+    }
+
+    fn stop(&mut self) -> Result<(), CameraError> {
+        Ok(())
+    }
+
+    fn temperature_c(&self) -> Option<f64> {
+        self.temperature_c
+    }
+}
+
 /// A session of a scripted camera with `beads` beads that all look at the same pixels.
 pub fn setup(steps: Vec<Step>, beads: u32, record: Option<PathBuf>) -> Setup {
     let roi = |bead| Roi { bead, left_px: 0, top_px: 0, size_px: SIDE_PX };
@@ -104,10 +166,16 @@ pub fn setup(steps: Vec<Step>, beads: u32, record: Option<PathBuf>) -> Setup {
     }
 }
 
+/// The program; what it keeps of its own goes where tests may write.
+pub fn program() -> Command {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_beadscope"));
+    program.env("XDG_STATE_HOME", env!("CARGO_TARGET_TMPDIR")).env("BEADSCOPE_USER_CONFIG", "");
+    program
+}
+
 /// Runs the program; its standard output and standard error are kept.
 pub fn beadscope(arguments: &[&str]) -> Output {
-    let mut program = Command::new(env!("CARGO_BIN_EXE_beadscope"));
-    program.args(arguments).env("BEADSCOPE_USER_CONFIG", "").output().unwrap()
+    program().args(arguments).output().unwrap()
 }
 
 /// Runs the program and insists that it succeeds; returns its standard output.
@@ -120,7 +188,7 @@ pub fn beadscope_ok(arguments: &[&str]) -> String {
 
 /// Another process that records into a run's folder inside `folder`, once `is_ready` says so of its partial file.
 pub fn recording(folder: &Path, rate_hz: &str, is_ready: fn(&Path) -> bool) -> (Child, PathBuf) {
-    let program = Command::new(env!("CARGO_BIN_EXE_beadscope"))
+    let program = program()
         .args(["run", "--duration", "1min", "--beads", "5", "--rate-hz", rate_hz, "--out"])
         .arg(folder)
         .stderr(Stdio::null())

@@ -67,6 +67,22 @@ OUR_FRAMES = {
     "frames/flags": U64,
     "frames/lost_before": U32,
 }
+# Name, type, entries in a row.
+OUR_HEALTH = {
+    "unix_ns": (U64, 1),
+    "received": (U64, 1),
+    "lost": (U64, 4),
+    "rate_hz": (F64, 1),
+    "ring_fill": (F64, 2),
+    "slow_reader": ("S16", 1),
+    "latency_ms": (F64, 3),
+    "camera_loop_us": (F64, 2),
+    "cpu_share": (F64, 5),
+    "gpu_share": (F64, 1),
+    "memory_bytes": (F64, 1),
+    "disk_bytes": (F64, 2),
+    "camera_temperature_c": (F64, 1),
+}
 OUR_ATTRIBUTES = (
     "format_version",
     "software",
@@ -203,6 +219,30 @@ def check_values(ours, data):
     check("the legend names every flag", bool(np.all((flags & ~U32(bits)) == 0)), legend)
 
 
+def check_health(ours, partial):
+    group = ours["health"]
+    check("/beadscope/health has its datasets and no other", set(group) == set(OUR_HEALTH), sorted(group))
+    wrong = [name for name, (dtype, width) in OUR_HEALTH.items()
+             if group[name].dtype != dtype or group[name].shape[1:] != ((width,) if width > 1 else ())]
+    check("health: types and widths", not wrong, wrong)
+    lengths = {name: len(group[name]) for name in OUR_HEALTH}
+    if not partial:
+        check("all health columns have one length", len(set(lengths.values())) == 1, lengths["unix_ns"])
+    seconds = min(lengths.values())
+    data = {name: group[name][:seconds] for name in OUR_HEALTH}
+    # The clock is monotonic; rows are written after a flush, so a slow disk leaves seconds out and none comes twice.
+    apart = np.diff(data["unix_ns"].astype(np.int64)) / 1e9
+    check("a row of health a second at most", bool(np.all(apart > 0.5)), f"{seconds} rows")
+    grows = all(np.all(np.diff(data[name].astype(np.int64), axis=0) >= 0) for name in ("received", "lost"))
+    check("counts of frames never fall", grows)
+    shares = data["ring_fill"][~np.isnan(data["ring_fill"])]
+    check("rings are 0 to 1 full", bool(np.all((shares >= 0) & (shares <= 1))))
+    known = {name: values[~np.isnan(values)] for name, values in data.items() if values.dtype == F64}
+    negative = [name for name, values in known.items() if name != "camera_temperature_c" and np.any(values < 0)]
+    check("nothing unknown is a negative number", not negative, negative)
+    check("unknown memory is not 0", not np.any(known["memory_bytes"] == 0))
+
+
 def check_times(tracking, data, n_frames):
     stamps = data["frame_timestamps_ns"]
     if n_frames:
@@ -332,6 +372,7 @@ def main():
         print(f"     {counts[0]} rows, {counts[1]} frames, {counts[2]} batches")
         check_tables(data, *counts)
         check_values(file["beadscope"], data)
+        check_health(file["beadscope"], options.partial)
         if not options.partial:
             check_times(file["tracking"], data, counts[1])
         if options.partial or options.recovered:

@@ -9,6 +9,7 @@ use eframe::egui::{self, CentralPanel, Frame, Key, Margin, Modifiers, Panel};
 
 use crate::Start;
 use crate::feed::Feed;
+use crate::log::Log;
 use crate::messages::{self, Kind, Messages};
 use crate::plots::Plots;
 use crate::recording::Recording;
@@ -33,6 +34,8 @@ pub struct App<'a> {
     messages: Messages,
     title: String,
     notes: Vec<String>,
+    log: Log,
+    log_is_open: bool,
     /// What the camera has now.
     config: CameraConfig,
     pixel_size_nm: f64,
@@ -42,7 +45,7 @@ impl<'a> App<'a> {
     /// The window on this session. The outcome is written when the session has ended, by itself or with the window.
     pub fn new(context: &egui::Context, start: Start, outcome: &'a mut Option<Outcome>) -> Self {
         theme::apply(context);
-        let Start { session, view, notes, recording_folder, recording_name, title } = start;
+        let Start { session, view, notes, log, recording_folder, recording_name, title } = start;
         let config = session.config();
         Self {
             feed: Feed::new(&session, view),
@@ -56,6 +59,8 @@ impl<'a> App<'a> {
             messages: Messages::default(),
             title,
             notes,
+            log,
+            log_is_open: false,
             config,
         }
     }
@@ -161,7 +166,6 @@ impl<'a> App<'a> {
     fn facts(&self) -> Facts {
         let beads = &self.feed.beads;
         Facts {
-            asked_hz: self.config.rate_hz,
             beads: (beads.all.len(), beads.flagged()),
             newest_s: self.feed.newest_s,
             is_recording: self.recording.running().is_some(),
@@ -195,13 +199,17 @@ impl eframe::App for App<'_> {
         let bar = Frame::side_top_panel(ui.style()).inner_margin(Margin::symmetric(10, 6));
         Panel::top("top").frame(bar).show(ui, |ui| {
             let live = self.session.is_some();
-            if topbar::show(ui, &self.title, &self.notes, &mut self.recording, live) {
+            if topbar::show(ui, &self.title, &self.notes, &mut self.log_is_open, &mut self.recording, live) {
                 self.toggle_recording();
             }
             self.banner(ui);
         });
         Panel::bottom("status").frame(bar).show(ui, |ui| self.status.show(ui, &self.facts()));
         let side = Frame::side_top_panel(ui.style()).inner_margin(Margin::symmetric(10, 8));
+        if self.log_is_open {
+            let panel = Panel::bottom("log").resizable(true).frame(side).default_size(120.0);
+            panel.show(ui, |ui| self.log.show(ui));
+        }
         let width = ui.available_width();
         Panel::right("plots").frame(side).default_size(width * 0.4).size_range(340.0..=width * 0.6).show(
             ui,

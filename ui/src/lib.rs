@@ -8,6 +8,7 @@ mod beads;
 mod contrast;
 mod feed;
 mod history;
+mod log;
 mod messages;
 mod overlay;
 mod picture;
@@ -28,6 +29,7 @@ use beadscope_engine::session::{Outcome, Session, View};
 use eframe::egui::ViewportBuilder;
 
 use crate::app::App;
+pub use crate::log::Log;
 
 /// Smallest window in which nothing is cut off, points.
 const MIN_SIZE: [f32; 2] = [960.0, 600.0];
@@ -42,6 +44,8 @@ pub struct Start {
     pub view: View,
     /// Assumptions the experimenter should know, one sentence each.
     pub notes: Vec<String>,
+    /// What the program has logged.
+    pub log: Log,
     /// Each recording makes a folder of its own in this one.
     pub recording_folder: PathBuf,
     /// Goes into the name of a recording's folder.

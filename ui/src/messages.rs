@@ -21,7 +21,7 @@ pub enum Kind {
 #[derive(Default)]
 pub struct Messages {
     shown: Vec<(Kind, String)>,
-    /// Notices that were told.
+    /// Notices of the session that were told.
     told: Vec<String>,
 }
 
@@ -36,9 +36,10 @@ impl Messages {
         self.shown.drain(..surplus);
     }
 
-    /// Shows what tracker and camera have to say, each once: what was dismissed stays away.
+    /// Shows what tracker, camera and disk have to say, each once: what was dismissed stays away.
     pub fn tell_notices(&mut self, health: &Health) {
-        for notice in health.on.notice.iter().chain(&health.camera.notices) {
+        let disk = health.vitals.disk.iter().filter_map(|disk| disk.notice.as_ref());
+        for notice in health.on.notice.iter().chain(&health.camera.notices).chain(disk) {
             if !self.told.contains(notice) {
                 self.told.push(notice.clone());
                 self.add(Kind::Failed, notice);

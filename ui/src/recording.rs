@@ -116,7 +116,6 @@ fn saved_text(ledger: &Ledger, file: &Path) -> String {
 
 #[cfg(test)]
 mod tests {
-
     use super::*;
 
     #[test]

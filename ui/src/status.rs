@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use beadscope_engine::health::vitals::Vitals;
+use beadscope_engine::latency::Percentiles;
 use beadscope_engine::ledger::{Ledger, Lost};
 use beadscope_engine::record::tracks_file::Gap;
 use beadscope_engine::status::Health;
@@ -13,23 +15,16 @@ use crate::theme;
 
 /// Figures change this often: faster ones cannot be read, and reading them all costs the session's cores.
 const REFRESH: Duration = Duration::from_millis(250);
-/// The rate is that of the last so long.
-const RATE_OVER: Duration = Duration::from_secs(2);
 
 /// The figures on show.
 #[derive(Default)]
 pub struct Status {
     health: Option<Health>,
     refreshed: Option<Instant>,
-    /// Frames received at moments of the last two seconds.
-    received: Vec<(Instant, u64)>,
-    rate_hz: Option<f64>,
 }
 
 /// What the bar shows besides the counters.
 pub struct Facts {
-    /// Rate that the camera applied, Hz.
-    pub asked_hz: f64,
     /// Number of beads, and of those with a remark.
     pub beads: (usize, usize),
     /// Time of the newest frame, s since the session's start.
@@ -48,35 +43,27 @@ impl Status {
             return None;
         }
         self.refreshed = Some(now);
-        let health = ask();
-        self.received.retain(|(at, _)| now - *at <= RATE_OVER);
-        self.received.push((now, health.ledger.received));
-        self.rate_hz = rate_hz(&self.received);
-        Some(self.health.insert(health))
+        Some(self.health.insert(ask()))
     }
 
     /// Shows these figures from now on: the session has ended.
     pub fn settle(&mut self, health: Health) {
-        self.rate_hz = Some(health.rate_hz);
         self.health = Some(health);
     }
 
     /// Draws the bar.
     pub fn show(&self, ui: &mut egui::Ui, facts: &Facts) {
-        let Some(health) = &self.health else {
+        let Some(health) = self.health.as_ref().filter(|health| health.vitals.unix_ns > 0) else {
             ui.weak("Waiting for the first figures");
             return;
         };
         ui.horizontal(|ui| {
             ui.spacing_mut().item_spacing.x = 6.0;
-            self.camera(ui, facts);
-            let (held, capacity) = health.ring;
-            let nearly_full = capacity > 0 && held * 2 > capacity;
-            let hint = "Frames that wait to be tracked, and how many the ring holds. When it is full, new frames are lost.";
-            item(ui, "ring", format!("{held}/{capacity}"), nearly_full.then_some(Mark::Warning), hint);
-            let latency = health.latency_ms;
-            let hint = "From a frame's arrival to its rows, ms: half of the frames are faster, 99 % are faster, the slowest";
-            item(ui, "latency", format!("{:.1} / {:.1} / {:.1} ms", latency.p50, latency.p99, latency.max), None, hint);
+            camera(ui, &health.vitals);
+            readers(ui, &health.vitals);
+            latency(ui, health);
+            load(ui, &health.vitals);
+            disk(ui, &health.vitals);
             tracked_on(ui, &health.on);
             ledger(ui, health, facts);
             let (beads, flagged) = facts.beads;
@@ -90,13 +77,83 @@ impl Status {
             ui.add(egui::Label::new(adapter).truncate()).on_hover_text(tracked_on_hint(&health.on));
         });
     }
+}
 
-    fn camera(&self, ui: &mut egui::Ui, facts: &Facts) {
-        let asked = facts.asked_hz;
-        let slow = self.rate_hz.is_some_and(|rate_hz| rate_hz < 0.95 * asked);
-        let got = self.rate_hz.map_or_else(|| "–".to_owned(), |rate_hz| format!("{rate_hz:.1}"));
-        let hint = "Frames that arrive per second in the last 2 s, and the rate that the camera was set to";
-        item(ui, "camera", format!("{got}/{asked:.1} Hz"), slow.then_some(Mark::Warning), hint);
+fn camera(ui: &mut egui::Ui, vitals: &Vitals) {
+    let asked = vitals.asked_hz;
+    let slow = vitals.rate_hz.is_some_and(|rate_hz| rate_hz < 0.95 * asked);
+    let got = vitals.rate_hz.map_or_else(|| "–".to_owned(), |rate_hz| format!("{rate_hz:.1}"));
+    let between = vitals.camera_loop_us;
+    let mut hint = format!(
+        "Frames that arrived in the last second, and the rate that the camera was set to\n\
+         The camera thread is back at the camera after {:.0} µs (99 %), {:.0} µs at most",
+        between.p99, between.max
+    );
+    if let Some(celsius) = vitals.camera_temperature_c {
+        hint += &format!("\nThe camera has {celsius:.1} °C");
+    }
+    item(ui, "camera", format!("{got}/{asked:.1} Hz"), slow.then_some(Mark::Warning), &hint);
+}
+
+/// How full the fullest ring is, and who is slow.
+fn readers(ui: &mut egui::Ui, vitals: &Vitals) {
+    let lossless = vitals.readers.iter().filter(|reader| !reader.may_skip);
+    let percent = |behind: u64, of: u64| 100 * behind / of.max(1);
+    let fullest = lossless.map(|reader| percent(reader.behind, reader.of)).max().unwrap_or(0);
+    let mut text = format!("{fullest} %");
+    if let Some(slow) = vitals.slow_reader {
+        text += &format!(" ({slow} is slow)");
+    }
+    let mut hint =
+        "How full the rings are, behind those who read them. When one is full, new frames are lost; plots \
+                    miss rows instead."
+            .to_owned();
+    for reader in &vitals.readers {
+        hint += &format!("\n{}: {} of {} frames behind", reader.name, reader.behind, reader.of);
+    }
+    item(ui, "ring", text, vitals.slow_reader.map(|_| Mark::Warning), &hint);
+}
+
+fn latency(ui: &mut egui::Ui, health: &Health) {
+    let text = |ms: &Percentiles| format!("{:.1} / {:.1} / {:.1} ms", ms.p50, ms.p99, ms.max);
+    let recent = health.vitals.latency_10s_ms.as_ref().map_or_else(|| "–".to_owned(), text);
+    let hint = format!(
+        "From a frame's arrival to its rows in the last ten seconds, ms: half of the frames are faster, 99 % are \
+         faster, the slowest\nSince the start: {}",
+        text(&health.latency_ms)
+    );
+    item(ui, "latency", recent, None, &hint);
+}
+
+/// Nothing where the system does not tell.
+fn load(ui: &mut egui::Ui, vitals: &Vitals) {
+    let Some(cpu) = &vitals.cpu else { return };
+    let mut hint = "Processor time of the program, in cores, in the last second".to_owned();
+    for thread in &cpu.threads {
+        hint += &format!("\n{}: {:.2}", thread.name, thread.share);
+    }
+    if let Some(share) = vitals.gpu_share {
+        hint += &format!("\nGPU: {:.0} % of the time", 100.0 * share);
+    }
+    if let Some(bytes) = vitals.memory_bytes {
+        hint += &format!("\nMemory: {:.0} MB", bytes as f64 / 1e6);
+    }
+    item(ui, "CPU", format!("{:.2}", cpu.process), None, &hint);
+}
+
+/// Nothing while nothing is recorded.
+fn disk(ui: &mut egui::Ui, vitals: &Vitals) {
+    let Some(disk) = &vitals.disk else { return };
+    let text = disk.time_left_s.map_or_else(|| "–".to_owned(), time_left_text);
+    let hint = format!("Time until the recording ends for want of disk space\n{disk}");
+    item(ui, "disk", text, disk.notice.as_ref().map(|_| Mark::Warning), &hint);
+}
+
+fn time_left_text(left_s: f64) -> String {
+    match left_s {
+        days if days >= 2.0 * 86_400.0 => "> 2 d".to_owned(),
+        hours if hours >= 2.0 * 3600.0 => format!("{:.0} h", (hours / 3600.0).floor()),
+        minutes => format!("{:.0} min", (minutes / 60.0).floor()),
     }
 }
 
@@ -212,13 +269,6 @@ fn lost_by(lost: &Lost) -> Option<String> {
     (!named.is_empty()).then(|| named.join(", "))
 }
 
-/// Frames per second between the first and the last moment; `None` until half a second lies between.
-fn rate_hz(received: &[(Instant, u64)]) -> Option<f64> {
-    let ((from, first), (to, last)) = (received.first()?, received.last()?);
-    let span = to.duration_since(*from);
-    (span >= Duration::from_millis(500)).then(|| last.saturating_sub(*first) as f64 / span.as_secs_f64())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -249,13 +299,9 @@ mod tests {
     }
 
     #[test]
-    fn rate_is_that_of_the_frames_between() {
-        let start = Instant::now();
-        let at = |ms: u64| start + Duration::from_millis(ms);
-        assert_eq!(rate_hz(&[(at(0), 10), (at(250), 20)]), None);
-        let rate = rate_hz(&[(at(0), 10), (at(250), 20), (at(2000), 210)]).unwrap();
-        assert!((rate - 100.0).abs() < 1e-9, "{rate}");
-        assert_eq!(rate_hz(&[]), None);
+    fn time_left_is_never_more_than_there_is() {
+        let texts = [59.0, 1799.0, 7199.0, 7200.0, 100_000.0, 1e9].map(time_left_text);
+        assert_eq!(texts, ["0 min", "29 min", "119 min", "2 h", "27 h", "> 2 d"]);
     }
 
     #[test]

@@ -7,7 +7,14 @@ use crate::scale::duration_text;
 use crate::theme;
 
 /// Draws the bar. True if recording is to be started or stopped. `live`: the session runs.
-pub fn show(ui: &mut egui::Ui, title: &str, notes: &[String], recording: &mut Recording, live: bool) -> bool {
+pub fn show(
+    ui: &mut egui::Ui,
+    title: &str,
+    notes: &[String],
+    log_is_open: &mut bool,
+    recording: &mut Recording,
+    live: bool,
+) -> bool {
     let mut toggled = false;
     ui.horizontal(|ui| {
         let colors = theme::colors(ui);
@@ -18,6 +25,7 @@ pub fn show(ui: &mut egui::Ui, title: &str, notes: &[String], recording: &mut Re
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             egui::widgets::global_theme_preference_buttons(ui);
             notes_button(ui, notes);
+            ui.toggle_value(log_is_open, "Log").on_hover_text("What the program has logged, with time (UTC)");
             ui.separator();
             ui.with_layout(Layout::left_to_right(Align::Center), |ui| place(ui, recording));
         });

@@ -74,7 +74,7 @@ impl RunDescription<'_> {
         self.write_magscope_attributes(&file.create_group(TRACKING)?)?;
         let ours = file.create_group(OURS)?;
         self.write_our_attributes(&ours)?;
-        for name in ["frames", "rows", "gaps", "segments", "events"] {
+        for name in ["frames", "rows", "gaps", "segments", "events", "health"] {
             ours.create_group(name)?;
         }
         self.write_rois(&ours.create_group("rois")?)?;

@@ -68,6 +68,20 @@ pub enum RecordError {
         /// The file that could not grow.
         path: PathBuf,
     },
+    /// Little space is left. The recording is ended before the disk is full, and is whole.
+    #[error(
+        "only {:.1} GB are free, and {:.1} GB are kept for closing files and for other programs; free space or record \
+         elsewhere, the recording so far is whole: {}",
+        *.free_bytes as f64 / 1e9, *.reserve_bytes as f64 / 1e9, .path.display()
+    )]
+    Reserve {
+        /// Space that is free, bytes.
+        free_bytes: u64,
+        /// Space that is kept free, bytes.
+        reserve_bytes: u64,
+        /// The recording.
+        path: PathBuf,
+    },
     /// The folder or the file may not be written.
     #[error("no permission to {action}; choose a folder you may write to: {}", .path.display())]
     NotPermitted {

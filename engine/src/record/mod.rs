@@ -12,6 +12,7 @@ mod losses;
 mod numbers;
 mod open;
 mod schema;
+pub mod space;
 pub mod tracks_file;
 
 use std::fs;
@@ -192,7 +193,8 @@ impl Recorder {
 
     fn write(&mut self) {
         let Some(open) = &mut self.open else { return };
-        if let Err(error) = open.write(&self.status) {
+        let written = open.write(&self.status).and_then(|()| open.look(&self.status));
+        if let Err(error) = written {
             self.failed = true;
             if let Some(open) = self.open.take() {
                 // The file closes itself around what was flushed; if even that fails, the partial file stays.
@@ -229,9 +231,11 @@ impl Recorder {
     }
 
     fn tell(&self, failed: Option<&RecordError>) {
-        if let Some(error) = failed {
-            tracing::error!("recording stopped: {error}");
+        match failed {
+            Some(error) => tracing::error!("recording stopped: {error}"),
+            None => tracing::info!("recording finished"),
         }
+        self.status.set_disk(None);
         self.status.end_recording(failed.map(ToString::to_string));
     }
 }

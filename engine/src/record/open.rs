@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::error::RecordError;
 use super::losses::{Failure, Losses};
 use super::numbers::{Rest, Step};
+use super::space::Space;
 use super::tracks_file::TracksFile;
 use crate::command::Event;
 use crate::frame::{Counted, FrameHeader, Gap};
@@ -17,6 +18,10 @@ use crate::tracks::{TrackRow, TracksHeader};
 
 /// What a power cut may cost at most is this much and one batch.
 const FLUSH_EVERY: Duration = Duration::from_secs(1);
+/// For tests: a flush takes so many ms longer, as on a disk that sleeps, is far away or busy for others.
+const SLOW_DISK: &str = "BEADSCOPE_SLOW_DISK_MS";
+/// Free space is looked at this often.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Rows are gathered this long before they go to the file: one batch per frame would be mostly overhead.
 const GATHER: Duration = Duration::from_millis(200);
 
@@ -43,13 +48,20 @@ pub(super) struct Open {
     flushed: Instant,
     /// [`GATHER`] and [`FLUSH_EVERY`].
     every: [Duration; 2],
+    slow_disk: Option<Duration>,
+    space: Space,
+    looked: Instant,
     /// The file has refused once: it gets nothing more.
     failed: bool,
+    /// Why the recording was ended before it was asked to, though the file is whole.
+    ended: Option<String>,
 }
 
 impl Open {
     pub(super) fn new(file: TracksFile) -> Self {
+        tracing::info!("recording into {}", file.partial_path().display());
         let now = Instant::now();
+        let space = Space::new(file.partial_path().to_path_buf());
         Self {
             file,
             headers: Vec::new(),
@@ -66,7 +78,11 @@ impl Open {
             gathered_since: now,
             flushed: now,
             every: [GATHER, FLUSH_EVERY],
+            slow_disk: slow_disk(),
+            space,
+            looked: now,
             failed: false,
+            ended: None,
         }
     }
 
@@ -143,9 +159,26 @@ impl Open {
             self.append(status)?;
         }
         if self.flushed.elapsed() >= self.every[1] {
+            self.file.append_health(&status.health())?;
+            self.slow_disk.inspect(|longer| std::thread::sleep(*longer));
             self.file.flush()?;
             self.flushed = Instant::now();
         }
+        Ok(())
+    }
+
+    /// Looks at the disk once a second.
+    ///
+    /// # Errors
+    /// [`RecordError::Reserve`]: too little space is left, though the file would take more.
+    pub(super) fn look(&mut self, status: &Status) -> Result<(), RecordError> {
+        let now = Instant::now();
+        if now.duration_since(self.looked) < LOOK_EVERY {
+            return Ok(());
+        }
+        self.looked = now;
+        let disk = self.space.look(now, self.file.bytes());
+        status.set_disk(disk.inspect_err(|error| self.ended = Some(error.to_string()))?);
         Ok(())
     }
 
@@ -187,7 +220,7 @@ impl Open {
         let json = serde_json::to_string(&ledger).unwrap_or_default();
         let thread_notes = status.thread_notes.get().cloned().unwrap_or_default();
         let told = status.tracked_on().notice.into_iter().chain(status.seen.notices());
-        let notices: Vec<String> = told.chain(thread_notes).collect();
+        let notices: Vec<String> = told.chain(thread_notes).chain(self.ended.take()).collect();
         self.file.finish(&json, &self.losses.to_gaps(), &notices)?;
         written.map(|()| ledger)
     }
@@ -211,4 +244,8 @@ impl Open {
             lost: Lost { camera, ring_full, recorder_late, record_failed: failed },
         }
     }
+}
+
+fn slow_disk() -> Option<Duration> {
+    std::env::var(SLOW_DISK).ok()?.parse().ok().map(Duration::from_millis)
 }

@@ -24,6 +24,8 @@ pub const NOTICE_BYTES: usize = 512;
 pub const EVENT_BYTES: usize = 512;
 /// Bytes kept of a sender's name.
 pub const SENDER_BYTES: usize = 16;
+/// Bytes kept of a reader's name.
+pub const READER_BYTES: usize = 16;
 /// Bytes kept of a gap's reason.
 pub const REASON_BYTES: usize = 64;
 /// Bytes kept of a segment's cause.
@@ -34,6 +36,7 @@ const FRAME_CHUNK: u64 = 4_096;
 const BATCH_CHUNK: u64 = 1_024;
 const GAP_CHUNK: u64 = 256;
 const SEGMENT_CHUNK: u64 = 64;
+const HEALTH_CHUNK: u64 = 64;
 const NOTICE_CHUNK: u64 = 8;
 const EVENT_CHUNK: u64 = 32;
 
@@ -324,6 +327,111 @@ pub const SEGMENT_COLUMNS: [ColumnSpec; 7] = [
     ),
 ];
 
+const fn health(
+    path: &'static str,
+    width: usize,
+    units: &'static str,
+    description: &'static str,
+) -> ColumnSpec {
+    ColumnSpec { width, ..ours(path, Element::F64, HEALTH_CHUNK, units, description) }
+}
+
+/// Columns with one entry a second while it is recorded: how the session does. NaN is "not known", not yet or not on
+/// this computer.
+pub const HEALTH_COLUMNS: [ColumnSpec; 13] = [
+    ours(
+        "beadscope/health/unix_ns",
+        Element::U64,
+        HEALTH_CHUNK,
+        "ns",
+        "When this was measured, since 1970 UTC. Entry s of every dataset of this group belongs to entry s of this one.",
+    ),
+    ours(
+        "beadscope/health/received",
+        Element::U64,
+        HEALTH_CHUNK,
+        "frames",
+        "Frames that had come from the camera since the session's start.",
+    ),
+    ColumnSpec {
+        width: 4,
+        ..ours(
+            "beadscope/health/lost",
+            Element::U64,
+            HEALTH_CHUNK,
+            "frames",
+            "Frames that had been lost since the session's start; columns: by the camera, ring full, recorder late, \
+             record failed.",
+        )
+    },
+    health(
+        "beadscope/health/rate_hz",
+        1,
+        "Hz",
+        "Frames per second that came in the last second; NaN if not known.",
+    ),
+    health(
+        "beadscope/health/ring_fill",
+        2,
+        "1",
+        "Share of its ring that a reader holds, and beyond 1 of which frames are lost; columns: tracking, recorder; NaN \
+         if not known.",
+    ),
+    ours(
+        "beadscope/health/slow_reader",
+        Element::Text(READER_BYTES),
+        HEALTH_CHUNK,
+        "text",
+        "The reader that holds more than half of its ring, or may skip and is as far behind; empty if none is.",
+    ),
+    health(
+        "beadscope/health/latency_ms",
+        3,
+        "ms",
+        "From a frame's arrival to its rows, in the last ten seconds; columns: median, 99th percentile, longest, exact \
+         to 6 %; NaN if no frame was tracked.",
+    ),
+    health(
+        "beadscope/health/camera_loop_us",
+        2,
+        "us",
+        "What the camera thread spends between two reads of the camera, since the session's start; columns: 99th \
+         percentile, longest; 0 before the second frame.",
+    ),
+    health(
+        "beadscope/health/cpu_share",
+        5,
+        "1",
+        "Processor time in the last second, 1 is one core; columns: the program, and its threads beadscope-camera, \
+         beadscope-track, beadscope-track-N together, beadscope-record; NaN where the system does not tell.",
+    ),
+    health(
+        "beadscope/health/gpu_share",
+        1,
+        "1",
+        "Share of the last second in which the GPU computed; NaN without a GPU or where it does not tell.",
+    ),
+    health(
+        "beadscope/health/memory_bytes",
+        1,
+        "bytes",
+        "Main memory in use by the program; NaN where the system does not tell.",
+    ),
+    health(
+        "beadscope/health/disk_bytes",
+        2,
+        "bytes",
+        "Columns: space that is free on the disk of the recording; growth of the recording a second, in the last ten \
+         seconds; NaN if not known.",
+    ),
+    health(
+        "beadscope/health/camera_temperature_c",
+        1,
+        "degC",
+        "Temperature of the camera; NaN if it does not tell one.",
+    ),
+];
+
 /// Columns that are filled by `finish`.
 pub const CLOSING_COLUMNS: [ColumnSpec; 9] = [
     ours(
@@ -387,6 +495,11 @@ pub const CLOSING_COLUMNS: [ColumnSpec; 9] = [
         "What the experimenter was told of the run until the recording ended, such as that the GPU failed.",
     ),
 ];
+
+/// Bytes of an entry of all these columns together.
+pub fn bytes_of(columns: &[ColumnSpec]) -> u64 {
+    columns.iter().map(|column| (column.element.bytes() * column.width) as u64).sum()
+}
 
 /// Creates the dataset, empty, with its attributes, and returns its index in `file`.
 pub fn create(file: &mut SwmrFileWriter, column: &ColumnSpec) -> Result<usize, Hdf5Error> {

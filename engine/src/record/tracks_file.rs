@@ -26,16 +26,18 @@ use rust_hdf5::{FileLocking, Hdf5Error};
 
 use super::description::RunDescription;
 use super::error::RecordError;
-use super::schema::{NO_DEVICE_TIME, OURS, TRACKING};
+use super::schema::{self, NO_DEVICE_TIME, OURS, TRACKING};
 use crate::bead_set::MAX_BEAD;
 use crate::command::Event;
 use crate::frame::FrameHeader;
 use crate::roi::Roi;
 use crate::segment::Segment;
+use crate::status::Health;
 use crate::tracks::{TrackRow, TracksHeader};
 
 mod claim;
 mod columns;
+mod health;
 mod recover;
 mod reserve;
 #[cfg(test)]
@@ -92,6 +94,8 @@ pub struct LastFrame {
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Progress {
     counts: Counts,
+    /// When the newest row of health was measured.
+    health_unix_ns: u64,
     first_unix_ns: u64,
     last_unix_ns: u64,
     last: Option<LastFrame>,
@@ -102,6 +106,7 @@ impl Progress {
     /// Nothing yet: the empty range, whose first is after its last.
     const NONE: Self = Self {
         counts: Counts { batches: 0, frames: 0, rows: 0 },
+        health_unix_ns: 0,
         first_unix_ns: u64::MAX,
         last_unix_ns: 0,
         last: None,
@@ -178,6 +183,29 @@ impl TracksFile {
         self.check_running()?;
         let pushed = self.columns.begin_segment(&mut self.file, segment, first);
         pushed.map_err(|error| self.stop("append to the recording", error))
+    }
+
+    /// Adds how the session is doing, unless that was measured before and is there already.
+    ///
+    /// # Errors
+    /// As [`append`](Self::append).
+    pub fn append_health(&mut self, health: &Health) -> Result<(), RecordError> {
+        self.check_running()?;
+        let measured = health.vitals.unix_ns;
+        if measured <= self.pushed.health_unix_ns {
+            return Ok(());
+        }
+        self.pushed.health_unix_ns = measured;
+        let pushed = health::push(&mut self.columns.health, &mut self.file, health);
+        pushed.map_err(|error| self.stop("append to the recording", error))
+    }
+
+    /// Bytes that frames and rows take so far.
+    pub fn bytes(&self) -> u64 {
+        let Counts { batches, frames, rows } = self.pushed.counts;
+        rows * schema::bytes_of(&schema::ROW_COLUMNS)
+            + frames * schema::bytes_of(&schema::FRAME_COLUMNS)
+            + batches * schema::bytes_of(&schema::BATCH_COLUMNS)
     }
 
     /// Makes everything appended readable and durable. Call it once a second; it waits for the disk.

@@ -34,6 +34,7 @@
 )]
 
 mod lossless;
+pub mod monitor;
 pub mod orderings;
 mod skipping;
 mod writer;

@@ -1,6 +1,9 @@
 //! A reader that never holds the writer back: it pins the slot it looks at, and skips what was overwritten.
 
-use super::{Shared, WRITING, orderings};
+use std::sync::Arc as StdArc;
+use std::sync::atomic::AtomicU64;
+
+use super::{DETACHED, Shared, WRITING, orderings};
 use crate::sync::{Arc, Ordering, spin_loop};
 
 /// A reader that never holds the writer back, and misses what it is too slow for.
@@ -8,13 +11,15 @@ pub struct SkippingReader<H> {
     shared: Arc<Shared<H>>,
     /// The sequence number it wants next.
     next: u64,
+    /// The same for those who look from outside. Of the standard library in the models, too: nothing rests on it.
+    pub(super) progress: StdArc<AtomicU64>,
     skipped: u64,
     pinned: Option<u32>,
 }
 
 impl<H> SkippingReader<H> {
     pub(super) fn new(shared: Arc<Shared<H>>) -> Self {
-        Self { shared, next: 0, skipped: 0, pinned: None }
+        Self { shared, next: 0, progress: StdArc::default(), skipped: 0, pinned: None }
     }
 
     /// The newest slot, if it was not seen yet. What lies between is skipped.
@@ -84,6 +89,7 @@ impl<H> SkippingReader<H> {
     }
 
     fn pinned_slot(&self) -> Option<(&H, &[u8])> {
+        self.progress.store(self.next, Ordering::Relaxed);
         let slot = &self.shared.slots[self.pinned? as usize];
         // SAFETY: the slot is pinned, so the writer cannot make it WRITING; it stays pinned until the next call on this
         // reader, which needs `&mut self` and so outlives these borrows.
@@ -99,6 +105,7 @@ impl<H> SkippingReader<H> {
 
 impl<H> Drop for SkippingReader<H> {
     fn drop(&mut self) {
+        self.progress.store(DETACHED, Ordering::Relaxed);
         self.unpin();
     }
 }

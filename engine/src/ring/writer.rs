@@ -12,7 +12,7 @@ pub struct Full {
 
 /// The writing end. Dropping it closes the ring.
 pub struct Writer<H> {
-    shared: Arc<Shared<H>>,
+    pub(super) shared: Arc<Shared<H>>,
     /// What `shared.head` is: nobody else stores it.
     head: u64,
     /// Slots that no sequence number in `oldest..head` names, unless a reader still pins them.
@@ -65,14 +65,6 @@ impl<H: Copy> Writer<H> {
             self.free.push(self.shared.slot_of(self.oldest));
             self.oldest += 1;
         }
-    }
-}
-
-impl<H> Writer<H> {
-    /// Slots held by the slowest lossless reader, and how many it may hold.
-    pub fn fill(&self) -> (u64, u64) {
-        let held_from = self.shared.slowest().map_or(self.head, |(_, next)| next);
-        (self.head - held_from, self.shared.capacity)
     }
 }
 

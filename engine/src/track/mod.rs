@@ -88,6 +88,7 @@ impl Tracking<'_> {
         };
         let was_on_gpu = tracker.is_on_gpu();
         tracker.locate(batch, &view, rows);
+        status.gpu_busy_ns.set(tracker.gpu_busy_ns());
         if was_on_gpu != tracker.is_on_gpu() {
             status.set_tracked_on(tracker.on());
         }

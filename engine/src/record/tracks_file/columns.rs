@@ -43,6 +43,8 @@ pub struct Columns {
     segments: [Column; 7],
     /// An entry for each command.
     pub events: [Column; 5],
+    /// An entry for each second.
+    pub health: [Column; 13],
     closing: [Column; 9],
 }
 
@@ -56,6 +58,7 @@ impl Columns {
             frames: create_all(file, schema::FRAME_COLUMNS)?,
             batches: create_all(file, schema::BATCH_COLUMNS)?,
             events: create_all(file, schema::EVENT_COLUMNS)?,
+            health: create_all(file, schema::HEALTH_COLUMNS)?,
             closing: create_all(file, schema::CLOSING_COLUMNS)?,
         };
         let [.., flags] = &columns.rows;
@@ -157,7 +160,7 @@ impl Columns {
 
     fn growing(&mut self) -> impl Iterator<Item = &mut Column> {
         let segments = self.segments.iter_mut().chain(&mut self.rows).chain(&mut self.frames);
-        segments.chain(&mut self.batches).chain(&mut self.events)
+        segments.chain(&mut self.batches).chain(&mut self.events).chain(&mut self.health)
     }
 }
 

@@ -10,7 +10,8 @@ use super::unlock::unlock;
 use super::{Counts, rename};
 use crate::record::error::RecordError;
 use crate::record::schema::{
-    BATCH_COLUMNS, ColumnSpec, FRAME_COLUMNS, ROW_COLUMNS, SEGMENT_COLUMNS, TRACKING,
+    BATCH_COLUMNS, ColumnSpec, EVENT_COLUMNS, FRAME_COLUMNS, HEALTH_COLUMNS, ROW_COLUMNS, SEGMENT_COLUMNS,
+    TRACKING,
 };
 
 /// Has one entry more than there are frames.
@@ -39,10 +40,10 @@ pub fn recover(partial: &Path) -> Result<Recovered, RecordError> {
     let _lock = take_over(partial)?;
     unlock(partial)?;
     let hdf5 = |error| RecordError::hdf5("recover the recording", partial, error);
-    let read = |file: H5File| Ok((whole(&file)?, shortest(&file, &SEGMENT_COLUMNS)?));
-    let ((counts, times_ns), segments) =
+    let read = |file: H5File| Ok((whole(&file)?, own_lengths(&file)?));
+    let ((counts, times_ns), own) =
         H5File::options().no_locking().open(partial).and_then(read).map_err(hdf5)?;
-    cut(partial, counts, segments, times_ns).map_err(hdf5)?;
+    cut(partial, counts, own, times_ns).map_err(hdf5)?;
     rename(partial, &path)?;
     Ok(Recovered { path, counts })
 }
@@ -56,7 +57,7 @@ fn final_name(partial: &Path) -> Result<PathBuf, RecordError> {
     }
 }
 
-/// What counts, and its first and last time. A crash between two lengths leaves the columns of one flush apart, so a
+/// What counts, and the first and last time. A crash between two lengths leaves the columns of one flush apart, so a
 /// frame is whole if its rows reach as far, and a batch if its frames do.
 fn whole(file: &H5File) -> Result<(Counts, [u64; 2]), Hdf5Error> {
     let offsets: Vec<u64> = read(file, OFFSETS)?;
@@ -92,14 +93,22 @@ fn shortest(file: &H5File, columns: &[ColumnSpec]) -> Result<u64, Hdf5Error> {
     Ok(shortest)
 }
 
+/// Entries of the tables that count for themselves: segments, events, seconds of health.
+fn own_lengths(file: &H5File) -> Result<[u64; 3], Hdf5Error> {
+    Ok([shortest(file, &SEGMENT_COLUMNS)?, shortest(file, &EVENT_COLUMNS)?, shortest(file, &HEALTH_COLUMNS)?])
+}
+
 /// Gives every column its length and MagScope's attributes their times.
-fn cut(partial: &Path, counts: Counts, segments: u64, times_ns: [u64; 2]) -> Result<(), Hdf5Error> {
+fn cut(partial: &Path, counts: Counts, own: [u64; 3], times_ns: [u64; 2]) -> Result<(), Hdf5Error> {
     let mut file = SwmrFileWriter::open_append_with_locking(partial, FileLocking::Disabled)?;
+    let [segments, events, health] = own;
     let kinds = [
         (&SEGMENT_COLUMNS[..], segments),
         (&ROW_COLUMNS, counts.rows),
         (&FRAME_COLUMNS, counts.frames),
         (&BATCH_COLUMNS, counts.batches),
+        (&EVENT_COLUMNS, events),
+        (&HEALTH_COLUMNS, health),
     ];
     for (columns, length) in kinds {
         for column in columns {

@@ -5,11 +5,15 @@ use super::columns::{padded, prefix};
 use super::unlock::unlock;
 use super::*;
 use crate::frame::FrameHeader;
+use crate::health::vitals::Vitals;
+use crate::ledger::Ledger;
 use crate::record::description::{ZLutSource, ZLutWriter};
 use crate::record::schema::{
-    BATCH_COLUMNS, CLOSING_COLUMNS, ColumnSpec, Element, FRAME_COLUMNS, LEDGER_PIECE_BYTES, ROW_COLUMNS,
-    SEGMENT_COLUMNS,
+    BATCH_COLUMNS, CLOSING_COLUMNS, ColumnSpec, EVENT_COLUMNS, Element, FRAME_COLUMNS, HEALTH_COLUMNS,
+    LEDGER_PIECE_BYTES, ROW_COLUMNS, SEGMENT_COLUMNS,
 };
+use crate::record::space::Disk;
+use crate::ring::monitor::Reader;
 use crate::segment::{Cause, Segment};
 
 const STARTED_NS: u64 = 1_700_000_000_000_000_000;
@@ -91,8 +95,16 @@ fn finished(folder: &TempDir) -> H5File {
 fn the_schema_is_that_of_magscope_plus_ours() {
     let folder = TempDir::new().unwrap();
     let file = finished(&folder);
-    let columns =
-        [&ROW_COLUMNS[..], &FRAME_COLUMNS, &BATCH_COLUMNS, &SEGMENT_COLUMNS, &CLOSING_COLUMNS].concat();
+    let columns = [
+        &ROW_COLUMNS[..],
+        &FRAME_COLUMNS,
+        &BATCH_COLUMNS,
+        &SEGMENT_COLUMNS,
+        &EVENT_COLUMNS,
+        &HEALTH_COLUMNS,
+        &CLOSING_COLUMNS,
+    ]
+    .concat();
     let mut in_tracking: Vec<&str> = Vec::new();
     for ColumnSpec { path, element, width, chunk_rows, text } in columns {
         let dataset = file.dataset(path).unwrap();
@@ -404,6 +416,55 @@ fn a_flush_that_fails_at_its_end_leaves_what_was_flushed_before() {
     }
     let ids = read::<u16>(&file, "tracking/bead_ids");
     assert!(ids.iter().enumerate().all(|(k, bead)| usize::from(*bead) == k % 1_000), "unharmed");
+}
+
+/// The session at `second`, of which the system tells nothing but the disk.
+fn health(second: u64) -> Health {
+    let disk = Disk { free_bytes: 5, write_bytes_per_s: Some(0.5), time_left_s: None, notice: None };
+    let vitals = Vitals {
+        unix_ns: STARTED_NS + second,
+        rate_hz: Some(99.5),
+        slow_reader: (second == 2).then_some("tracking"),
+        readers: vec![Reader { name: "recorder", behind: 1, of: 4, may_skip: false }],
+        disk: Some(disk),
+        ..Vitals::default()
+    };
+    let mut ledger = Ledger { received: 100 * second, ..Ledger::default() };
+    ledger.lost.recorder_late = second;
+    Health { vitals, ledger, ..Health::default() }
+}
+
+#[test]
+fn health_is_written_once_a_measurement_and_what_is_not_known_is_nan() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("tracks.h5");
+    let mut file = TracksFile::create(&path, &run(&[1])).unwrap();
+    file.append_health(&Health::default()).unwrap(); // not measured yet
+    file.append_health(&health(1)).unwrap();
+    file.append_health(&health(1)).unwrap();
+    file.flush().unwrap(); // also where no frame comes
+    let (_, crashed) = (file.append_health(&health(2)), crash(&file, &folder.path().join("crashed.h5")));
+    file.finish("{}", &[], &[]).unwrap();
+    for (path, seconds) in [(path, vec![1, 2]), (recover(&crashed).unwrap().path, vec![1])] {
+        let file = H5File::open(&path).unwrap();
+        let column = |name: &str| format!("beadscope/health/{name}");
+        let at: Vec<u64> = seconds.iter().map(|second| STARTED_NS + second).collect();
+        assert_eq!(read::<u64>(&file, &column("unix_ns")), at);
+        for column in &HEALTH_COLUMNS {
+            assert_eq!(file.dataset(column.path).unwrap().shape()[0], at.len(), "{}", column.path);
+        }
+        assert_eq!(read::<u64>(&file, &column("lost"))[..4], [0, 0, 1, 0]);
+        assert_eq!(read::<u64>(&file, &column("received"))[0], 100);
+        let floats = |name: &str| read::<f64>(&file, &column(name));
+        assert_eq!(floats("rate_hz")[0], 99.5);
+        assert!(matches!(floats("ring_fill")[..2], [tracking, 0.25] if tracking.is_nan()));
+        assert_eq!(floats("disk_bytes")[..2], [5.0, 0.5]);
+        for unknown in ["cpu_share", "gpu_share", "memory_bytes", "camera_temperature_c", "latency_ms"] {
+            assert!(floats(unknown).iter().all(|value| value.is_nan()), "{unknown}");
+        }
+        let slow = file.dataset(&column("slow_reader")).unwrap().read_strings().unwrap();
+        assert_eq!(slow, ["", "tracking"][..at.len()]);
+    }
 }
 
 #[test]

@@ -1,0 +1,139 @@
+//! Space on the disk of a recording: how long it lasts at the rate at which the recording grows, and when to end.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use super::error::RecordError;
+
+/// A recording ends when no more than this is free, bytes: what shares the disk must go on, and the file be closed.
+const RESERVE_BYTES: u64 = 1_000_000_000;
+/// Or what it writes in this time, if that is more.
+const RESERVE_TIME: Duration = Duration::from_secs(5 * 60);
+/// The experimenter is warned when there is less time left.
+const WARN_TIME: Duration = Duration::from_secs(30 * 60);
+/// The rate is that of the last so long.
+const RATE_OVER: Duration = Duration::from_secs(10);
+
+/// The disk that a recording goes to.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Disk {
+    /// Space that is free, bytes.
+    pub free_bytes: u64,
+    /// By how much the recording grew a second, in the last ten seconds; `None` in the first one.
+    pub write_bytes_per_s: Option<f64>,
+    /// Time until the recording is ended for want of space, s; `None` as long as it does not grow.
+    pub time_left_s: Option<f64>,
+    /// What the experimenter should know.
+    pub notice: Option<String>,
+}
+
+impl fmt::Display for Disk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "disk {:.1} GB free", self.free_bytes as f64 / 1e9)?;
+        if let Some(rate) = self.write_bytes_per_s {
+            write!(f, " at {:.2} MB/s", rate / 1e6)?;
+        }
+        self.time_left_s.map_or(Ok(()), |left_s| write!(f, ", {:.1} h left", left_s / 3600.0))
+    }
+}
+
+/// Watches the disk of one recording.
+pub(super) struct Space {
+    file: PathBuf,
+    /// Bytes of the recording at moments of the last seconds.
+    grown: VecDeque<(Instant, u64)>,
+    notice: Option<String>,
+}
+
+impl Space {
+    pub(super) fn new(file: PathBuf) -> Self {
+        Self { file, grown: VecDeque::new(), notice: None }
+    }
+
+    /// Looks at the disk, once a second; the recording has `bytes` now. `None` if the system does not tell what is free.
+    ///
+    /// # Errors
+    /// [`RecordError::Reserve`] if the recording must end.
+    pub(super) fn look(&mut self, now: Instant, bytes: u64) -> Result<Option<Disk>, RecordError> {
+        // A file system that answers with an error may write all the same.
+        let Ok(free_bytes) = fs4::available_space(&self.file) else { return Ok(None) };
+        self.judge(now, bytes, free_bytes).map(Some)
+    }
+
+    fn judge(&mut self, now: Instant, bytes: u64, free_bytes: u64) -> Result<Disk, RecordError> {
+        let write_bytes_per_s = self.rate(now, bytes);
+        let rate = write_bytes_per_s.unwrap_or(0.0);
+        let reserve_bytes = RESERVE_BYTES.max((rate * RESERVE_TIME.as_secs_f64()) as u64);
+        if free_bytes <= reserve_bytes {
+            return Err(RecordError::Reserve { free_bytes, reserve_bytes, path: self.file.clone() });
+        }
+        let left_s = (free_bytes - reserve_bytes) as f64 / rate;
+        let time_left_s = Some(left_s).filter(|left_s| left_s.is_finite());
+        // Told once: the notice does not change with every second.
+        if left_s < WARN_TIME.as_secs_f64() && self.notice.is_none() {
+            let notice = format!(
+                "the recording ends in {:.0} min for want of disk space ({:.2} MB/s, {:.1} GB free, of which {:.1} GB \
+                 stay): free space",
+                (left_s / 60.0).floor(),
+                rate / 1e6,
+                free_bytes as f64 / 1e9,
+                reserve_bytes as f64 / 1e9,
+            );
+            tracing::warn!("{notice}");
+            self.notice = Some(notice);
+        }
+        Ok(Disk { free_bytes, write_bytes_per_s, time_left_s, notice: self.notice.clone() })
+    }
+
+    fn rate(&mut self, now: Instant, bytes: u64) -> Option<f64> {
+        while self.grown.get(1).is_some_and(|(at, _)| now.duration_since(*at) >= RATE_OVER) {
+            self.grown.pop_front();
+        }
+        self.grown.push_back((now, bytes));
+        let (then, before) = self.grown.front()?;
+        let seconds = now.duration_since(*then).as_secs_f64();
+        (seconds > 0.5).then(|| bytes.saturating_sub(*before) as f64 / seconds)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GB: u64 = 1_000_000_000;
+
+    /// Looks for 20 s at a recording that grows by `rate` bytes a second; the last answer.
+    fn judge(rate: u64, free_bytes: u64) -> Result<Disk, RecordError> {
+        let (mut space, start) = (Space::new("run/tracks.h5.partial".into()), Instant::now());
+        let mut last = space.judge(start, 0, 1_000 * GB)?;
+        for second in 1..=20 {
+            last = space.judge(start + Duration::from_secs(second), second * rate, free_bytes)?;
+        }
+        Ok(last)
+    }
+
+    #[test]
+    fn the_reserve_is_a_gigabyte_or_five_minutes() {
+        assert!(judge(0, GB + 1).is_ok());
+        let error = judge(0, GB).unwrap_err().to_string();
+        assert!(error.contains("1.0 GB") && error.ends_with("tracks.h5.partial"), "{error}");
+        // 10 MB/s for 300 s.
+        assert!(judge(GB / 100, 3 * GB + 1).is_ok());
+        assert!(matches!(judge(GB / 100, 3 * GB), Err(RecordError::Reserve { reserve_bytes, .. })
+            if reserve_bytes == 3 * GB));
+    }
+
+    #[test]
+    fn half_an_hour_before_the_end_it_is_told() {
+        let disk = judge(GB / 100, 21 * GB + GB / 10).unwrap();
+        assert_eq!((disk.write_bytes_per_s, disk.notice), (Some(1e7), None));
+        assert!((disk.time_left_s.unwrap() - 1810.0).abs() < 1e-6);
+        let notice = judge(GB / 100, 21 * GB - GB / 10).unwrap().notice.unwrap();
+        assert!(notice.contains("29 min") && notice.contains("10.00 MB/s"), "{notice}");
+        assert_eq!(judge(0, 2 * GB).unwrap().time_left_s, None, "a recording that does not grow");
+    }
+}

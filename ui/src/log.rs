@@ -1,0 +1,123 @@
+//! What the program has logged: the last lines in memory, and the panel that shows them.
+
+use std::collections::VecDeque;
+use std::fmt::{self, Write as _};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use beadscope_engine::clock::{unix_ns_now, utc_text};
+use eframe::egui::{self, RichText, ScrollArea};
+use tracing::field::{Field, Visit};
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::layer::{Context, Layer};
+
+use crate::theme;
+
+/// Lines that are kept; the oldest go.
+const LINES: usize = 1000;
+/// Bytes that are kept of a message.
+const MESSAGE_BYTES: usize = 2000;
+
+/// The last lines that were logged. It is a layer of the subscriber; its clones are the same log.
+#[derive(Clone, Default)]
+pub struct Log(Arc<Mutex<VecDeque<Arc<Line>>>>);
+
+/// A line of the log.
+#[derive(Debug)]
+struct Line {
+    /// When, ns since 1970 UTC.
+    unix_ns: u64,
+    level: Level,
+    target: String,
+    message: String,
+}
+
+impl Log {
+    /// The lines. They are copied, so that a thread that logs does not wait until they are drawn.
+    fn lines(&self) -> Vec<Arc<Line>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+    }
+
+    /// Draws the lines, the newest at the bottom.
+    pub(crate) fn show(&self, ui: &mut egui::Ui) {
+        let colors = theme::colors(ui);
+        let lines = self.lines();
+        let height = ui.text_style_height(&egui::TextStyle::Monospace);
+        let area = ScrollArea::both().auto_shrink(false).stick_to_bottom(true);
+        area.show_rows(ui, height, lines.len(), |ui, shown| {
+            for line in &lines[shown] {
+                let color = match line.level {
+                    Level::ERROR => colors.danger,
+                    Level::WARN => colors.warning,
+                    _ => colors.value,
+                };
+                let text = RichText::new(line.to_string()).monospace().color(color);
+                ui.add(egui::Label::new(text).extend()).on_hover_text(&line.target);
+            }
+        });
+    }
+}
+
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {:5} {}", utc_text(self.unix_ns), self.level.as_str(), self.message)
+    }
+}
+
+impl<S: Subscriber> Layer<S> for Log {
+    fn on_event(&self, event: &Event<'_>, _context: Context<'_, S>) {
+        let mut message = Message(String::new());
+        event.record(&mut message);
+        let Message(mut message) = message;
+        message.truncate(message.floor_char_boundary(MESSAGE_BYTES));
+        let (level, target) = (*event.metadata().level(), event.metadata().target().to_owned());
+        let line = Arc::new(Line { unix_ns: unix_ns_now(), level, target, message });
+        let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if lines.len() == LINES {
+            lines.pop_front();
+        }
+        lines.push_back(line);
+    }
+}
+
+/// Gathers an event's message and its fields, in their order.
+struct Message(String);
+
+impl Visit for Message {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        let space = if self.0.is_empty() { "" } else { " " };
+        // Writing into a string does not fail.
+        let _ = match field.name() {
+            "message" => write!(self.0, "{space}{value:?}"),
+            name => write!(self.0, "{space}{name}={value:?}"),
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing_subscriber::layer::SubscriberExt as _;
+
+    use super::*;
+
+    #[test]
+    fn the_newest_lines_stay_with_their_level_and_fields() {
+        let log = Log::default();
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(log.clone()), || {
+            for number in 0..LINES {
+                tracing::info!("line {number}");
+            }
+            tracing::warn!(beads = 3, "{}", "µ".repeat(MESSAGE_BYTES));
+        });
+        let lines = log.lines();
+        assert_eq!((lines.len(), lines[0].message.as_str()), (LINES, "line 1"), "the first has gone");
+        let last = &lines[LINES - 1];
+        assert_eq!((last.level, last.target.as_str()), (Level::WARN, "beadscope_ui::log::tests"));
+        assert!(last.message.len() <= MESSAGE_BYTES && last.message.ends_with('µ'), "cut between letters");
+        assert!(last.to_string().contains("Z WARN  µ"), "{last}");
+        let log = Log::default();
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(log.clone()), || {
+            tracing::info!(beads = 3, "found");
+        });
+        assert_eq!(log.lines()[0].message, "found beads=3");
+    }
+}
