@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use beadscope_engine::rig::DEFAULT_ROI_PX;
+use beadscope_engine::settings::CommandLineOption;
 use beadscope_engine::track::backend::{Backend, BackendRequest};
 use beadscope_shaders::params::{MAX_ROI_PX, MIN_ROI_PX};
 use beadscope_shaders::pipeline::{Method, Params};
@@ -182,6 +183,16 @@ pub struct BackendArguments {
 }
 
 impl BackendArguments {
+    /// As settings.
+    pub fn options(&self) -> [CommandLineOption; 2] {
+        let name_of = |backend| Backend::NAMES.iter().find(|(known, _)| *known == backend);
+        let backend = self.backend.and_then(name_of).map(|(_, name)| (*name).into());
+        [
+            ("--backend", "tracking.backend", backend),
+            ("--adapter", "tracking.adapter", self.adapter.clone().map(Into::into)),
+        ]
+    }
+
     /// What is asked for.
     pub fn request(&self) -> BackendRequest {
         BackendRequest { backend: self.backend.unwrap_or_default(), adapter: self.adapter.clone() }
@@ -322,6 +333,33 @@ pub struct SimulateArguments {
 pub enum BenchCommand {
     /// Bead images per second, from pixels in memory to x, y, z.
     Track(BenchTrackArguments),
+    /// The whole line, from the simulated camera to the recording, which is deleted: frames lost, latency, CPU. Prints what
+    /// `beadscope run` prints.
+    Live(BenchLiveArguments),
+}
+
+#[derive(Args)]
+pub struct BenchLiveArguments {
+    /// Side of a ROI, px.
+    #[arg(long, value_name = "PX", default_value_t = DEFAULT_ROI_PX, value_parser = roi_px_parser())]
+    pub roi_px: u32,
+    /// Beads in a frame, which is just large enough for them.
+    #[arg(long, default_value_t = 24)]
+    pub beads: u32,
+    /// Frames per second of the camera, Hz.
+    #[arg(long, value_name = "HZ", default_value_t = 1000.0)]
+    pub rate_hz: f64,
+    /// How x and y are found.
+    #[arg(long, default_value_t = Params::default().method, value_parser = method_parser())]
+    pub method: Method,
+    #[command(flatten)]
+    pub backend: BackendArguments,
+    /// How long to measure.
+    #[arg(long, value_parser = parse_duration, default_value = "10s")]
+    pub duration: std::time::Duration,
+    /// Prints one JSON object.
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Args)]

@@ -33,6 +33,7 @@ fn main() -> ExitCode {
         Some(Command::Bench { command: BenchCommand::Track(arguments) }) => {
             commands::bench::track(&arguments)
         }
+        Some(Command::Bench { command: BenchCommand::Live(arguments) }) => commands::bench::live(&arguments),
         Some(Command::Commands(arguments)) => commands::command_list::run(&arguments),
         Some(Command::Doctor(arguments)) => commands::doctor::run(&arguments),
         Some(Command::Recover(arguments)) => commands::recover::run(&arguments),

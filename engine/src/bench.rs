@@ -61,13 +61,9 @@ impl Film {
     /// # Errors
     /// What cannot be simulated.
     pub fn new(roi_px: u32, beads: usize, frames: usize, params: &Params) -> Result<Self, FilmError> {
-        let columns = (beads as f64).sqrt().ceil() as u32 + 1;
-        let fitting =
-            |pitch_px: u32| columns.checked_mul(pitch_px).filter(|side_px| *side_px <= LARGEST_SIDE_PX);
-        // Well apart, or at least not on top of each other.
-        let side_px = fitting(roi_px * 3 / 2).or(fitting(roi_px * 5 / 4)).ok_or(FilmError::TooMany)?;
-        let (width_px, height_px) = (side_px.max(256), side_px.max(256));
-        let settings = Settings { roi_px, width_px, height_px, ..Settings::with_beads(beads) };
+        let side_px = side_px(roi_px, beads)?;
+        let settings =
+            Settings { roi_px, width_px: side_px, height_px: side_px, ..Settings::with_beads(beads) };
         let mut scene = Scene::new(&settings)?;
         let rois = scene.beads().iter().map(|bead| Roi::around(bead.bead, (bead.x_px, bead.y_px), roi_px));
         let rois = rois.collect();
@@ -97,6 +93,18 @@ impl Film {
         let view = |bytes| FrameView { bytes, width_px, height_px, format: self.format };
         self.frames.iter().map(|bytes| view(bytes)).collect()
     }
+}
+
+/// Side of a square field that has room for so many beads with ROIs of this side, px; 256 at least.
+///
+/// # Errors
+/// If no sensor is that large.
+pub fn side_px(roi_px: u32, beads: usize) -> Result<u32, FilmError> {
+    let columns = (beads as f64).sqrt().ceil() as u32 + 1;
+    let fitting = |pitch_px: u32| columns.checked_mul(pitch_px).filter(|side_px| *side_px <= LARGEST_SIDE_PX);
+    // Well apart, or at least not on top of each other.
+    let side_px = fitting(roi_px * 3 / 2).or(fitting(roi_px * 5 / 4)).ok_or(FilmError::TooMany)?;
+    Ok(side_px.max(256))
 }
 
 /// Bead images per second.

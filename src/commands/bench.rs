@@ -1,13 +1,15 @@
 //! `beadscope bench`: how fast this machine is, on simulated beads.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use beadscope_engine::bench::{self, Film, GpuCost, TrackBench};
+use beadscope_engine::settings::{Settings, path_value};
 use beadscope_engine::track::backend::{BeadTracker, TrackedOn};
 use beadscope_engine::track::cpu::CpuTracker;
 use beadscope_shaders::pipeline::Params;
 use serde::Serialize;
 
-use crate::arguments::BenchTrackArguments;
+use super::run::{self, Plan};
+use crate::arguments::{BenchLiveArguments, BenchTrackArguments};
 use crate::output;
 
 /// The JSON object that `bench track --json` prints.
@@ -42,6 +44,31 @@ pub fn track(arguments: &BenchTrackArguments) -> Result<()> {
         threads: tracker.threads(),
     };
     if arguments.json { output::print_json(&report) } else { output::print(&sentence(&report)) }
+}
+
+/// Records simulated beads into a folder of its own, and deletes it.
+pub fn live(arguments: &BenchLiveArguments) -> Result<()> {
+    let BenchLiveArguments { roi_px, beads, rate_hz, method, duration, json, .. } = *arguments;
+    let folder = std::env::temp_dir().join(format!("beadscope-bench-{}", std::process::id()));
+    let side_px = bench::side_px(roi_px, beads as usize)?;
+    let whole = |number: u32| Some(i64::from(number).into());
+    let mut settings = Settings::load(None, None)?;
+    settings.set_command_line(arguments.backend.options())?;
+    settings.set_command_line([
+        ("--beads", "camera.settings.beads", whole(beads)),
+        ("--roi-px", "camera.settings.roi_px", whole(roi_px)),
+        ("--beads", "camera.settings.width_px", whole(side_px)),
+        ("--beads", "camera.settings.height_px", whole(side_px)),
+        ("--roi-px", "tracking.roi_px", whole(roi_px)),
+        ("--rate-hz", "camera.rate_hz", Some(rate_hz.into())),
+        ("--method", "tracking.method", Some(method.to_string().into())),
+        ("bench", "recording.folder", Some(path_value(&folder)?)),
+    ])?;
+    let plan = Plan { frames: None, duration: Some(duration), commands: None, json };
+    let done = run::record(&settings, &plan);
+    std::fs::remove_dir_all(&folder)
+        .with_context(|| format!("cannot delete what the bench recorded: {}", folder.display()))?;
+    done
 }
 
 fn sentence(report: &Report<'_>) -> String {

@@ -18,8 +18,8 @@ use beadscope_engine::record::tracks_file::Gap;
 use beadscope_engine::record::{rig_path, tracks_path};
 use beadscope_engine::rig::Rig;
 use beadscope_engine::session::{Outcome, Session, Setup, View};
-use beadscope_engine::settings::{CommandLineOption, SettingError, path_value};
-use beadscope_engine::track::backend::{Backend, TrackedOn};
+use beadscope_engine::settings::{CommandLineOption, SettingError, Settings, path_value};
+use beadscope_engine::track::backend::TrackedOn;
 use serde::Serialize;
 
 use crate::arguments::RunArguments;
@@ -74,9 +74,30 @@ impl From<&Ledger> for Frames {
 
 pub fn run(arguments: &RunArguments) -> Result<()> {
     let mut settings = super::read_settings(arguments.rig.as_deref())?;
-    settings.set_command_line(options(arguments)?)?;
-    let (mut setup, mut notes) = super::open(&settings)?;
-    setup.frame_limit = arguments.frames;
+    settings.set_command_line(options(arguments)?.into_iter().chain(arguments.backend.options()))?;
+    let RunArguments { frames, duration, json, commands, .. } = arguments;
+    record(
+        &settings,
+        &Plan { frames: *frames, duration: *duration, commands: commands.as_deref(), json: *json },
+    )
+}
+
+/// How long to record, and how to tell of it.
+pub struct Plan<'a> {
+    /// Stop after this many frames.
+    pub frames: Option<u64>,
+    /// Stop after this time.
+    pub duration: Option<Duration>,
+    /// Where commands come from.
+    pub commands: Option<&'a Path>,
+    /// The summary is one JSON object.
+    pub json: bool,
+}
+
+/// Records with the instrument that these settings make, and prints the summary.
+pub fn record(settings: &Settings, plan: &Plan<'_>) -> Result<()> {
+    let (mut setup, mut notes) = super::open(settings)?;
+    setup.frame_limit = plan.frames;
     let beads = setup.info.rois.len();
     let correction = setup.tracker.correction().map(|correction| correction.used()).cloned();
 
@@ -87,10 +108,10 @@ pub fn run(arguments: &RunArguments) -> Result<()> {
     let (session, view) = start(setup, &folder).inspect_err(|_| remove_folder(&folder))?;
     // Nobody looks, so nobody is slow in looking.
     drop(view);
-    if let Some(path) = &arguments.commands {
+    if let Some(path) = plan.commands {
         super::obey::obey(path, session.commands().clone())?;
     }
-    watch(&session, arguments, &stop);
+    watch(&session, plan, &stop);
     let camera = session.config();
     notes.extend(session.thread_notes().iter().cloned());
     let outcome = session.stop();
@@ -113,7 +134,7 @@ pub fn run(arguments: &RunArguments) -> Result<()> {
         notes: &notes,
         health: &health.vitals,
     };
-    report(arguments, &outcome, &summary)
+    report(plan.json, &outcome, &summary)
 }
 
 /// Starts recording into the run's folder, with the rig that is in use beside it.
@@ -137,12 +158,9 @@ fn remove_folder(folder: &Path) {
 }
 
 /// What the command line says about settings.
-fn options(arguments: &RunArguments) -> Result<[CommandLineOption; 11], SettingError> {
+fn options(arguments: &RunArguments) -> Result<[CommandLineOption; 9], SettingError> {
     let path = |path: &Option<PathBuf>| path.as_deref().map(path_value).transpose();
-    let RunArguments { rois, zlut, z_step_nm, correction, backend, out, rate_hz, beads, roi_px, .. } =
-        arguments;
-    let name_of = |backend| Backend::NAMES.iter().find(|(known, _)| *known == backend);
-    let backend_name = backend.backend.and_then(name_of).map(|(_, name)| (*name).into());
+    let RunArguments { rois, zlut, z_step_nm, correction, out, rate_hz, beads, roi_px, .. } = arguments;
     Ok([
         ("--rois", "tracking.rois", path(rois)?),
         ("--zlut", "tracking.zlut", path(zlut)?),
@@ -150,8 +168,6 @@ fn options(arguments: &RunArguments) -> Result<[CommandLineOption; 11], SettingE
         ("--roi-px", "tracking.roi_px", roi_px.map(|px| i64::from(px).into())),
         ("--dark", "correction.dark", path(&correction.dark)?),
         ("--flat", "correction.flat", path(&correction.flat)?),
-        ("--backend", "tracking.backend", backend_name),
-        ("--adapter", "tracking.adapter", backend.adapter.clone().map(Into::into)),
         ("--rate-hz", "camera.rate_hz", rate_hz.map(Into::into)),
         ("--out", "recording.folder", path(out)?),
         ("--beads", "camera.settings.beads", beads.map(|beads| i64::from(beads).into())),
@@ -165,14 +181,14 @@ fn make_folder(rig: &Rig) -> Result<PathBuf> {
 }
 
 /// Shows progress until the time is over, somebody stops it, or the session ends by itself.
-fn watch(session: &Session, arguments: &RunArguments, stop: &AtomicBool) {
-    let length = arguments.frames.or(arguments
-        .duration
-        .map(|duration| (duration.as_secs_f64() * session.config().rate_hz).round() as u64));
+fn watch(session: &Session, plan: &Plan<'_>, stop: &AtomicBool) {
+    let length = plan
+        .frames
+        .or(plan.duration.map(|duration| (duration.as_secs_f64() * session.config().rate_hz).round() as u64));
     let bar = output::progress(length, "frames");
     let start = Instant::now();
     while session.is_running() && !stop.load(Ordering::Relaxed) {
-        if arguments.duration.is_some_and(|duration| start.elapsed() >= duration) {
+        if plan.duration.is_some_and(|duration| start.elapsed() >= duration) {
             break;
         }
         let health = session.health();
@@ -191,8 +207,8 @@ fn watch(session: &Session, arguments: &RunArguments, stop: &AtomicBool) {
     bar.finish_and_clear();
 }
 
-fn report(arguments: &RunArguments, outcome: &Outcome, summary: &Summary<'_>) -> Result<()> {
-    if arguments.json {
+fn report(as_json: bool, outcome: &Outcome, summary: &Summary<'_>) -> Result<()> {
+    if as_json {
         output::print_json(summary)?;
     } else {
         output::print(&describe(summary))?;

@@ -7,6 +7,9 @@ use crate::logging::Logging;
 
 #[cfg(feature = "gui")]
 pub fn run(arguments: &WindowArguments, logging: &Logging) -> Result<()> {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
     use beadscope_engine::session::Session;
     use beadscope_engine::settings::path_value;
 
@@ -17,7 +20,11 @@ pub fn run(arguments: &WindowArguments, logging: &Logging) -> Result<()> {
     let rig = settings.rig();
     let (session, view) = Session::start(setup)?;
     notes.extend(session.thread_notes().iter().cloned());
+    let quit = Arc::new(AtomicBool::new(false));
+    let asked = quit.clone();
+    ctrlc::set_handler(move || asked.store(true, Ordering::Relaxed))?;
     let start = beadscope_ui::Start {
+        quit,
         session,
         view,
         notes,

@@ -1,11 +1,13 @@
 //! The window as a whole: takes what has come, lays the panels out, obeys keys, and ends the session at the end.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use beadscope_engine::command::{Command, Sender};
 use beadscope_engine::session::{CameraConfig, Outcome, Session};
 use beadscope_engine::status::EndReason;
-use eframe::egui::{self, CentralPanel, Frame, Key, Margin, Modifiers, Panel};
+use eframe::egui::{self, CentralPanel, Frame, Key, Margin, Modifiers, Panel, ViewportCommand};
 
 use crate::Start;
 use crate::feed::Feed;
@@ -21,6 +23,9 @@ use crate::video::Video;
 /// Time between drawn frames while the session runs: smooth to the eye, and leaves the cores to tracking.
 const DRAW_EVERY: Duration = Duration::from_millis(25);
 
+/// How often the window looks whether it is to close, when nothing else happens.
+const LOOK: Duration = Duration::from_millis(250);
+
 /// The window's whole state.
 pub struct App<'a> {
     /// `None` once it has ended.
@@ -32,6 +37,7 @@ pub struct App<'a> {
     status: Status,
     recording: Recording,
     messages: Messages,
+    quit: Arc<AtomicBool>,
     title: String,
     notes: Vec<String>,
     log: Log,
@@ -45,7 +51,7 @@ impl<'a> App<'a> {
     /// The window on this session. The outcome is written when the session has ended, by itself or with the window.
     pub fn new(context: &egui::Context, start: Start, outcome: &'a mut Option<Outcome>) -> Self {
         theme::apply(context);
-        let Start { session, view, notes, log, recording_folder, recording_name, title } = start;
+        let Start { session, quit, view, notes, log, recording_folder, recording_name, title } = start;
         let config = session.config();
         Self {
             feed: Feed::new(&session, view),
@@ -57,6 +63,7 @@ impl<'a> App<'a> {
             status: Status::default(),
             recording: Recording::new(&recording_folder, recording_name),
             messages: Messages::default(),
+            quit,
             title,
             notes,
             log,
@@ -177,6 +184,10 @@ impl<'a> App<'a> {
 impl eframe::App for App<'_> {
     /// Runs also while the window is hidden, so that the plots have no hole afterwards.
     fn logic(&mut self, context: &egui::Context, _frame: &mut eframe::Frame) {
+        if self.quit.load(Ordering::Relaxed) {
+            context.send_viewport_cmd(ViewportCommand::Close);
+        }
+        context.request_repaint_after(LOOK);
         self.take_edits();
         self.feed.take_rows();
         let Some(session) = &self.session else { return };

@@ -24,6 +24,8 @@ mod video;
 mod viewport;
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use beadscope_engine::session::{Outcome, Session, View};
 use eframe::egui::ViewportBuilder;
@@ -40,6 +42,8 @@ const START_SIZE: [f32; 2] = [1280.0, 800.0];
 pub struct Start {
     /// The running session. The window ends it when it closes.
     pub session: Session,
+    /// Set by a signal: the window closes as if it were closed by hand.
+    pub quit: Arc<AtomicBool>,
     /// The session's frames and rows.
     pub view: View,
     /// Assumptions the experimenter should know, one sentence each.
