@@ -17,10 +17,10 @@ pub(crate) mod sideways;
 
 use crate::image_model::ImageModel;
 use crate::sampling::usable_radius_px;
-use crate::simd;
+use crate::simd::{self, Four};
 
 pub use bins::FitScratch;
-use bins::{BINS_PER_KNOT, Model};
+use bins::radii_px;
 use matrix::invert;
 use noise::Noise;
 use sideways::weight;
@@ -121,7 +121,7 @@ fn search(
     let mut state = State::new(&start);
     for _ in 0..MAX_PASSES {
         scratch.add_up(pixels, roi_px, state.center_px);
-        scratch.excess.fill(0.0);
+        scratch.excess.fill(Four::ZERO);
         let mut is_settled = state.settle_height(model, &noise, scratch)?;
         let mut step = state.step_sideways(model, &noise, scratch).ok_or(Unfit::NotConverged)?;
         if scratch.find_excess() {
@@ -168,15 +168,12 @@ impl State {
         Self { center_px, z_nm, gain: f64::NAN, offset: f64::NAN, tilt: [[0.0; 2]; 2] }
     }
 
-    /// Variances expected of each pixel of a narrow ring: of noise, and of the misfit. All alike in the first step, when
-    /// there is no gain yet.
+    /// What makes a grey level of the model's value: gain and offset. Nothing in the first step, when they are not known;
+    /// then all pixels are expected to have the noise of level 0.
     #[inline(always)]
-    fn variances(&self, bin: usize, here: &Model, model: &ImageModel, noise: &Noise) -> (f64, f64) {
-        if self.gain.is_nan() {
-            return (noise.at(0.0), 0.0);
-        }
-        let misfit = self.gain * self.gain * f64::from(model.misfit_variance[bin / BINS_PER_KNOT]);
-        (noise.at(self.gain * here.value + self.offset), misfit)
+    fn light(&self) -> (Four, Four) {
+        let (gain, offset) = if self.gain.is_nan() { (0.0, 0.0) } else { (self.gain, self.offset) };
+        (Four::all(gain), Four::all(offset))
     }
 
     /// z, gain and offset for the centre and the tilt at hand. False if z still moves after the last step, as it may while
@@ -217,28 +214,29 @@ impl State {
 
     #[inline(always)]
     fn add_up_height(&self, model: &ImageModel, noise: &Noise, scratch: &FitScratch) -> Sums {
-        let mut sums = Sums::default();
-        for (k, ((bin, here), excess)) in
-            scratch.bins.iter().zip(&scratch.model).zip(&scratch.excess).enumerate()
-        {
-            let (noise, misfit) = self.variances(k, here, model, noise);
-            let weight = weight(noise, misfit, *excess);
-            let grey = f64::from(bin.grey) - self.tilted(k, here, bin);
-            let (count, grey) = (weight * f64::from(bin.count), weight * grey);
+        let (gain, offset) = self.light();
+        let (mut matrix, mut right) = ([Four::ZERO; 6], [Four::ZERO; 3]);
+        let rows = scratch.bins.iter().zip(&scratch.model).zip(&scratch.excess).zip(&model.misfit_variance);
+        for (k, (((bins, here), excess), misfit)) in rows.enumerate() {
+            let level = gain * here.value + offset;
+            let misfit = gain * gain * Four::all(f64::from(*misfit));
+            let weight = weight(noise.of_four(level), misfit, *excess);
+            let grey = weight * (Four::from(bins.grey) - self.tilted(radii_px(k), level, bins));
+            let count = weight * bins.count.into();
             // Pixels do not lie in the middle of their ring on average; `value` is the sum of the model over them.
-            let shift = weight * f64::from(bin.d) * here.slope;
+            let shift = weight * Four::from(bins.d) * here.slope;
             let value = count * here.value + shift;
-            let mean_shift = f64::from(bin.d / bin.count.max(1.0)) * here.slope;
-            sums.matrix[0] += count * here.rise * here.rise;
-            sums.matrix[1] += here.rise * value;
-            sums.matrix[2] += count * here.rise;
-            sums.matrix[3] += here.value * (value + shift);
-            sums.matrix[4] += value;
-            sums.matrix[5] += count;
-            sums.right[0] += grey * here.rise;
-            sums.right[1] += grey * (here.value + mean_shift);
-            sums.right[2] += grey;
+            let mean_shift = Four::from(bins.mean_d) * here.slope;
+            matrix[0] += count * here.rise * here.rise;
+            matrix[1] += here.rise * value;
+            matrix[2] += count * here.rise;
+            matrix[3] += here.value * (value + shift);
+            matrix[4] += value;
+            matrix[5] += count;
+            right[0] += grey * here.rise;
+            right[1] += grey * (here.value + mean_shift);
+            right[2] += grey;
         }
-        sums
+        Sums { matrix: matrix.map(Four::total), right: right.map(Four::total) }
     }
 }

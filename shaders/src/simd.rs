@@ -11,9 +11,11 @@
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 mod eight;
+mod four;
 mod rings_scalar;
 
 pub(crate) use eight::Eight;
+pub(crate) use four::Four;
 
 /// True if the AVX2 half is used. The answer is looked up in a cached word, so it may be asked often.
 #[inline]
@@ -112,6 +114,32 @@ pub(crate) fn sums_of<const IN: usize, const OUT: usize>(
     terms: impl Fn([Eight; IN]) -> [Eight; OUT],
 ) -> [f32; OUT] {
     Running::new().add(columns, terms).total()
+}
+
+/// Sixteen sums of one place: a cache line.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[repr(align(64))]
+pub(crate) struct Sums16(pub [f32; 2 * LANES]);
+
+/// Adds the sixteen terms of each of eight pixels, the first eight and the other eight column by column, to the sums at its
+/// place, one pixel after the other. A place that there is not takes nothing.
+#[inline(always)]
+pub(crate) fn add_to_rows(sums: &mut [Sums16], places: &[u32; LANES], terms: &[[Eight; LANES]; 2]) {
+    #[cfg(target_arch = "x86_64")]
+    if has_avx2() {
+        // SAFETY: the processor has AVX2, asked on the line above.
+        return unsafe { avx2::add_to_rows(sums, places, terms) };
+    }
+    add_to_rows_scalar(sums, places, terms);
+}
+
+fn add_to_rows_scalar(sums: &mut [Sums16], places: &[u32; LANES], terms: &[[Eight; LANES]; 2]) {
+    for (pixel, place) in places.iter().enumerate() {
+        let Some(Sums16(sums)) = sums.get_mut(*place as usize) else { continue };
+        for (sum, column) in sums.iter_mut().zip(terms.as_flattened()) {
+            *sum += column.0[pixel];
+        }
+    }
 }
 
 /// How a ring is read between pixels; see `sampling.rs`.
@@ -218,6 +246,23 @@ mod tests {
             assert_eq!(squares, column.iter().map(|v| v * v).sum(), "{count}");
             assert_eq!([sum, squares], sums_of([&column], one_more), "twins");
         }
+    }
+
+    #[test]
+    fn twins_add_to_the_same_places() {
+        // Twice the same place in a row, the last one, and two that there are not.
+        let places = [3, 3, 0, 4, 5, 3, u32::MAX, 4];
+        let terms = [0, 64].map(|from| {
+            std::array::from_fn(|column| {
+                Eight(std::array::from_fn(|pixel| ((from + 8 * column + pixel) as f32).sqrt()))
+            })
+        });
+        let (mut here, mut scalar) = ([Sums16([0.5; 16]); 5], [Sums16([0.5; 16]); 5]);
+        add_to_rows(&mut here, &places, &terms);
+        add_to_rows_scalar(&mut scalar, &places, &terms);
+        assert_eq!(here, scalar);
+        assert_eq!(scalar[0].0[9], 0.5 + 74f32.sqrt(), "pixel 2 of term 9");
+        assert_eq!(scalar[1].0, [0.5; 16]);
     }
 
     #[test]

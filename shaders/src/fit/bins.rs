@@ -4,6 +4,7 @@ use super::sideways::Left;
 use crate::image_model::ImageModel;
 use crate::radial_spline::{KNOT_STEP_PX, slope_weights, value_weights};
 use crate::sampling::usable_radius_px;
+use crate::simd::{Eight, Four, LANES, Sums16, add_to_rows};
 
 /// Narrow rings in a knot interval: 1/8 px each. What is left of the model's curvature inside one is 0.2 % of the
 /// fringe, below the noise of any camera; slopes inside it are taken into account.
@@ -14,111 +15,136 @@ pub const BIN_PX: f64 = KNOT_STEP_PX / BINS_PER_KNOT as f64;
 /// So many pixels, in rows spread over the ROI, tell the noise: they know it to 4 %.
 pub(crate) const NOISE_PIXELS: usize = 1024;
 
-/// Sums over the pixels of one narrow ring. `c`, `s`: cosine and sine of a pixel's angle; `d`: its radius less that of
-/// the ring's middle, px; `m`: 1 if its mirror image is in the ROI, at the edge a part of it.
+/// Sums over the pixels of the four narrow rings of a knot interval, side by side. `c`, `s`: cosine and sine of a pixel's
+/// angle; `d`: its radius less that of the ring's middle, px; `m`: 1 if its mirror image is in the ROI, at the edge a part
+/// of it.
 #[derive(Clone, Copy, Debug, Default)]
-#[repr(C, align(64))] // a cache line
-pub struct Bin {
-    pub grey: f32,
-    pub grey_squared: f32,
-    pub count: f32,
-    pub d: f32,
-    pub grey_mc: f32,
-    pub grey_ms: f32,
-    pub mc: f32,
-    pub ms: f32,
-    pub dmc: f32,
-    pub dms: f32,
-    pub mcc: f32,
-    pub mss: f32,
-    pub c: f32,
-    pub s: f32,
+pub struct Bins {
+    pub grey: [f32; BINS_PER_KNOT],
+    pub grey_squared: [f32; BINS_PER_KNOT],
+    pub count: [f32; BINS_PER_KNOT],
+    pub d: [f32; BINS_PER_KNOT],
+    pub grey_mc: [f32; BINS_PER_KNOT],
+    pub grey_ms: [f32; BINS_PER_KNOT],
+    pub mc: [f32; BINS_PER_KNOT],
+    pub ms: [f32; BINS_PER_KNOT],
+    pub dmc: [f32; BINS_PER_KNOT],
+    pub dms: [f32; BINS_PER_KNOT],
+    pub mcc: [f32; BINS_PER_KNOT],
+    pub mss: [f32; BINS_PER_KNOT],
+    pub c: [f32; BINS_PER_KNOT],
+    pub s: [f32; BINS_PER_KNOT],
+    /// `d` by the pixel: they do not lie in the middle of their ring on average.
+    pub mean_d: [f32; BINS_PER_KNOT],
 }
 
-impl Bin {
-    /// Adds one pixel.
+impl Bins {
+    /// From the sums of each ring.
     #[inline(always)]
-    fn add(&mut self, grey: f32, d: f32, (c, s): (f32, f32), m: f32) {
-        let (mc, ms) = (m * c, m * s);
-        self.grey += grey;
-        self.grey_squared += grey * grey;
-        self.count += 1.0;
-        self.d += d;
-        self.grey_mc += grey * mc;
-        self.grey_ms += grey * ms;
-        self.mc += mc;
-        self.ms += ms;
-        self.dmc += d * mc;
-        self.dms += d * ms;
-        self.mcc += mc * c;
-        self.mss += ms * s;
-        self.c += c;
-        self.s += s;
+    fn beside(four: &[Sums16; BINS_PER_KNOT]) -> Self {
+        let column = |term: usize| [four[0].0[term], four[1].0[term], four[2].0[term], four[3].0[term]];
+        let (count, d) = (column(2), column(3));
+        let mut mean_d = d;
+        for (mean, count) in mean_d.iter_mut().zip(count) {
+            *mean /= if count > 1.0 { count } else { 1.0 };
+        }
+        Self {
+            grey: column(0),
+            grey_squared: column(1),
+            count,
+            d,
+            grey_mc: column(4),
+            grey_ms: column(5),
+            mc: column(6),
+            ms: column(7),
+            dmc: column(8),
+            dms: column(9),
+            mcc: column(10),
+            mss: column(11),
+            c: column(12),
+            s: column(13),
+            mean_d,
+        }
     }
 }
 
-/// The model at the middle of one narrow ring.
+/// The model at the middle of each of the four narrow rings of a knot interval.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Model {
-    pub value: f64,
+    pub value: Four,
     /// By the radius, per px.
-    pub slope: f64,
+    pub slope: Four,
     /// By z, per nm.
-    pub rise: f64,
+    pub rise: Four,
 }
 
-/// The pixels of one row: the narrow ring of each, and what [`Bin::add`] takes.
+/// Radii, px, of the middles of the narrow rings of knot interval `k`.
+#[inline(always)]
+pub fn radii_px(k: usize) -> Four {
+    Four::all(k as f64 * KNOT_STEP_PX) + Four([0.5 * BIN_PX, 1.5 * BIN_PX, 2.5 * BIN_PX, 3.5 * BIN_PX])
+}
+
+/// Eight columns of pixels.
+#[derive(Clone, Copy, Debug)]
+struct Columns {
+    /// From the centre to the right, px.
+    dx: Eight,
+    /// How much of their mirror image is in the ROI.
+    mirror: Eight,
+}
+
+/// As far from the centre as no pixel is, px: where columns beyond the ROI are put.
+const FAR_PX: f32 = 1e6;
+
+/// The pixels of one row: the narrow ring of each, how far from its middle, and what the model leaves.
 #[derive(Clone, Debug)]
 struct Row {
     index: Vec<u32>,
     d: Vec<f32>,
-    c: Vec<f32>,
-    s: Vec<f32>,
-    m: Vec<f32>,
-}
-
-impl Row {
-    fn new(roi_px: usize) -> Self {
-        let column = || vec![0.0; roi_px];
-        Self { index: vec![0; roi_px], d: column(), c: column(), s: column(), m: column() }
-    }
+    residual: Vec<f32>,
 }
 
 /// Room for [`fit`](super::fit); one per thread.
 #[derive(Clone, Debug)]
 pub struct FitScratch {
-    pub(super) bins: Vec<Bin>,
+    sums: Vec<Sums16>,
+    /// These and all that follow: a row for each knot interval.
+    pub(super) bins: Vec<Bins>,
     pub(super) model: Vec<Model>,
     /// Variance of the pixels beyond noise and misfit.
-    pub(super) excess: Vec<f64>,
+    pub(super) excess: Vec<Four>,
     pub(super) left: Vec<Left>,
     /// Of each narrow ring, in units of its noise: grey level, slope per px, and one grey level.
     expected: Vec<[f32; 3]>,
     /// Coefficients and their derivatives by z, padded.
     coefficients: Vec<[f64; 2]>,
-    /// For each column: how much of its mirror image is in the ROI.
-    mirror_x: Vec<f32>,
+    columns: Vec<Columns>,
     row: Row,
-    weights: [[[f64; 4]; 2]; BINS_PER_KNOT],
+    /// Of each coefficient in the value, and in the slope, in the four narrow rings.
+    weights: [[Four; 4]; 2],
+    roi_px: usize,
 }
 
 impl FitScratch {
     /// Room for ROIs of `roi_px` and models of `n_knots`.
     pub fn new(roi_px: usize, n_knots: usize) -> Self {
-        let weights = std::array::from_fn(|b| {
-            let u = (b as f64 + 0.5) / BINS_PER_KNOT as f64;
-            [value_weights(u), slope_weights(u)]
-        });
+        let weights = |at: fn(f64) -> [f64; 4]| {
+            let four = [0.125, 0.375, 0.625, 0.875].map(at);
+            std::array::from_fn(|j| Four(four.map(|weights| weights[j])))
+        };
+        let nowhere = Columns { dx: Eight::all(FAR_PX), mirror: Eight::ZERO };
         let mut scratch = Self {
+            sums: Vec::new(),
             bins: Vec::new(),
             model: Vec::new(),
             excess: Vec::new(),
             left: Vec::new(),
             expected: Vec::new(),
             coefficients: Vec::new(),
-            mirror_x: vec![0.0; roi_px],
-            row: Row::new(roi_px),
-            weights,
+            columns: vec![nowhere; roi_px.div_ceil(LANES)],
+            row: Row { index: vec![0; roi_px], d: vec![0.0; roi_px], residual: vec![0.0; roi_px] },
+            weights: [weights(value_weights), weights(slope_weights)],
+            roi_px,
         };
         scratch.resize(n_knots);
         scratch
@@ -126,52 +152,65 @@ impl FitScratch {
 
     /// Makes room for models of `n_knots`; allocates only if there never was that much room.
     pub(super) fn resize(&mut self, n_knots: usize) {
-        let bins = (n_knots - 1) * BINS_PER_KNOT;
-        self.bins.resize(bins, Bin::default());
-        self.model.resize(bins, Model::default());
-        self.excess.resize(bins, 0.0);
-        self.left.resize(bins, Left::default());
-        self.expected.resize(bins, [0.0; 3]);
+        let intervals = n_knots - 1;
+        self.sums.resize(intervals * BINS_PER_KNOT, Sums16::default());
+        self.bins.resize(intervals, Bins::default());
+        self.model.resize(intervals, Model::default());
+        self.excess.resize(intervals, Four::ZERO);
+        self.left.resize(intervals, Left::default());
+        self.expected.resize(intervals * BINS_PER_KNOT, [0.0; 3]);
         self.coefficients.resize(n_knots + 2, [0.0; 2]);
     }
 
     /// Whether it was made for ROIs of `roi_px`.
     pub(super) fn is_for(&self, roi_px: usize) -> bool {
-        self.mirror_x.len() == roi_px
+        self.roi_px == roi_px
+    }
+
+    /// How many narrow rings there are.
+    pub(super) fn n_bins(&self) -> usize {
+        BINS_PER_KNOT * self.model.len()
+    }
+
+    /// Value, slope and rise of the model in one narrow ring.
+    pub(super) fn model_in(&self, bin: usize) -> Option<[f64; 3]> {
+        let Model { value, slope, rise } = self.model.get(bin / BINS_PER_KNOT)?;
+        Some([value, slope, rise].map(|four| four.0[bin % BINS_PER_KNOT]))
     }
 
     /// Adds the pixels up around `center_px`.
     #[inline(always)]
     pub(super) fn add_up(&mut self, pixels: &[f32], roi_px: usize, center_px: (f64, f64)) {
-        self.bins.fill(Bin::default());
+        let (x_px, y_px) = (center_px.0 as f32, center_px.1 as f32);
         let half = usable_radius_px(roi_px, center_px) as f32;
         // A pixel reaches half a pixel to each side: what of it lies within the mirrored square.
         let mirrored = |distance: f32| (half + 0.5 - distance.abs()).clamp(0.0, 1.0);
-        for (x, mirror) in self.mirror_x.iter_mut().enumerate() {
-            *mirror = mirrored(x as f32 - center_px.0 as f32);
+        for x in 0..roi_px {
+            let Columns { dx, mirror } = &mut self.columns[x / LANES];
+            let distance = x as f32 - x_px;
+            (dx.0[x % LANES], mirror.0[x % LANES]) = (distance, mirrored(distance));
         }
-        let per_px = (1.0 / BIN_PX) as f32;
+        self.sums.fill(Sums16::default());
         for (y, row) in pixels.chunks_exact(roi_px).enumerate() {
-            let dy = y as f32 - center_px.1 as f32;
-            let mirror_y = mirrored(dy);
-            // Two loops: the first has no order and becomes wide, the second adds to places that may be the same.
-            let Row { index, d, c, s, m } = &mut self.row;
-            let columns =
-                index.iter_mut().zip(d).zip(c.iter_mut().zip(s)).zip(m.iter_mut().zip(&self.mirror_x));
-            for (x, (((index, d), (c, s)), (m, mirror_x))) in columns.enumerate() {
-                let dx = x as f32 - center_px.0 as f32;
+            let dy = y as f32 - y_px;
+            let (dy, mirror_y) = (Eight::all(dy), Eight::all(mirrored(dy)));
+            for (columns, grey) in self.columns.iter().zip(row.chunks(LANES)) {
+                let grey = Eight::from_start_of(grey);
+                let (dx, mirror) = (columns.dx, columns.mirror * mirror_y);
                 let radius_px = (dx * dx + dy * dy).sqrt();
-                let inverse = 1.0 / radius_px.max(1e-6);
-                *index = (radius_px * per_px) as u32;
-                *d = radius_px - (*index as f32 + 0.5) * BIN_PX as f32;
-                (*c, *s, *m) = (dx * inverse, dy * inverse, mirror_x * mirror_y);
+                let inverse = Eight::all(1.0) / radius_px.at_least(Eight::all(1e-6));
+                let place = (radius_px * Eight::all((1.0 / BIN_PX) as f32)).floor();
+                let d = radius_px - (place + Eight::all(0.5)) * Eight::all(BIN_PX as f32);
+                let (c, s) = (dx * inverse, dy * inverse);
+                let (mc, ms) = (mirror * c, mirror * s);
+                let (grey_mc, grey_ms) = (grey * mc, grey * ms);
+                let low = [grey, grey * grey, Eight::all(1.0), d, grey_mc, grey_ms, mc, ms];
+                let high = [d * mc, d * ms, mc * c, ms * s, c, s, Eight::ZERO, Eight::ZERO];
+                add_to_rows(&mut self.sums, &place.indices(), &[low, high]);
             }
-            let Row { index, d, c, s, m } = &self.row;
-            let columns = index.iter().zip(d).zip(c.iter().zip(s)).zip(m);
-            for (&grey, (((index, d), (c, s)), m)) in row.iter().zip(columns) {
-                let Some(bin) = self.bins.get_mut(*index as usize) else { continue };
-                bin.add(grey, *d, (*c, *s), *m);
-            }
+        }
+        for (beside, four) in self.bins.iter_mut().zip(self.sums.as_chunks().0) {
+            *beside = Bins::beside(four);
         }
     }
 
@@ -180,9 +219,12 @@ impl FitScratch {
     /// adds little: Immerkaer (1996), as in [`background`](crate::background), but in one direction and without the rings.
     #[inline(always)]
     pub(super) fn noise_seen(&mut self, pixels: &[f32], roi_px: usize, center_px: (f64, f64)) -> f64 {
-        for (expected, left) in self.expected.iter_mut().zip(&self.left) {
-            let inverse = 1.0 / left.noise.sqrt();
-            *expected = [left.grey * inverse, left.slope * inverse, inverse].map(|v| v as f32);
+        for (expected, left) in self.expected.as_chunks_mut::<BINS_PER_KNOT>().0.iter_mut().zip(&self.left) {
+            let inverse = Four::all(1.0) / left.noise.sqrt();
+            let (grey, slope) = (left.grey * inverse, left.slope * inverse);
+            for (i, expected) in expected.iter_mut().enumerate() {
+                *expected = [grey.0[i] as f32, slope.0[i] as f32, inverse.0[i] as f32];
+            }
         }
         let per_px = (1.0 / BIN_PX) as f32;
         let last = self.expected.len() as u32 - 1;
@@ -190,7 +232,7 @@ impl FitScratch {
         let (mut sum, mut count) = (0.0f32, 0.0f32);
         for (y, row) in pixels.chunks_exact(roi_px).enumerate().step_by(step) {
             let dy = y as f32 - center_px.1 as f32;
-            let Row { index, d, c: residuals, .. } = &mut self.row;
+            let Row { index, d, residual: residuals } = &mut self.row;
             for (x, (index, d)) in index.iter_mut().zip(d.iter_mut()).enumerate() {
                 let dx = x as f32 - center_px.0 as f32;
                 let place = (dx * dx + dy * dy).sqrt() * per_px;
@@ -224,19 +266,17 @@ impl FitScratch {
         self.coefficients[0] = self.coefficients[2];
         let (last, before) = (self.coefficients[n], self.coefficients[n - 1]);
         self.coefficients[n + 1] = [2.0 * last[0] - before[0], 2.0 * last[1] - before[1]];
-        let intervals = self.coefficients.windows(4);
-        for (four, models) in intervals.zip(self.model.chunks_exact_mut(BINS_PER_KNOT)) {
-            for (out, [value_weights, slope_weights]) in models.iter_mut().zip(&self.weights) {
-                let weigh = |weights: &[f64; 4], part: usize| {
-                    (weights[0] * four[0][part] + weights[1] * four[1][part])
-                        + (weights[2] * four[2][part] + weights[3] * four[3][part])
-                };
-                *out = Model {
-                    value: weigh(value_weights, 0),
-                    slope: weigh(slope_weights, 0),
-                    rise: weigh(value_weights, 1),
-                };
-            }
+        let [value_weights, slope_weights] = self.weights;
+        for (four, out) in self.coefficients.windows(4).zip(&mut self.model) {
+            let weigh = |weights: &[Four; 4], part: usize| {
+                (weights[0] * Four::all(four[0][part]) + weights[1] * Four::all(four[1][part]))
+                    + (weights[2] * Four::all(four[2][part]) + weights[3] * Four::all(four[3][part]))
+            };
+            *out = Model {
+                value: weigh(&value_weights, 0),
+                slope: weigh(&slope_weights, 0),
+                rise: weigh(&value_weights, 1),
+            };
         }
     }
 }
@@ -253,10 +293,11 @@ mod tests {
         let coefficients: Vec<f64> = model.spline.plane(0).iter().map(|c| f64::from(*c)).collect();
         let mut scratch = FitScratch::new(8, 20);
         scratch.model_at(&model, 120.0);
-        for (k, here) in scratch.model.iter().enumerate() {
+        for k in 0..scratch.n_bins() {
             let expected = value_at(&coefficients, (k as f64 + 0.5) * BIN_PX);
-            assert!((here.value - expected).abs() < 1e-3, "narrow ring {k}: {} {expected}", here.value);
-            assert!(here.rise.abs() < 1e-5, "narrow ring {k}: {}", here.rise);
+            let [value, _, rise] = scratch.model_in(k).unwrap();
+            assert!((value - expected).abs() < 1e-3, "narrow ring {k}: {value} {expected}");
+            assert!(rise.abs() < 1e-5, "narrow ring {k}: {rise}");
         }
     }
 }

@@ -9,11 +9,12 @@
 //! Rings that differ from the model by far more than noise and misfit hold something else as well: a neighbour, dirt, or
 //! the bead's own motion. Their excess variance, found from their residuals, lowers their weight.
 
-use super::bins::{BIN_PX, Bin, FitScratch, Model};
-use super::matrix::{ENTRIES, invert};
+use super::bins::{BIN_PX, BINS_PER_KNOT, Bins, FitScratch, Model, radii_px};
+use super::matrix::invert;
 use super::noise::Noise;
 use super::{MISFIT_SHARE, State};
 use crate::image_model::ImageModel;
+use crate::simd::Four;
 
 /// What is known after a step.
 pub struct Sideways {
@@ -27,79 +28,90 @@ pub struct Sideways {
     pub sigma: [f64; 3],
 }
 
-/// What the model leaves of a narrow ring.
+/// What the model leaves of the narrow rings of a knot interval.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Left {
     /// Grey level of the model in the middle of the ring.
-    pub grey: f64,
+    pub grey: Four,
     /// By the radius, per px.
-    pub slope: f64,
-    weight: f64,
+    pub slope: Four,
+    weight: Four,
     /// Variances expected of a pixel: of noise, and of the misfit of the model.
-    pub noise: f64,
-    misfit: f64,
+    pub noise: Four,
+    misfit: Four,
     /// Sum of squared residuals.
-    square: f64,
+    square: Four,
     /// Sums of the residuals times cosine and times sine, over mirrored pixels.
-    odd: (f64, f64),
+    odd: [Four; 2],
     /// What the unknowns of an axis (a shift by 1 px, `a` and `b` by 1 per px) add, times the cosine or sine.
-    templates: [f64; 3],
+    templates: [Four; 3],
 }
 
 impl Left {
     #[inline(always)]
-    fn new(bin: &Bin, radius_px: f64, grey: f64, slope: f64) -> Self {
-        let explained = |moment: f32, shifted: f32| grey * f64::from(moment) + slope * f64::from(shifted);
-        let (count, seen, shifted) = (f64::from(bin.count), f64::from(bin.grey), slope * f64::from(bin.d));
+    fn new(bins: &Bins, radius_px: Four, grey: Four, slope: Four) -> Self {
+        let explained = |moment, shifted| grey * Four::from(moment) + slope * Four::from(shifted);
+        let (count, seen) = (Four::from(bins.count), Four::from(bins.grey));
+        let two = Four::all(2.0);
         // The last term is what the slope of the model inside the ring adds to its variance.
-        let square = f64::from(bin.grey_squared) - 2.0 * (grey * seen + shifted * seen / count.max(1.0))
-            + grey * (grey * count + 2.0 * shifted)
-            - slope * slope * count * BIN_PX * BIN_PX / 12.0;
-        let odd_x = f64::from(bin.grey_mc) - explained(bin.mc, bin.dmc);
-        let odd_y = f64::from(bin.grey_ms) - explained(bin.ms, bin.dms);
-        let templates = [-slope, radius_px, radius_px * grey];
-        Self { grey, slope, square, odd: (odd_x, odd_y), templates, ..Self::default() }
+        let square = Four::from(bins.grey_squared)
+            - two * (grey * seen + slope * Four::from(bins.mean_d) * seen)
+            + grey * (grey * count + two * slope * Four::from(bins.d))
+            - slope * slope * count * Four::all(BIN_PX * BIN_PX / 12.0);
+        let odd_x = Four::from(bins.grey_mc) - explained(bins.mc, bins.dmc);
+        let odd_y = Four::from(bins.grey_ms) - explained(bins.ms, bins.dms);
+        let templates = [Four::ZERO - slope, radius_px, radius_px * grey];
+        Self { grey, slope, square, odd: [odd_x, odd_y], templates, ..Self::default() }
     }
 
     /// Takes what `by_x` times the cosine and `by_y` times the sine explain off the squares.
     #[inline(always)]
-    fn explain(&mut self, bin: &Bin, (by_x, by_y): (f64, f64)) {
-        let (mcc, mss, count) = (f64::from(bin.mcc), f64::from(bin.mss), f64::from(bin.count));
-        let mirrored = 2.0 * (by_x * self.odd.0 + by_y * self.odd.1) - by_x * by_x * mcc - by_y * by_y * mss;
+    fn explain(&mut self, bins: &Bins, [by_x, by_y]: [Four; 2]) {
+        let (mcc, mss, count) = (Four::from(bins.mcc), Four::from(bins.mss), Four::from(bins.count));
+        let (xx, yy) = (by_x * by_x, by_y * by_y);
+        let mirrored = Four::all(2.0) * (by_x * self.odd[0] + by_y * self.odd[1]) - xx * mcc - yy * mss;
         // Of pixels without a mirror image only the mean is known.
-        self.square -= mirrored + (count - mcc - mss) * 0.5 * (by_x * by_x + by_y * by_y);
+        self.square = self.square - (mirrored + (count - mcc - mss) * Four::all(0.5) * (xx + yy));
     }
 }
 
 /// The normal equations of one axis.
 #[derive(Default)]
 struct Axis {
-    matrix: [f64; 6],
-    right: [f64; 3],
+    matrix: [Four; 6],
+    right: [Four; 3],
 }
 
 impl Axis {
-    /// `products`: of each two templates, times the weight.
+    /// `weighted`: the templates times the weight; `products`: of each two templates, times the weight.
     #[inline(always)]
-    fn add(&mut self, left: &Left, products: &[f64; 6], squares: f32, odd: f64) {
+    fn add(&mut self, weighted: &[Four; 3], products: &[Four; 6], squares: [f32; 4], odd: Four) {
         for (sum, product) in self.matrix.iter_mut().zip(products) {
-            *sum += product * f64::from(squares);
+            *sum += *product * squares.into();
         }
-        for (sum, template) in self.right.iter_mut().zip(left.templates) {
-            *sum += left.weight * template * odd;
+        for (sum, template) in self.right.iter_mut().zip(weighted) {
+            *sum += *template * odd;
         }
     }
 
     /// The unknowns, and what each right side does to the first.
     fn solve(&self) -> Option<([f64; 3], [f64; 3])> {
-        let inverse = invert(&self.matrix)?;
-        Some((inverse.map(|row| dot(row, self.right)), inverse[0]))
+        let inverse = invert(&self.matrix.map(Four::total))?;
+        let right = self.right.map(Four::total);
+        let unknown = |row: [f64; 3]| row[0] * right[0] + row[1] * right[1] + row[2] * right[2];
+        Some((inverse.map(unknown), inverse[0]))
     }
 }
 
 #[inline(always)]
-fn dot(a: [f64; 3], b: [f64; 3]) -> f64 {
-    a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
+fn dot(a: [f64; 3], b: [Four; 3]) -> Four {
+    Four::all(a[0]) * b[0] + Four::all(a[1]) * b[1] + Four::all(a[2]) * b[2]
+}
+
+/// The products of each two of three, the first of them weighted.
+#[inline(always)]
+fn products([wa, wb, wc]: [Four; 3], [a, b, c]: [Four; 3]) -> [Four; 6] {
+    [wa * a, wa * b, wa * c, wb * b, wb * c, wc * c]
 }
 
 impl State {
@@ -112,59 +124,66 @@ impl State {
         scratch: &mut FitScratch,
     ) -> Option<Sideways> {
         let (mut x, mut y) = (Axis::default(), Axis::default());
-        let mut matrix = [0.0; 6];
+        let mut matrix = [Four::ZERO; 6];
+        let (gain, offset) = self.light();
         let FitScratch { bins, model: models, excess, left, .. } = scratch;
-        let rings = bins.iter().zip(&*models).zip(&*excess).zip(&mut *left);
-        for (k, (((bin, here), excess), left)) in rings.enumerate() {
-            let grey = self.gain * here.value + self.offset;
-            *left = Left::new(bin, (k as f64 + 0.5) * BIN_PX, grey, self.gain * here.slope);
-            (left.noise, left.misfit) = self.variances(k, here, model, noise);
+        let rows = bins.iter().zip(&*models).zip(excess.iter().zip(&model.misfit_variance)).zip(&mut *left);
+        for (k, (((bins, here), (excess, misfit)), left)) in rows.enumerate() {
+            let grey = gain * here.value + offset;
+            *left = Left::new(bins, radii_px(k), grey, gain * here.slope);
+            left.noise = noise.of_four(grey);
+            left.misfit = gain * gain * Four::all(f64::from(*misfit));
             left.weight = weight(left.noise, left.misfit, *excess);
-            let products = ENTRIES.map(|(a, b)| left.weight * left.templates[a] * left.templates[b]);
-            x.add(left, &products, bin.mcc, left.odd.0);
-            y.add(left, &products, bin.mss, left.odd.1);
-            let (derivatives, count) = (self.derivatives(here), left.weight * f64::from(bin.count));
-            for (sum, (a, b)) in matrix.iter_mut().zip(ENTRIES) {
-                *sum += count * derivatives[a] * derivatives[b];
+            let times_weight = |[a, b, c]: [Four; 3]| [left.weight * a, left.weight * b, left.weight * c];
+            let weighted = times_weight(left.templates);
+            let squares = products(weighted, left.templates);
+            x.add(&weighted, &squares, bins.mcc, left.odd[0]);
+            y.add(&weighted, &squares, bins.mss, left.odd[1]);
+            let count = left.weight * bins.count.into();
+            let derivatives = derivatives(gain, here);
+            let [a, b, c] = derivatives;
+            for (sum, product) in
+                matrix.iter_mut().zip(products([count * a, count * b, count * c], derivatives))
+            {
+                *sum += product;
             }
         }
-        let to_z = invert(&matrix)?[0];
+        let to_z = invert(&matrix.map(Four::total))?[0];
         let ((by_x, to_x), (by_y, to_y)) = (x.solve()?, y.solve()?);
         // The weights are not quite the inverse variances, so errors are those of any weighted sum.
-        let (mut squares, mut rise_nm) = ([0.0; 3], 0.0);
-        let rings = bins.iter().zip(&*models).zip(&*excess).zip(left);
-        for (k, (((bin, here), excess), left)) in rings.enumerate() {
-            let added = (dot(by_x, left.templates), dot(by_y, left.templates));
-            left.explain(bin, added);
-            let pull_nm = left.weight * dot(to_z, self.derivatives(here));
-            let added = added.0 * f64::from(bin.c) + added.1 * f64::from(bin.s);
-            rise_nm -= pull_nm * (added - self.tilted(k, here, bin));
-            let variance = left.noise + excess;
-            let pull_px = [to_x, to_y].map(|to| left.weight * dot(to, left.templates));
-            squares[0] += pull_px[0] * pull_px[0] * variance * f64::from(bin.mcc);
-            squares[1] += pull_px[1] * pull_px[1] * variance * f64::from(bin.mss);
-            squares[2] += pull_nm * pull_nm * variance * f64::from(bin.count);
+        let (mut squares, mut rise_nm) = ([Four::ZERO; 3], Four::ZERO);
+        let rows = bins.iter().zip(&*models).zip(&*excess).zip(left);
+        for (k, (((bins, here), excess), left)) in rows.enumerate() {
+            let added = [dot(by_x, left.templates), dot(by_y, left.templates)];
+            left.explain(bins, added);
+            let pull_nm = left.weight * dot(to_z, derivatives(gain, here));
+            let added = added[0] * bins.c.into() + added[1] * bins.s.into();
+            rise_nm += pull_nm * (self.tilted(radii_px(k), left.grey, bins) - added);
+            let variance = left.noise + *excess;
+            let pull_x = left.weight * dot(to_x, left.templates);
+            let pull_y = left.weight * dot(to_y, left.templates);
+            squares[0] += pull_x * pull_x * variance * bins.mcc.into();
+            squares[1] += pull_y * pull_y * variance * bins.mss.into();
+            squares[2] += pull_nm * pull_nm * variance * bins.count.into();
         }
         let tilt = [by_x, by_y].map(|by| [by[1], by[2]]);
-        Some(Sideways { shift_px: (by_x[0], by_y[0]), rise_nm, tilt, sigma: squares.map(f64::sqrt) })
+        let sigma = squares.map(|square| square.total().sqrt());
+        Some(Sideways { shift_px: (by_x[0], by_y[0]), rise_nm: rise_nm.total(), tilt, sigma })
     }
 
-    /// What the tilt adds to the sum of the grey levels of a ring.
+    /// What the tilt adds to the sums of the grey levels of rings with these radii and levels.
     #[inline(always)]
-    pub(super) fn tilted(&self, k: usize, here: &Model, bin: &Bin) -> f64 {
-        let (radius_px, grey) = ((k as f64 + 0.5) * BIN_PX, self.gain * here.value + self.offset);
-        if grey.is_nan() {
-            return 0.0;
-        }
-        let [x, y] = self.tilt.map(|[a, b]| radius_px * (a + b * grey));
-        x * f64::from(bin.c) + y * f64::from(bin.s)
+    pub(super) fn tilted(&self, radius_px: Four, grey: Four, bins: &Bins) -> Four {
+        let [x, y] = self.tilt;
+        let along = |[a, b]: [f64; 2]| radius_px * (Four::all(a) + Four::all(b) * grey);
+        along(x) * bins.c.into() + along(y) * bins.s.into()
     }
+}
 
-    /// What z, gain and offset change in a grey level.
-    #[inline(always)]
-    fn derivatives(&self, here: &Model) -> [f64; 3] {
-        [self.gain * here.rise, here.value, 1.0]
-    }
+/// What z, gain and offset change in a grey level.
+#[inline(always)]
+fn derivatives(gain: Four, here: &Model) -> [Four; 3] {
+    [gain * here.rise, here.value, Four::all(1.0)]
 }
 
 /// Narrow rings each side over which the excess is averaged: 1 px.
@@ -178,10 +197,11 @@ impl FitScratch {
     pub(super) fn find_excess(&mut self) -> bool {
         let (mut square, mut expected, mut count) = (0.0, 0.0, 0.0);
         let mut any = false;
-        let rings = self.bins.len();
+        let rings = self.n_bins();
         let ring = |k: usize| {
-            let (count, left) = (f64::from(self.bins[k].count), &self.left[k]);
-            (left.square, count * (left.noise + left.misfit), count)
+            let (interval, lane) = (k / BINS_PER_KNOT, k % BINS_PER_KNOT);
+            let (count, left) = (f64::from(self.bins[interval].count[lane]), &self.left[interval]);
+            (left.square.0[lane], count * (left.noise.0[lane] + left.misfit.0[lane]), count)
         };
         for k in 0..rings + EXCESS_REACH {
             if k < rings {
@@ -194,7 +214,8 @@ impl FitScratch {
             }
             if let Some(middle) = k.checked_sub(EXCESS_REACH) {
                 let excess = square - MOST_EXPECTED * expected;
-                self.excess[middle] = (excess / count.max(1.0)).max(0.0);
+                self.excess[middle / BINS_PER_KNOT].0[middle % BINS_PER_KNOT] =
+                    (excess / count.max(1.0)).max(0.0);
                 any |= excess > 0.0;
             }
         }
@@ -204,6 +225,6 @@ impl FitScratch {
 
 /// Weight of each pixel of a narrow ring: the inverse of the variance expected of it.
 #[inline(always)]
-pub fn weight(noise: f64, misfit: f64, excess: f64) -> f64 {
-    1.0 / (noise + MISFIT_SHARE * misfit + excess)
+pub fn weight(noise: Four, misfit: Four, excess: Four) -> Four {
+    Four::all(1.0) / (noise + Four::all(MISFIT_SHARE) * misfit + excess)
 }

@@ -5,12 +5,36 @@
 
 use std::arch::x86_64::*;
 
-use super::{LANES, RingSums, Scene};
+use super::{Eight, LANES, RingSums, Scene, Sums16};
 
 /// Compiles `work`, and what is inlined into it, for AVX2.
 #[target_feature(enable = "avx2")]
 pub fn run<R>(work: impl FnOnce() -> R) -> R {
     work()
+}
+
+/// Adds the sixteen terms of each of eight pixels to the sums at its place.
+#[inline]
+#[target_feature(enable = "avx2")]
+pub fn add_to_rows(sums: &mut [Sums16], places: &[u32; LANES], terms: &[[Eight; LANES]; 2]) {
+    for (half, terms) in terms.iter().enumerate() {
+        let terms = terms.each_ref().map(|eight| {
+            // SAFETY: eight words of 32 bits are there; the load needs no alignment.
+            unsafe { _mm256_loadu_ps(eight.0.as_ptr()) }
+        });
+        let [a, b, c, d, e, f, g, h] = terms;
+        // The first four pixels of each column, and the other four.
+        let first = [(a, e), (b, f), (c, g), (d, h)].map(|(a, e)| _mm256_permute2f128_ps::<0x20>(a, e));
+        let second = [(a, e), (b, f), (c, g), (d, h)].map(|(a, e)| _mm256_permute2f128_ps::<0x31>(a, e));
+        for (places, rows) in [(&places[..4], transposed(first)), (&places[4..], transposed(second))] {
+            for (place, row) in places.iter().zip(rows) {
+                let Some(Sums16(sums)) = sums.get_mut(*place as usize) else { continue };
+                let sums = sums.as_chunks_mut::<LANES>().0[half].as_mut_ptr();
+                // SAFETY: eight words of 32 bits are there; neither needs alignment.
+                unsafe { _mm256_storeu_ps(sums, _mm256_add_ps(_mm256_loadu_ps(sums), row)) };
+            }
+        }
+    }
 }
 
 /// Sums over a ring, read from 4 pixels a sample.

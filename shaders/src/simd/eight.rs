@@ -1,6 +1,6 @@
 //! Eight numbers on which one operation is done at a time: what the compiler can see to be one wide register.
 
-use std::ops::{Add, Mul, Sub};
+use std::ops::{Add, Div, Mul, Sub};
 
 use super::LANES;
 
@@ -16,6 +16,21 @@ impl Eight {
     #[inline(always)]
     pub fn all(value: f32) -> Self {
         Self([value; LANES])
+    }
+
+    /// The first eight of `column`, with zeros behind them if it is shorter.
+    #[inline(always)]
+    pub fn from_start_of(column: &[f32]) -> Self {
+        match column.first_chunk() {
+            Some(eight) => Self(*eight),
+            None => {
+                let mut result = Self::ZERO;
+                for (to, from) in result.0.iter_mut().zip(column) {
+                    *to = *from;
+                }
+                result
+            }
+        }
     }
 
     /// The last eight of `column`, with zeros before them if it is shorter.
@@ -55,6 +70,35 @@ impl Eight {
         self.with(self, |value, _| if value > 0.0 { value } else { 0.0 })
     }
 
+    /// Each number, and `least` where it is not above that, as of NaN.
+    #[inline(always)]
+    pub fn at_least(self, least: Self) -> Self {
+        self.with(least, |value, least| if value > least { value } else { least })
+    }
+
+    /// Square roots.
+    #[inline(always)]
+    pub fn sqrt(self) -> Self {
+        self.with(self, |value, _| value.sqrt())
+    }
+
+    /// The whole numbers not above.
+    #[inline(always)]
+    pub fn floor(self) -> Self {
+        self.with(self, |value, _| value.floor())
+    }
+
+    /// Whole numbers from 0 to 2^23 - 1 as places in an array; any other becomes one of these.
+    #[inline(always)]
+    pub fn indices(self) -> [u32; LANES] {
+        // Added to 2^23 they are the lowest bits: no conversion has to look for what does not fit.
+        let mut result = [0; LANES];
+        for (to, from) in result.iter_mut().zip(self.0) {
+            *to = (from + 8_388_608.0).to_bits() & 0x007f_ffff;
+        }
+        result
+    }
+
     #[inline(always)]
     fn with(self, other: Self, operation: impl Fn(f32, f32) -> f32) -> Self {
         let mut result = self;
@@ -86,5 +130,13 @@ impl Mul for Eight {
     #[inline(always)]
     fn mul(self, other: Self) -> Self {
         self.with(other, |a, b| a * b)
+    }
+}
+
+impl Div for Eight {
+    type Output = Self;
+    #[inline(always)]
+    fn div(self, other: Self) -> Self {
+        self.with(other, |a, b| a / b)
     }
 }
