@@ -6,7 +6,7 @@
 //! operations in the same order, without fused multiply-add, so that they agree to the last bit: a recording tracked
 //! again on another processor gives the same positions. Other processors (NEON) run the scalar twins, of which the
 //! plain loops are vectorised by the compiler and the rings are not.
-#![allow(unsafe_code, reason = "calls of functions compiled for AVX2, and loads by computed index")]
+#![allow(unsafe_code, reason = "calls of functions compiled for AVX2, loads by computed index")]
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
@@ -15,7 +15,7 @@ mod four;
 mod rings_scalar;
 
 pub(crate) use eight::Eight;
-pub(crate) use four::Four;
+pub(crate) use four::{Four, FourScalar, FourWork, totals, weighted_sum};
 
 /// True if the AVX2 half is used. The answer is looked up in a cached word, so it may be asked often.
 #[inline]
@@ -38,6 +38,19 @@ pub fn wide<R>(work: impl FnOnce() -> R) -> R {
     work()
 }
 
+/// Does `work` with four numbers in the widest registers there are.
+#[inline(always)]
+pub(crate) fn wide_four<W: FourWork>(work: W) -> W::Output {
+    #[cfg(target_arch = "x86_64")]
+    if has_avx2() {
+        return wide(
+            #[inline(always)]
+            || work.with::<avx2::FourAvx2>(),
+        );
+    }
+    work.with::<FourScalar>()
+}
+
 /// Sums in the making. Two times eight of each, where a single one would wait for each addition; the order of all
 /// additions is fixed.
 #[derive(Clone, Copy)]
@@ -58,8 +71,10 @@ impl<const OUT: usize> Running<OUT> {
         terms: impl Fn([Eight; IN]) -> [Eight; OUT],
     ) -> Self {
         let count = columns.iter().map(|column| column.len()).min().unwrap_or(0);
-        let columns = columns.map(|column| &column[..count]);
-        let blocks = columns.map(|column| column.as_chunks::<LANES>().0);
+        let mut blocks: [&[[f32; LANES]]; IN] = [&[]; IN];
+        for (blocks, column) in blocks.iter_mut().zip(columns) {
+            *blocks = column[..count].as_chunks().0;
+        }
         let n_blocks = count / LANES;
         let block = |at: usize| {
             let mut rows = [Eight::ZERO; IN];
@@ -79,7 +94,7 @@ impl<const OUT: usize> Running<OUT> {
         if rest > 0 {
             let mut ends = [Eight::ZERO; IN];
             for (end, column) in ends.iter_mut().zip(columns) {
-                *end = Eight::from_end_of(column);
+                *end = Eight::from_end_of(&column[..count]);
             }
             let mut ends = terms(ends);
             for end in &mut ends {
@@ -263,6 +278,37 @@ mod tests {
         assert_eq!(here, scalar);
         assert_eq!(scalar[0].0[9], 0.5 + 74f32.sqrt(), "pixel 2 of term 9");
         assert_eq!(scalar[1].0, [0.5; 16]);
+    }
+
+    struct EveryOperation {
+        a: [f64; 4],
+        b: [f32; 5],
+    }
+
+    impl FourWork for EveryOperation {
+        type Output = [f64; 8];
+
+        fn with<F: Four>(self) -> [f64; 8] {
+            let (a, b, rest) = (F::of(self.a), F::from_column(&self.b, 0), F::from_column(&self.b, 4));
+            let mut sum = a + b * rest;
+            sum += weighted_sum([a, b, rest, F::all(0.1)], [b, F::all(3.0), a - b, b / a]);
+            let bounded = (a * b).at_least(b).sqrt();
+            let [w, x, y, z] = (sum - bounded).to_array();
+            let [total, of_bounded] = totals(&[sum, bounded]);
+            [w, x, y, z, total, of_bounded, F::of_f32([0.1; 4]).total(), 0.0]
+        }
+    }
+
+    #[test]
+    fn twins_calculate_alike_with_four() {
+        for a in [[0.1, 2.0, 3e-7, 4e8], [7.0, 0.3, 1.1, f64::NAN]] {
+            let work = || EveryOperation { a, b: [0.7, 1.3, 1e-3, 11.0, 0.9] };
+            let (here, scalar) = (wide_four(work()), work().with::<FourScalar>());
+            assert_eq!(here.map(f64::to_bits), scalar.map(f64::to_bits), "{here:?} {scalar:?}");
+        }
+        let [w, ..] = EveryOperation { a: [4.0; 4], b: [1.0; 5] }.with::<FourScalar>();
+        // 4 + 1 + (4 + 3 + 3 + 0.025) less the root of 4.
+        assert!((w - 13.025).abs() < 1e-9, "{w}");
     }
 
     #[test]

@@ -10,6 +10,7 @@ use super::noise::Noise;
 use super::{Start, State};
 use crate::background;
 use crate::image_model::ImageModel;
+use crate::simd::FourScalar;
 
 /// How grey levels follow from the model: `pixel = gain * model + offset`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -40,9 +41,9 @@ impl Brightness {
         }
         scratch.resize(model.n_knots());
         scratch.add_up(pixels, roi_px, start.center_px);
-        scratch.model_at(model, start.z_nm);
+        scratch.model_at::<FourScalar>(model, start.z_nm);
         let state = State::new(start);
-        let sums = state.add_up_height(model, &Noise::new(start), scratch);
+        let sums = state.add_up_height::<FourScalar>(model, &Noise::new(start), scratch);
         let ([_, _, _, gg, go, oo], [_, g, o]) = (sums.matrix, sums.right);
         let gain = (g * oo - o * go) / (gg * oo - go * go);
         (gain > 0.0 && gain.is_finite()).then(|| Self { gain, offset: (o - gain * go) / oo })
@@ -74,7 +75,7 @@ pub fn attainable(
         return None;
     }
     scratch.resize(model.n_knots());
-    scratch.model_at(model, at.z_nm);
+    scratch.model_at::<FourScalar>(model, at.z_nm);
     let noise = Noise::new(at);
     let mut fisher = [[0.0; 5]; 5];
     for (row, column) in (0..roi_px * roi_px).map(|i| (i / roi_px, i % roi_px)) {
@@ -101,7 +102,7 @@ pub fn attainable(
 /// [`background::measure`] finds it. Allocates.
 pub fn background_level(model: &ImageModel, roi_px: usize, z_nm: f64, scratch: &mut FitScratch) -> f32 {
     scratch.resize(model.n_knots());
-    scratch.model_at(model, z_nm);
+    scratch.model_at::<FourScalar>(model, z_nm);
     let middle = (roi_px as f64 - 1.0) / 2.0;
     let last = scratch.n_bins() - 1;
     let pixel = |i: usize| {

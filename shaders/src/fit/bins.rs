@@ -4,7 +4,7 @@ use super::sideways::Left;
 use crate::image_model::ImageModel;
 use crate::radial_spline::{KNOT_STEP_PX, slope_weights, value_weights};
 use crate::sampling::usable_radius_px;
-use crate::simd::{Eight, Four, LANES, Sums16, add_to_rows};
+use crate::simd::{Eight, Four, LANES, Sums16, add_to_rows, weighted_sum};
 
 /// Narrow rings in a knot interval: 1/8 px each. What is left of the model's curvature inside one is 0.2 % of the
 /// fringe, below the noise of any camera; slopes inside it are taken into account.
@@ -71,17 +71,17 @@ impl Bins {
 /// The model at the middle of each of the four narrow rings of a knot interval.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Model {
-    pub value: Four,
+    pub value: [f64; BINS_PER_KNOT],
     /// By the radius, per px.
-    pub slope: Four,
+    pub slope: [f64; BINS_PER_KNOT],
     /// By z, per nm.
-    pub rise: Four,
+    pub rise: [f64; BINS_PER_KNOT],
 }
 
 /// Radii, px, of the middles of the narrow rings of knot interval `k`.
 #[inline(always)]
-pub fn radii_px(k: usize) -> Four {
-    Four::all(k as f64 * KNOT_STEP_PX) + Four([0.5 * BIN_PX, 1.5 * BIN_PX, 2.5 * BIN_PX, 3.5 * BIN_PX])
+pub fn radii_px<F: Four>(k: usize) -> F {
+    F::all(k as f64 * KNOT_STEP_PX) + F::of([0.5 * BIN_PX, 1.5 * BIN_PX, 2.5 * BIN_PX, 3.5 * BIN_PX])
 }
 
 /// Eight columns of pixels.
@@ -112,16 +112,16 @@ pub struct FitScratch {
     pub(super) bins: Vec<Bins>,
     pub(super) model: Vec<Model>,
     /// Variance of the pixels beyond noise and misfit.
-    pub(super) excess: Vec<Four>,
+    pub(super) excess: Vec<[f64; BINS_PER_KNOT]>,
     pub(super) left: Vec<Left>,
     /// Of each narrow ring, in units of its noise: grey level, slope per px, and one grey level.
     expected: Vec<[f32; 3]>,
-    /// Coefficients and their derivatives by z, padded.
-    coefficients: Vec<[f64; 2]>,
+    /// Coefficients and their derivatives by z, from one before the first to one after the last.
+    coefficients: [Vec<f64>; 2],
     columns: Vec<Columns>,
     row: Row,
     /// Of each coefficient in the value, and in the slope, in the four narrow rings.
-    weights: [[Four; 4]; 2],
+    weights: [[[f64; BINS_PER_KNOT]; 4]; 2],
     roi_px: usize,
 }
 
@@ -130,7 +130,7 @@ impl FitScratch {
     pub fn new(roi_px: usize, n_knots: usize) -> Self {
         let weights = |at: fn(f64) -> [f64; 4]| {
             let four = [0.125, 0.375, 0.625, 0.875].map(at);
-            std::array::from_fn(|j| Four(four.map(|weights| weights[j])))
+            std::array::from_fn(|j| four.map(|weights| weights[j]))
         };
         let nowhere = Columns { dx: Eight::all(FAR_PX), mirror: Eight::ZERO };
         let mut scratch = Self {
@@ -140,7 +140,7 @@ impl FitScratch {
             excess: Vec::new(),
             left: Vec::new(),
             expected: Vec::new(),
-            coefficients: Vec::new(),
+            coefficients: [Vec::new(), Vec::new()],
             columns: vec![nowhere; roi_px.div_ceil(LANES)],
             row: Row { index: vec![0; roi_px], d: vec![0.0; roi_px], residual: vec![0.0; roi_px] },
             weights: [weights(value_weights), weights(slope_weights)],
@@ -156,10 +156,13 @@ impl FitScratch {
         self.sums.resize(intervals * BINS_PER_KNOT, Sums16::default());
         self.bins.resize(intervals, Bins::default());
         self.model.resize(intervals, Model::default());
-        self.excess.resize(intervals, Four::ZERO);
+        self.excess.resize(intervals, [0.0; BINS_PER_KNOT]);
         self.left.resize(intervals, Left::default());
         self.expected.resize(intervals * BINS_PER_KNOT, [0.0; 3]);
-        self.coefficients.resize(n_knots + 2, [0.0; 2]);
+        for column in &mut self.coefficients {
+            // Written four at a time.
+            column.resize(n_knots + 5, 0.0);
+        }
     }
 
     /// Whether it was made for ROIs of `roi_px`.
@@ -175,7 +178,7 @@ impl FitScratch {
     /// Value, slope and rise of the model in one narrow ring.
     pub(super) fn model_in(&self, bin: usize) -> Option<[f64; 3]> {
         let Model { value, slope, rise } = self.model.get(bin / BINS_PER_KNOT)?;
-        Some([value, slope, rise].map(|four| four.0[bin % BINS_PER_KNOT]))
+        Some([value, slope, rise].map(|four| four[bin % BINS_PER_KNOT]))
     }
 
     /// Adds the pixels up around `center_px`.
@@ -218,12 +221,18 @@ impl FitScratch {
     /// [`State::step_sideways`](super::State). From second differences along some rows, to which what is not round
     /// adds little: Immerkaer (1996), as in [`background`](crate::background), but in one direction and without the rings.
     #[inline(always)]
-    pub(super) fn noise_seen(&mut self, pixels: &[f32], roi_px: usize, center_px: (f64, f64)) -> f64 {
+    pub(super) fn noise_seen<F: Four>(
+        &mut self,
+        pixels: &[f32],
+        roi_px: usize,
+        center_px: (f64, f64),
+    ) -> f64 {
         for (expected, left) in self.expected.as_chunks_mut::<BINS_PER_KNOT>().0.iter_mut().zip(&self.left) {
-            let inverse = Four::all(1.0) / left.noise.sqrt();
-            let (grey, slope) = (left.grey * inverse, left.slope * inverse);
+            let inverse = F::all(1.0) / F::of(left.noise).sqrt();
+            let (grey, slope) = (F::of(left.grey) * inverse, F::of(left.slope) * inverse);
+            let (grey, slope, inverse) = (grey.to_array(), slope.to_array(), inverse.to_array());
             for (i, expected) in expected.iter_mut().enumerate() {
-                *expected = [grey.0[i] as f32, slope.0[i] as f32, inverse.0[i] as f32];
+                *expected = [grey[i] as f32, slope[i] as f32, inverse[i] as f32];
             }
         }
         let per_px = (1.0 / BIN_PX) as f32;
@@ -254,28 +263,30 @@ impl FitScratch {
 
     /// The model at `z_nm` in the middle of each narrow ring.
     #[inline(always)]
-    pub(super) fn model_at(&mut self, model: &ImageModel, z_nm: f64) {
+    pub(super) fn model_at<F: Four>(&mut self, model: &ImageModel, z_nm: f64) {
         let between = model.spline.between(z_nm);
         let n = model.n_knots();
-        let [below, above] = between.values;
-        let [curved_below, curved_above] = between.curvatures;
-        let rows = below[..n].iter().zip(&above[..n]).zip(curved_below[..n].iter().zip(&curved_above[..n]));
-        for (coefficient, ((a, b), (c, d))) in self.coefficients[1..=n].iter_mut().zip(rows) {
-            *coefficient = between.at([*a, *b, *c, *d]).into();
+        let [values, rises] = &mut self.coefficients;
+        for first in (0..n).step_by(4) {
+            let (value, rise) = between.at::<F>(first);
+            values[first + 1..first + 5].copy_from_slice(&value.to_array());
+            rises[first + 1..first + 5].copy_from_slice(&rise.to_array());
         }
-        self.coefficients[0] = self.coefficients[2];
-        let (last, before) = (self.coefficients[n], self.coefficients[n - 1]);
-        self.coefficients[n + 1] = [2.0 * last[0] - before[0], 2.0 * last[1] - before[1]];
-        let [value_weights, slope_weights] = self.weights;
-        for (four, out) in self.coefficients.windows(4).zip(&mut self.model) {
-            let weigh = |weights: &[Four; 4], part: usize| {
-                (weights[0] * Four::all(four[0][part]) + weights[1] * Four::all(four[1][part]))
-                    + (weights[2] * Four::all(four[2][part]) + weights[3] * Four::all(four[3][part]))
-            };
+        // Flat in the middle, straight beyond the end.
+        for column in [&mut *values, &mut *rises] {
+            column[0] = column[2];
+            column[n + 1] = 2.0 * column[n] - column[n - 1];
+        }
+        let [[a, b, c, d], [e, f, g, h]] = self.weights;
+        let of_value = [F::of(a), F::of(b), F::of(c), F::of(d)];
+        let of_slope = [F::of(e), F::of(f), F::of(g), F::of(h)];
+        for ((values, rises), out) in values.windows(4).zip(rises.windows(4)).zip(&mut self.model) {
+            let four = [F::all(values[0]), F::all(values[1]), F::all(values[2]), F::all(values[3])];
+            let rising = [F::all(rises[0]), F::all(rises[1]), F::all(rises[2]), F::all(rises[3])];
             *out = Model {
-                value: weigh(&value_weights, 0),
-                slope: weigh(&slope_weights, 0),
-                rise: weigh(&value_weights, 1),
+                value: weighted_sum(four, of_value).to_array(),
+                slope: weighted_sum(four, of_slope).to_array(),
+                rise: weighted_sum(rising, of_value).to_array(),
             };
         }
     }
@@ -285,6 +296,7 @@ impl FitScratch {
 mod tests {
     use super::*;
     use crate::radial_spline::value_at;
+    use crate::simd::FourScalar;
 
     #[test]
     fn the_model_in_narrow_rings_is_its_spline_from_the_centre_to_the_end() {
@@ -292,7 +304,7 @@ mod tests {
         let model = ImageModel::new(&wave.repeat(4), &[0.0, 100.0, 200.0, 300.0], &[0.0; 20]).unwrap();
         let coefficients: Vec<f64> = model.spline.plane(0).iter().map(|c| f64::from(*c)).collect();
         let mut scratch = FitScratch::new(8, 20);
-        scratch.model_at(&model, 120.0);
+        scratch.model_at::<FourScalar>(&model, 120.0);
         for k in 0..scratch.n_bins() {
             let expected = value_at(&coefficients, (k as f64 + 0.5) * BIN_PX);
             let [value, _, rise] = scratch.model_in(k).unwrap();

@@ -31,13 +31,13 @@ impl Noise {
 
     /// Variance of a pixel whose modelled grey level is `grey` (background subtracted).
     pub fn at(&self, grey: f64) -> f64 {
-        self.of_four(Four::all(grey)).0[0]
+        (self.per_level * (grey + self.level)).max(self.least)
     }
 
     /// The same of four at a time.
     #[inline(always)]
-    pub fn of_four(&self, grey: Four) -> Four {
-        (Four::all(self.per_level) * (grey + Four::all(self.level))).at_least(Four::all(self.least))
+    pub fn of_four<F: Four>(&self, grey: F) -> F {
+        (F::all(self.per_level) * (grey + F::all(self.level))).at_least(F::all(self.least))
     }
 }
 

@@ -1,11 +1,13 @@
-//! What is compiled for AVX2: any plain loop, and the two ring samplers, written by hand.
+//! What is compiled for AVX2: any plain loop, and, written by hand, the two ring samplers, sums at many places, and four
+//! numbers of 64 bits.
 //!
 //! Pixels are fetched by plain loads, not by gather instructions: a bilinear sample needs two loads of two
 //! neighbours, a cubic one four loads of four, where gathers would need four and sixteen, each as slow as eight loads.
 
 use std::arch::x86_64::*;
+use std::ops::{Add, AddAssign, Div, Mul, Sub};
 
-use super::{Eight, LANES, RingSums, Scene, Sums16};
+use super::{Eight, Four, LANES, RingSums, Scene, Sums16};
 
 /// Compiles `work`, and what is inlined into it, for AVX2.
 #[target_feature(enable = "avx2")]
@@ -18,21 +20,27 @@ pub fn run<R>(work: impl FnOnce() -> R) -> R {
 #[target_feature(enable = "avx2")]
 pub fn add_to_rows(sums: &mut [Sums16], places: &[u32; LANES], terms: &[[Eight; LANES]; 2]) {
     for (half, terms) in terms.iter().enumerate() {
-        let terms = terms.each_ref().map(|eight| {
+        let load = |column: usize| {
             // SAFETY: eight words of 32 bits are there; the load needs no alignment.
-            unsafe { _mm256_loadu_ps(eight.0.as_ptr()) }
-        });
-        let [a, b, c, d, e, f, g, h] = terms;
-        // The first four pixels of each column, and the other four.
-        let first = [(a, e), (b, f), (c, g), (d, h)].map(|(a, e)| _mm256_permute2f128_ps::<0x20>(a, e));
-        let second = [(a, e), (b, f), (c, g), (d, h)].map(|(a, e)| _mm256_permute2f128_ps::<0x31>(a, e));
-        for (places, rows) in [(&places[..4], transposed(first)), (&places[4..], transposed(second))] {
-            for (place, row) in places.iter().zip(rows) {
-                let Some(Sums16(sums)) = sums.get_mut(*place as usize) else { continue };
-                let sums = sums.as_chunks_mut::<LANES>().0[half].as_mut_ptr();
-                // SAFETY: eight words of 32 bits are there; neither needs alignment.
-                unsafe { _mm256_storeu_ps(sums, _mm256_add_ps(_mm256_loadu_ps(sums), row)) };
-            }
+            unsafe { _mm256_loadu_ps(terms[column].0.as_ptr()) }
+        };
+        // Two columns: of their first four pixels, and of the other four.
+        let first = |column| _mm256_permute2f128_ps::<0x20>(load(column), load(column + 4));
+        let second = |column| _mm256_permute2f128_ps::<0x31>(load(column), load(column + 4));
+        add_four_rows(sums, &places[..4], half, transposed([first(0), first(1), first(2), first(3)]));
+        add_four_rows(sums, &places[4..], half, transposed([second(0), second(1), second(2), second(3)]));
+    }
+}
+
+/// Adds each row to one half of the sums at its place.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn add_four_rows(sums: &mut [Sums16], places: &[u32], half: usize, rows: [__m256; 4]) {
+    for (place, row) in places.iter().zip(&rows) {
+        if let Some(Sums16(sums)) = sums.get_mut(*place as usize) {
+            let sums = sums.as_chunks_mut::<LANES>().0[half].as_mut_ptr();
+            // SAFETY: eight words of 32 bits are there; neither needs alignment.
+            unsafe { _mm256_storeu_ps(sums, _mm256_add_ps(_mm256_loadu_ps(sums), *row)) };
         }
     }
 }
@@ -188,4 +196,86 @@ fn totals(level: __m256, square: __m256, by_x: __m256, by_y: __m256) -> RingSums
     unsafe { _mm_storeu_ps(sums.as_mut_ptr(), totals) };
     let [level, square, by_x, by_y] = sums;
     RingSums { level, square, by_x, by_y }
+}
+
+/// Four numbers of 64 bits in one register. No code can name it but `simd.rs`, which does so only on a processor that has AVX2: so wherever one is made, or is used,
+/// there is AVX2.
+#[derive(Clone, Copy)]
+pub struct FourAvx2(__m256d);
+
+impl Four for FourAvx2 {
+    #[inline(always)]
+    fn of(four: [f64; 4]) -> Self {
+        // SAFETY: see the type; four words of 64 bits are there, and the load needs no alignment.
+        Self(unsafe { _mm256_loadu_pd(four.as_ptr()) })
+    }
+
+    #[inline(always)]
+    fn of_f32(four: [f32; 4]) -> Self {
+        // SAFETY: see the type; four words of 32 bits are there, and the load needs no alignment.
+        Self(unsafe { _mm256_cvtps_pd(_mm_loadu_ps(four.as_ptr())) })
+    }
+
+    #[inline(always)]
+    fn at_least(self, least: Self) -> Self {
+        // SAFETY: see the type. Of a NaN and a number the second is taken.
+        Self(unsafe { _mm256_max_pd(self.0, least.0) })
+    }
+
+    #[inline(always)]
+    fn sqrt(self) -> Self {
+        // SAFETY: see the type.
+        Self(unsafe { _mm256_sqrt_pd(self.0) })
+    }
+
+    #[inline(always)]
+    fn to_array(self) -> [f64; 4] {
+        let mut four = [0.0; 4];
+        // SAFETY: see the type; four words of 64 bits fit, and the store needs no alignment.
+        unsafe { _mm256_storeu_pd(four.as_mut_ptr(), self.0) };
+        four
+    }
+}
+
+impl AddAssign for FourAvx2 {
+    #[inline(always)]
+    fn add_assign(&mut self, other: Self) {
+        *self = *self + other;
+    }
+}
+
+impl Add for FourAvx2 {
+    type Output = Self;
+    #[inline(always)]
+    fn add(self, other: Self) -> Self {
+        // SAFETY: see the type.
+        Self(unsafe { _mm256_add_pd(self.0, other.0) })
+    }
+}
+
+impl Sub for FourAvx2 {
+    type Output = Self;
+    #[inline(always)]
+    fn sub(self, other: Self) -> Self {
+        // SAFETY: see the type.
+        Self(unsafe { _mm256_sub_pd(self.0, other.0) })
+    }
+}
+
+impl Mul for FourAvx2 {
+    type Output = Self;
+    #[inline(always)]
+    fn mul(self, other: Self) -> Self {
+        // SAFETY: see the type.
+        Self(unsafe { _mm256_mul_pd(self.0, other.0) })
+    }
+}
+
+impl Div for FourAvx2 {
+    type Output = Self;
+    #[inline(always)]
+    fn div(self, other: Self) -> Self {
+        // SAFETY: see the type.
+        Self(unsafe { _mm256_div_pd(self.0, other.0) })
+    }
 }

@@ -1,62 +1,123 @@
 //! Four numbers of 64 bits on which one operation is done at a time.
+//!
+//! Written as arrays, half of such work stays in narrow registers: the compiler does not see through sums that are carried
+//! from one row to the next. So it is written once for any [`Four`], and [`wide_four`](super::wide_four) chooses which.
 
 use std::ops::{Add, AddAssign, Div, Mul, Sub};
 
-/// One number for each of four narrow rings; see `fit/bins.rs`.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Four(pub [f64; 4]);
+/// Four numbers: in one wide register, or an array.
+pub trait Four:
+    Copy + Add<Output = Self> + AddAssign + Sub<Output = Self> + Mul<Output = Self> + Div<Output = Self>
+{
+    /// These four.
+    fn of(four: [f64; 4]) -> Self;
 
-impl Four {
-    /// Four zeros.
-    pub const ZERO: Self = Self([0.0; 4]);
+    /// These four, widened.
+    fn of_f32(four: [f32; 4]) -> Self;
+
+    /// Each number, and `least` where it is not above that, as of NaN.
+    fn at_least(self, least: Self) -> Self;
+
+    /// Square roots.
+    fn sqrt(self) -> Self;
+
+    /// The four.
+    fn to_array(self) -> [f64; 4];
 
     /// `value` four times.
     #[inline(always)]
-    pub fn all(value: f64) -> Self {
-        Self([value; 4])
+    fn all(value: f64) -> Self {
+        Self::of([value; 4])
     }
 
-    /// Each number, and `least` where it is not above that, as of NaN.
+    /// Four values of `column` from `first` on, 0 where there are no more.
     #[inline(always)]
-    pub fn at_least(self, least: Self) -> Self {
-        self.with(least, |value, least| if value > least { value } else { least })
-    }
-
-    /// Square roots.
-    #[inline(always)]
-    pub fn sqrt(self) -> Self {
-        self.with(self, |value, _| value.sqrt())
+    fn from_column(column: &[f32], first: usize) -> Self {
+        match column[first..].first_chunk() {
+            Some(four) => Self::of_f32(*four),
+            None => {
+                let mut four = [0.0; 4];
+                for (to, from) in four.iter_mut().zip(&column[first..]) {
+                    *to = *from;
+                }
+                Self::of_f32(four)
+            }
+        }
     }
 
     /// The sum of the four.
     #[inline(always)]
-    pub fn total(self) -> f64 {
-        let [a, b, c, d] = self.0;
+    fn total(self) -> f64 {
+        let [a, b, c, d] = self.to_array();
         (a + b) + (c + d)
     }
+}
 
+/// Work that is the same for any [`Four`].
+pub trait FourWork {
+    /// What comes of it.
+    type Output;
+
+    /// Does it. Mark it, and every function below it, `#[inline(always)]`.
+    fn with<F: Four>(self) -> Self::Output;
+}
+
+/// The totals of some sums.
+#[inline(always)]
+pub fn totals<F: Four, const N: usize>(sums: &[F; N]) -> [f64; N] {
+    let mut result = [0.0; N];
+    for (total, sum) in result.iter_mut().zip(sums) {
+        *total = sum.total();
+    }
+    result
+}
+
+/// Four terms, weighted and added up.
+#[inline(always)]
+pub fn weighted_sum<F: Four>([a, b, c, d]: [F; 4], weights: [F; 4]) -> F {
+    (weights[0] * a + weights[1] * b) + (weights[2] * c + weights[3] * d)
+}
+
+/// Where there is no AVX2.
+#[derive(Clone, Copy)]
+pub struct FourScalar([f64; 4]);
+
+impl FourScalar {
     #[inline(always)]
     fn with(self, other: Self, operation: impl Fn(f64, f64) -> f64) -> Self {
-        let mut result = self;
-        for lane in 0..4 {
-            result.0[lane] = operation(self.0[lane], other.0[lane]);
-        }
-        result
+        let (Self([a, b, c, d]), Self([e, f, g, h])) = (self, other);
+        Self([operation(a, e), operation(b, f), operation(c, g), operation(d, h)])
     }
 }
 
-impl From<[f32; 4]> for Four {
+impl Four for FourScalar {
     #[inline(always)]
-    fn from(values: [f32; 4]) -> Self {
-        let mut result = Self::ZERO;
-        for (to, from) in result.0.iter_mut().zip(values) {
-            *to = f64::from(from);
-        }
-        result
+    fn of(four: [f64; 4]) -> Self {
+        Self(four)
+    }
+
+    #[inline(always)]
+    fn of_f32([a, b, c, d]: [f32; 4]) -> Self {
+        Self([f64::from(a), f64::from(b), f64::from(c), f64::from(d)])
+    }
+
+    #[inline(always)]
+    fn at_least(self, least: Self) -> Self {
+        self.with(least, |value, least| if value > least { value } else { least })
+    }
+
+    #[inline(always)]
+    fn sqrt(self) -> Self {
+        self.with(self, |value, _| value.sqrt())
+    }
+
+    #[inline(always)]
+    fn to_array(self) -> [f64; 4] {
+        self.0
     }
 }
 
-impl Add for Four {
+impl Add for FourScalar {
     type Output = Self;
     #[inline(always)]
     fn add(self, other: Self) -> Self {
@@ -64,14 +125,14 @@ impl Add for Four {
     }
 }
 
-impl AddAssign for Four {
+impl AddAssign for FourScalar {
     #[inline(always)]
     fn add_assign(&mut self, other: Self) {
         *self = *self + other;
     }
 }
 
-impl Sub for Four {
+impl Sub for FourScalar {
     type Output = Self;
     #[inline(always)]
     fn sub(self, other: Self) -> Self {
@@ -79,7 +140,7 @@ impl Sub for Four {
     }
 }
 
-impl Mul for Four {
+impl Mul for FourScalar {
     type Output = Self;
     #[inline(always)]
     fn mul(self, other: Self) -> Self {
@@ -87,7 +148,7 @@ impl Mul for Four {
     }
 }
 
-impl Div for Four {
+impl Div for FourScalar {
     type Output = Self;
     #[inline(always)]
     fn div(self, other: Self) -> Self {
