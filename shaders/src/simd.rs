@@ -6,7 +6,7 @@
 //! operations in the same order, without fused multiply-add, so that they agree to the last bit: a recording tracked
 //! again on another processor gives the same positions. Other processors (NEON) run the scalar twins, of which the
 //! plain loops are vectorised by the compiler and the rings are not.
-#![allow(unsafe_code, reason = "calls of functions compiled for AVX2, loads by computed index")]
+#![allow(unsafe_code, reason = "calls of functions compiled for AVX2, loads by computed index, and hints")]
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
@@ -49,6 +49,26 @@ pub(crate) fn wide_four<W: FourWork>(work: W) -> W::Output {
         );
     }
     work.with::<FourScalar>()
+}
+
+/// Bytes that come from memory together.
+#[cfg(target_arch = "x86_64")]
+const CACHE_LINE: usize = 64;
+
+/// Asks for `bytes` to be brought near the processor, and goes on. Nothing changes but the time it takes to read them.
+#[inline]
+pub fn fetch_ahead(bytes: &[u8]) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
+        // The last byte, because bytes that do not start with a line end in one more.
+        for at in bytes.iter().step_by(CACHE_LINE).chain(bytes.last()) {
+            // SAFETY: a hint, which reads nothing; each x86-64 processor has it.
+            unsafe { _mm_prefetch::<_MM_HINT_T1>(std::ptr::from_ref(at).cast()) };
+        }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = bytes;
 }
 
 /// Sums in the making. Two times eight of each, where a single one would wait for each addition; the order of all
