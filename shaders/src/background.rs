@@ -49,15 +49,21 @@ pub fn measure(image: &[f32], roi_px: usize, border: &mut Vec<f32>) -> Backgroun
 
 /// Median; the upper of the two middle values if there are two. NaN if there are none; a NaN counts as very bright.
 ///
-/// Finds it bit by bit, by counting what lies below: 32 passes that have no branch and fill wide registers, where
-/// a selection by swapping mispredicts its way. Several times faster for the few hundred pixels of a border.
+/// Finds it bit by bit, by counting what lies below: passes that have no branch and fill wide registers, where a selection
+/// by swapping mispredicts its way. Several times faster for the few hundred pixels of a border, and a pass is made only
+/// for a bit in which the values differ: of whole grey levels up to 255 those are about ten.
 #[inline(always)]
 fn median(values: &[f32]) -> f32 {
+    let Some(first) = values.first() else { return f32::NAN };
     let rank = values.len() / 2;
+    let first = ordered_from_level(*first);
+    let mut differing = values.iter().fold(0, |bits, value| bits | (ordered_from_level(*value) ^ first));
     // Bits in the order of the numbers: the highest for which at most `rank` values lie below is the median.
-    let mut ordered = 0u32;
-    for bit in (0..32).rev() {
-        let tried = ordered | (1 << bit);
+    let mut ordered = first & !differing;
+    while differing > 0 {
+        let bit = 1 << differing.ilog2();
+        differing -= bit;
+        let tried = ordered | bit;
         let level = level_from_ordered(tried);
         let below: u32 = values.iter().map(|value| u32::from(*value < level)).sum();
         let above_all = level.is_nan() && level.is_sign_positive();
@@ -65,13 +71,20 @@ fn median(values: &[f32]) -> f32 {
             ordered = tried;
         }
     }
-    if values.is_empty() { f32::NAN } else { level_from_ordered(ordered) }
+    level_from_ordered(ordered)
+}
+
+/// The place of a number in the order of `f32::total_cmp`.
+#[inline(always)]
+fn ordered_from_level(level: f32) -> u32 {
+    let bits = level.to_bits();
+    // Of a positive number the sign is turned, of a negative one all bits.
+    bits ^ (if bits >> 31 == 1 { u32::MAX } else { 1 << 31 })
 }
 
 /// The number at a place in the order of `f32::total_cmp`.
 #[inline(always)]
 fn level_from_ordered(ordered: u32) -> f32 {
-    // Of a positive number the sign is turned, of a negative one all bits.
     f32::from_bits(if ordered >> 31 == 1 { ordered ^ (1 << 31) } else { !ordered })
 }
 
