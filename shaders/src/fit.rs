@@ -17,7 +17,7 @@ pub(crate) mod sideways;
 
 use crate::image_model::ImageModel;
 use crate::sampling::usable_radius_px;
-use crate::simd::{self, Four, FourWork, totals};
+use crate::simd::{self, Four, Width, Work, totals};
 
 pub use bins::FitScratch;
 use bins::radii_px;
@@ -103,7 +103,7 @@ pub fn fit(
         return Err(Unfit::NotConverged);
     }
     scratch.resize(model.n_knots());
-    simd::wide_four(Search { pixels, roi_px, model, start, scratch })
+    simd::widest(Search { pixels, roi_px, model, start, scratch })
 }
 
 /// What [`fit`] was given.
@@ -115,17 +115,17 @@ struct Search<'a> {
     scratch: &'a mut FitScratch,
 }
 
-impl FourWork for Search<'_> {
+impl Work for Search<'_> {
     type Output = Result<Fit, Unfit>;
 
     #[inline(always)]
-    fn with<F: Four>(self) -> Result<Fit, Unfit> {
-        search::<F>(self.pixels, self.roi_px, self.model, self.start, self.scratch)
+    fn with<W: Width>(self) -> Result<Fit, Unfit> {
+        search::<W>(self.pixels, self.roi_px, self.model, self.start, self.scratch)
     }
 }
 
 #[inline(always)]
-fn search<F: Four>(
+fn search<W: Width>(
     pixels: &[f32],
     roi_px: usize,
     model: &ImageModel,
@@ -135,13 +135,13 @@ fn search<F: Four>(
     let noise = Noise::new(&start);
     let mut state = State::new(&start);
     for _ in 0..MAX_PASSES {
-        scratch.add_up(pixels, roi_px, state.center_px);
+        scratch.add_up::<W::Eight>(pixels, roi_px, state.center_px);
         scratch.excess.fill([0.0; 4]);
-        let mut is_settled = state.settle_height::<F>(model, &noise, scratch)?;
-        let mut step = state.step_sideways::<F>(model, &noise, scratch).ok_or(Unfit::NotConverged)?;
+        let mut is_settled = state.settle_height::<W::Four>(model, &noise, scratch)?;
+        let mut step = state.step_sideways::<W::Four>(model, &noise, scratch).ok_or(Unfit::NotConverged)?;
         if scratch.find_excess() {
-            is_settled = state.settle_height::<F>(model, &noise, scratch)?;
-            step = state.step_sideways::<F>(model, &noise, scratch).ok_or(Unfit::NotConverged)?;
+            is_settled = state.settle_height::<W::Four>(model, &noise, scratch)?;
+            step = state.step_sideways::<W::Four>(model, &noise, scratch).ok_or(Unfit::NotConverged)?;
         }
         let (dx, dy) = step.shift_px;
         state.center_px = (state.center_px.0 + dx, state.center_px.1 + dy);
@@ -160,7 +160,7 @@ fn search<F: Four>(
                 return Err(Unfit::OutOfRange);
             }
             // What is not noise raises both estimates of it: the lower one is nearer.
-            let noise_seen = scratch.noise_seen::<F>(pixels, roi_px, state.center_px).min(1.0);
+            let noise_seen = scratch.noise_seen::<W::Four>(pixels, roi_px, state.center_px).min(1.0);
             let sigma = step.sigma.map(|sigma| sigma * noise_seen);
             return Ok(Fit { center_px: state.center_px, z_nm: state.z_nm, sigma });
         }

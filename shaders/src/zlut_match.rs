@@ -4,7 +4,7 @@
 //! the best plane (Gauss-Newton). Never the top of a parabola through a few planes: see `z_spline.rs`.
 
 use crate::match_table::{MIN_RINGS, PlaneScan, SCAN_PLANES};
-use crate::simd::{Four, FourWork, totals, wide, wide_four};
+use crate::simd::{Four, Width, Work, totals, wide, widest};
 use crate::z_spline::ZSpline;
 
 pub use crate::match_table::{MatchError, MatchTable};
@@ -54,7 +54,7 @@ pub fn zlut_match(
         || best_plane(&table.scan, &sums, scratch),
     )];
     for _ in 0..MAX_STEPS {
-        let fit = wide_four(Step { spline, z_nm, sums: &sums, scratch });
+        let fit = widest(Step { spline, z_nm, sums: &sums, scratch });
         let dz_nm = fit.dz_nm.clamp(-plane_step_nm, plane_step_nm);
         if dz_nm.is_nan() {
             return None;
@@ -155,20 +155,20 @@ struct Step<'a> {
     scratch: &'a MatchScratch,
 }
 
-impl FourWork for Step<'_> {
+impl Work for Step<'_> {
     type Output = Fit;
 
     /// Linear least squares of the profile by `gain * value + gain * dz * slope + offset` around `z_nm`.
     #[inline(always)]
-    fn with<F: Four>(self) -> Fit {
+    fn with<W: Width>(self) -> Fit {
         let Self { spline, z_nm, sums, scratch } = self;
         let between = spline.between(z_nm);
-        let mut running = [F::all(0.0); 7];
+        let mut running = [W::Four::all(0.0); 7];
         // Behind the last ring there is no weight.
         for first in (0..scratch.profile.len()).step_by(4) {
-            let weight = F::from_column(&scratch.weights, first);
-            let profile = F::from_column(&scratch.profile, first);
-            let (value, slope) = between.at::<F>(first);
+            let weight = W::Four::from_column(&scratch.weights, first);
+            let profile = W::Four::from_column(&scratch.profile, first);
+            let (value, slope) = between.at::<W::Four>(first);
             let (by_value, by_slope) = (weight * value, weight * slope);
             running[0] += by_value;
             running[1] += by_slope;

@@ -10,7 +10,7 @@ use super::noise::Noise;
 use super::{Start, State};
 use crate::background;
 use crate::image_model::ImageModel;
-use crate::simd::FourScalar;
+use crate::simd::{EightScalar, FourScalar};
 
 /// How grey levels follow from the model: `pixel = gain * model + offset`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -40,7 +40,7 @@ impl Brightness {
             return None;
         }
         scratch.resize(model.n_knots());
-        scratch.add_up(pixels, roi_px, start.center_px);
+        scratch.add_up::<EightScalar>(pixels, roi_px, start.center_px);
         scratch.model_at::<FourScalar>(model, start.z_nm);
         let state = State::new(start);
         let sums = state.add_up_height::<FourScalar>(model, &Noise::new(start), scratch);

@@ -4,7 +4,7 @@ use super::sideways::Left;
 use crate::image_model::ImageModel;
 use crate::radial_spline::{KNOT_STEP_PX, slope_weights, value_weights};
 use crate::sampling::usable_radius_px;
-use crate::simd::{Eight, Four, LANES, Sums16, add_to_rows, weighted_sum};
+use crate::simd::{Eight, Four, LANES, Sums16, weighted_sum};
 
 /// Narrow rings in a knot interval: 1/8 px each. What is left of the model's curvature inside one is 0.2 % of the
 /// fringe, below the noise of any camera; slopes inside it are taken into account.
@@ -88,9 +88,9 @@ pub fn radii_px<F: Four>(k: usize) -> F {
 #[derive(Clone, Copy, Debug)]
 struct Columns {
     /// From the centre to the right, px.
-    dx: Eight,
+    dx: [f32; LANES],
     /// How much of their mirror image is in the ROI.
-    mirror: Eight,
+    mirror: [f32; LANES],
 }
 
 /// As far from the centre as no pixel is, px: where columns beyond the ROI are put.
@@ -132,7 +132,7 @@ impl FitScratch {
             let four = [0.125, 0.375, 0.625, 0.875].map(at);
             std::array::from_fn(|j| four.map(|weights| weights[j]))
         };
-        let nowhere = Columns { dx: Eight::all(FAR_PX), mirror: Eight::ZERO };
+        let nowhere = Columns { dx: [FAR_PX; LANES], mirror: [0.0; LANES] };
         let mut scratch = Self {
             sums: Vec::new(),
             bins: Vec::new(),
@@ -183,7 +183,7 @@ impl FitScratch {
 
     /// Adds the pixels up around `center_px`.
     #[inline(always)]
-    pub(super) fn add_up(&mut self, pixels: &[f32], roi_px: usize, center_px: (f64, f64)) {
+    pub(super) fn add_up<E: Eight>(&mut self, pixels: &[f32], roi_px: usize, center_px: (f64, f64)) {
         let (x_px, y_px) = (center_px.0 as f32, center_px.1 as f32);
         let half = usable_radius_px(roi_px, center_px) as f32;
         // A pixel reaches half a pixel to each side: what of it lies within the mirrored square.
@@ -191,25 +191,25 @@ impl FitScratch {
         for x in 0..roi_px {
             let Columns { dx, mirror } = &mut self.columns[x / LANES];
             let distance = x as f32 - x_px;
-            (dx.0[x % LANES], mirror.0[x % LANES]) = (distance, mirrored(distance));
+            (dx[x % LANES], mirror[x % LANES]) = (distance, mirrored(distance));
         }
         self.sums.fill(Sums16::default());
         for (y, row) in pixels.chunks_exact(roi_px).enumerate() {
             let dy = y as f32 - y_px;
-            let (dy, mirror_y) = (Eight::all(dy), Eight::all(mirrored(dy)));
+            let (dy, mirror_y) = (E::all(dy), E::all(mirrored(dy)));
             for (columns, grey) in self.columns.iter().zip(row.chunks(LANES)) {
-                let grey = Eight::from_start_of(grey);
-                let (dx, mirror) = (columns.dx, columns.mirror * mirror_y);
+                let grey = E::from_start_of(grey);
+                let (dx, mirror) = (E::of(columns.dx), E::of(columns.mirror) * mirror_y);
                 let radius_px = (dx * dx + dy * dy).sqrt();
-                let inverse = Eight::all(1.0) / radius_px.at_least(Eight::all(1e-6));
-                let place = (radius_px * Eight::all((1.0 / BIN_PX) as f32)).floor();
-                let d = radius_px - (place + Eight::all(0.5)) * Eight::all(BIN_PX as f32);
+                let inverse = E::all(1.0) / radius_px.at_least(E::all(1e-6));
+                let place = (radius_px * E::all((1.0 / BIN_PX) as f32)).floor();
+                let d = radius_px - (place + E::all(0.5)) * E::all(BIN_PX as f32);
                 let (c, s) = (dx * inverse, dy * inverse);
                 let (mc, ms) = (mirror * c, mirror * s);
                 let (grey_mc, grey_ms) = (grey * mc, grey * ms);
-                let low = [grey, grey * grey, Eight::all(1.0), d, grey_mc, grey_ms, mc, ms];
-                let high = [d * mc, d * ms, mc * c, ms * s, c, s, Eight::ZERO, Eight::ZERO];
-                add_to_rows(&mut self.sums, &place.indices(), &[low, high]);
+                let low = [grey, grey * grey, E::all(1.0), d, grey_mc, grey_ms, mc, ms];
+                let high = [d * mc, d * ms, mc * c, ms * s, c, s, E::all(0.0), E::all(0.0)];
+                E::add_to_rows(&mut self.sums, &place.indices(), &[low, high]);
             }
         }
         for (beside, four) in self.bins.iter_mut().zip(self.sums.as_chunks().0) {

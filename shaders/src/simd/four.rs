@@ -1,7 +1,7 @@
 //! Four numbers of 64 bits on which one operation is done at a time.
 //!
 //! Written as arrays, half of such work stays in narrow registers: the compiler does not see through sums that are carried
-//! from one row to the next. So it is written once for any [`Four`], and [`wide_four`](super::wide_four) chooses which.
+//! from one row to the next. So it is written once for any [`Four`], and [`widest`](super::widest) chooses which.
 
 use std::ops::{Add, AddAssign, Div, Mul, Sub};
 
@@ -51,15 +51,6 @@ pub trait Four:
         let [a, b, c, d] = self.to_array();
         (a + b) + (c + d)
     }
-}
-
-/// Work that is the same for any [`Four`].
-pub trait FourWork {
-    /// What comes of it.
-    type Output;
-
-    /// Does it. Mark it, and every function below it, `#[inline(always)]`.
-    fn with<F: Four>(self) -> Self::Output;
 }
 
 /// The totals of some sums.
