@@ -296,7 +296,21 @@ impl FitScratch {
 mod tests {
     use super::*;
     use crate::radial_spline::value_at;
-    use crate::simd::FourScalar;
+    use crate::simd::{EightScalar, FourScalar};
+
+    #[test]
+    fn each_pixel_is_added_once_in_an_roi_of_any_size() {
+        for roi_px in 8..=17 {
+            let pixels: Vec<f32> = (0..roi_px * roi_px).map(|i| i as f32).collect();
+            let mut scratch = FitScratch::new(roi_px, 40);
+            scratch.add_up::<EightScalar>(&pixels, roi_px, (5.3, 6.1));
+            let total = |column: fn(&Bins) -> [f32; BINS_PER_KNOT]| -> f32 {
+                scratch.bins.iter().flat_map(column).sum()
+            };
+            assert_eq!(total(|bins| bins.count), pixels.len() as f32, "ROI {roi_px} px");
+            assert_eq!(total(|bins| bins.grey), pixels.iter().sum(), "ROI {roi_px} px");
+        }
+    }
 
     #[test]
     fn the_model_in_narrow_rings_is_its_spline_from_the_centre_to_the_end() {
