@@ -2,7 +2,7 @@
 
 use beadscope_drivers::camera::{CameraConfig, PixelFormat};
 use beadscope_drivers::stack::Stack;
-use beadscope_shaders::simd::wide;
+use beadscope_shaders::simd::{fetch_ahead, wide};
 
 use crate::correction::Correction;
 use crate::roi::Roi;
@@ -194,6 +194,17 @@ impl<'a> FrameView<'a> {
             self.copy_row(roi.left_px as usize, roi.top_px as usize + y_px, row);
         }
         true
+    }
+
+    /// Has the pixels of a ROI brought near the processor, for [`copy_roi`](Self::copy_roi) a little later.
+    pub fn fetch_roi_ahead(&self, roi: &Roi) {
+        if roi.is_inside(self.width_px, self.height_px) {
+            let bytes_per_px = self.format.bytes_per_px();
+            let (width, side) = (self.width_px * bytes_per_px, roi.size_px as usize);
+            let rows = self.bytes.chunks_exact(width).skip(roi.top_px as usize).take(side);
+            let first = roi.left_px as usize * bytes_per_px;
+            rows.for_each(|row| fetch_ahead(&row[first..first + side * bytes_per_px]));
+        }
     }
 
     /// All grey levels, row by row, corrected if there is a correction; it is for frames of this size.

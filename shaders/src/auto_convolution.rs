@@ -5,7 +5,7 @@
 //! Biophys. J. 82:3314). The window keeps neighbours out; it also pulls the peak towards its own centre, so the
 //! step is done twice. Summed directly: a few dozen shifts of a short line cost less than its FFT.
 
-use crate::simd::{sums_of, wide};
+use crate::simd::{EightScalar, sums_of, wide};
 
 /// Lines and sums, made once per thread.
 #[derive(Clone, Debug)]
@@ -128,7 +128,7 @@ fn mirror_point(n: usize, guess_px: f64, reach: Reach, lines: &mut Lines) -> Opt
     let (before, at, after) = (lines.sums[peak - 1], lines.sums[peak], lines.sums[peak + 1]);
     let curvature = f64::from(before) - 2.0 * f64::from(at) + f64::from(after);
     let shift = 0.5 * (f64::from(before) - f64::from(after)) / curvature;
-    let [energy] = sums_of([&lines.line], |[value]| [value * value]);
+    let [energy] = sums_of([&lines.line], |[value]: [EightScalar; 1]| [value * value]);
     (shift.abs() <= 1.0).then(|| (0.5 * (peak as f64 + shift), at / energy))
 }
 
@@ -155,7 +155,8 @@ fn apply_window(center_px: f64, window_px: f64, lines: &mut Lines) {
         let distance = x as f32 - center_px as f32;
         *window = exp_of_negative(scale * distance * distance);
     }
-    let [sum, weight] = sums_of([&lines.window, &lines.line], |[window, value]| [window * value, window]);
+    let [sum, weight] =
+        sums_of([&lines.window, &lines.line], |[window, value]: [EightScalar; 2]| [window * value, window]);
     let mean = sum / weight.max(f32::MIN_POSITIVE);
     for (value, window) in lines.line.iter_mut().zip(&lines.window) {
         *value = (*value - mean) * window;

@@ -1,6 +1,6 @@
 //! Background of an ROI, its noise, and whether anything stands out of it.
 
-use crate::simd::{Eight, Running, sums_of, wide};
+use crate::simd::{Eight, Running, Width, Work, sums_of, wide, widest};
 
 /// Background of one ROI.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -38,26 +38,45 @@ pub fn measure(image: &[f32], roi_px: usize, border: &mut Vec<f32>) -> Backgroun
         || median(border),
     );
     border.resize(roi_px, 0.0);
-    wide(
-        #[inline(always)]
-        || {
-            let (mean, spread) = mean_and_spread(image);
-            Background { level, noise: noise(image, roi_px, border), mean, spread }
-        },
-    )
+    widest(Measure { image, roi_px, level, differences: border })
+}
+
+/// What is measured with the level known.
+struct Measure<'a> {
+    image: &'a [f32],
+    roi_px: usize,
+    level: f32,
+    differences: &'a mut [f32],
+}
+
+impl Work for Measure<'_> {
+    type Output = Background;
+
+    #[inline(always)]
+    fn with<W: Width>(self) -> Background {
+        let (mean, spread) = mean_and_spread::<W::Eight>(self.image);
+        let noise = noise::<W::Eight>(self.image, self.roi_px, self.differences);
+        Background { level: self.level, noise, mean, spread }
+    }
 }
 
 /// Median; the upper of the two middle values if there are two. NaN if there are none; a NaN counts as very bright.
 ///
-/// Finds it bit by bit, by counting what lies below: 32 passes that have no branch and fill wide registers, where
-/// a selection by swapping mispredicts its way. Several times faster for the few hundred pixels of a border.
+/// Finds it bit by bit, by counting what lies below: passes that have no branch and fill wide registers, where a selection
+/// by swapping mispredicts its way. Several times faster for the few hundred pixels of a border, and a pass is made only
+/// for a bit in which the values differ: of whole grey levels up to 255 those are about ten.
 #[inline(always)]
 fn median(values: &[f32]) -> f32 {
+    let Some(first) = values.first() else { return f32::NAN };
     let rank = values.len() / 2;
+    let first = ordered_from_level(*first);
+    let mut differing = values.iter().fold(0, |bits, value| bits | (ordered_from_level(*value) ^ first));
     // Bits in the order of the numbers: the highest for which at most `rank` values lie below is the median.
-    let mut ordered = 0u32;
-    for bit in (0..32).rev() {
-        let tried = ordered | (1 << bit);
+    let mut ordered = first & !differing;
+    while differing > 0 {
+        let bit = 1 << differing.ilog2();
+        differing -= bit;
+        let tried = ordered | bit;
         let level = level_from_ordered(tried);
         let below: u32 = values.iter().map(|value| u32::from(*value < level)).sum();
         let above_all = level.is_nan() && level.is_sign_positive();
@@ -65,13 +84,20 @@ fn median(values: &[f32]) -> f32 {
             ordered = tried;
         }
     }
-    if values.is_empty() { f32::NAN } else { level_from_ordered(ordered) }
+    level_from_ordered(ordered)
+}
+
+/// The place of a number in the order of `f32::total_cmp`.
+#[inline(always)]
+fn ordered_from_level(level: f32) -> u32 {
+    let bits = level.to_bits();
+    // Of a positive number the sign is turned, of a negative one all bits.
+    bits ^ (if bits >> 31 == 1 { u32::MAX } else { 1 << 31 })
 }
 
 /// The number at a place in the order of `f32::total_cmp`.
 #[inline(always)]
 fn level_from_ordered(ordered: u32) -> f32 {
-    // Of a positive number the sign is turned, of a negative one all bits.
     f32::from_bits(if ordered >> 31 == 1 { ordered ^ (1 << 31) } else { !ordered })
 }
 
@@ -79,7 +105,7 @@ fn level_from_ordered(ordered: u32) -> f32 {
 /// difference in x, to which smooth structure adds little. For Gaussian noise of standard deviation 1 it is 6 (the
 /// norm of the mask) times sqrt(2/pi). `differences` is scratch, one row long.
 #[inline(always)]
-pub(crate) fn noise(image: &[f32], roi_px: usize, differences: &mut [f32]) -> f32 {
+pub(crate) fn noise<E: Eight>(image: &[f32], roi_px: usize, differences: &mut [f32]) -> f32 {
     let mut sum = Running::new();
     for three in image.windows(3 * roi_px).step_by(roi_px) {
         let (above, rest) = three.split_at(roi_px);
@@ -89,24 +115,43 @@ pub(crate) fn noise(image: &[f32], roi_px: usize, differences: &mut [f32]) -> f3
         }
         let inner = roi_px - 2;
         let (left, middle, right) = (&differences[..inner], &differences[1..=inner], &differences[2..]);
-        let magnitude = |[l, m, r]: [Eight; 3]| [(l - (m + m) + r).abs()];
-        sum = sum.add([left, middle, right], magnitude);
+        sum = sum.add(
+            [left, middle, right],
+            #[inline(always)]
+            |[l, m, r]: [E; 3]| [(l - (m + m) + r).abs()],
+        );
     }
     let inner_px = (roi_px - 2) as f32;
     sum.total()[0] / (inner_px * inner_px) / 6.0 * std::f32::consts::FRAC_PI_2.sqrt()
 }
 
 #[inline(always)]
-fn mean_and_spread(image: &[f32]) -> (f32, f32) {
+fn mean_and_spread<E: Eight>(image: &[f32]) -> (f32, f32) {
     let count = image.len() as f64;
     // Pieces in f32, their sums in f64: fast, and exact enough for 16 bits.
-    let pieces = || image.chunks(1024);
-    let sum: f64 = pieces().map(|piece| f64::from(sums_of([piece], |v| v)[0])).sum();
+    let (mut sum, mut squares) = (0.0f64, 0.0f64);
+    for piece in image.chunks(PIECE_PX) {
+        let [piece] = sums_of(
+            [piece],
+            #[inline(always)]
+            |v: [E; 1]| v,
+        );
+        sum += f64::from(piece);
+    }
     let mean = (sum / count) as f32;
-    let square = |[v]: [Eight; 1]| [(v - Eight::all(mean)) * (v - Eight::all(mean))];
-    let squares: f64 = pieces().map(|piece| f64::from(sums_of([piece], square)[0])).sum();
+    for piece in image.chunks(PIECE_PX) {
+        let [piece] = sums_of(
+            [piece],
+            #[inline(always)]
+            |[v]: [E; 1]| [(v - E::all(mean)) * (v - E::all(mean))],
+        );
+        squares += f64::from(piece);
+    }
     (mean, (squares / count).sqrt() as f32)
 }
+
+/// Pixels that are added up in f32.
+const PIECE_PX: usize = 1024;
 
 impl Background {
     /// True if structure stands out of the noise of `n_pixels` pixels: if the standard deviation of the ROI without

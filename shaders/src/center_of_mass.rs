@@ -1,6 +1,6 @@
 //! Centre of mass of what stands out of the background: the first guess.
 
-use crate::simd::{Eight, sums_of, wide};
+use crate::simd::{Eight, Width, Work, sums_of, widest};
 
 /// How much each pixel counts for a first guess: the product of a weight by column and one by row, the same for both.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,29 +35,44 @@ impl Window {
 /// noise of a large ROI pulls the answer to the middle. `window`: made for the same size; what it does not cover does
 /// not count.
 pub fn center_of_mass(pixels: &[f32], roi_px: usize, dead_zone: f32, window: &Window) -> Option<(f64, f64)> {
-    let [mass, mass_x, mass_y] = wide(
-        #[inline(always)]
-        || moments(pixels, roi_px, dead_zone, window),
-    );
+    let [mass, mass_x, mass_y] = widest(Moments { pixels, roi_px, dead_zone, window });
     (mass > 0.0).then(|| (mass_x / mass, mass_y / mass))
 }
 
-/// Mass, and its first moments in x and y.
-#[inline(always)]
-fn moments(pixels: &[f32], roi_px: usize, dead_zone: f32, window: &Window) -> [f64; 3] {
-    let mut sums = [0.0f64; 3];
-    let rows = pixels.chunks_exact(roi_px.max(1)).zip(&window.weights).zip(&window.moments);
-    for ((row, weight), moment) in rows {
-        let terms = |[pixel, weight, moment]: [Eight; 3]| {
-            let excess = (pixel.abs() - Eight::all(dead_zone)).positive_part();
-            [weight * excess, moment * excess]
-        };
-        let [mass, mass_x] = sums_of([row, &window.weights, &window.moments], terms).map(f64::from);
-        sums[0] += f64::from(*weight) * mass;
-        sums[1] += f64::from(*weight) * mass_x;
-        sums[2] += f64::from(*moment) * mass;
+/// What [`center_of_mass`] was given.
+struct Moments<'a> {
+    pixels: &'a [f32],
+    roi_px: usize,
+    dead_zone: f32,
+    window: &'a Window,
+}
+
+impl Work for Moments<'_> {
+    type Output = [f64; 3];
+
+    /// Mass, and its first moments in x and y.
+    #[inline(always)]
+    fn with<W: Width>(self) -> [f64; 3] {
+        let Self { pixels, roi_px, dead_zone, window } = self;
+        let (dead_zone, zero) = (W::Eight::all(dead_zone), W::Eight::all(0.0));
+        let mut sums = [0.0f64; 3];
+        let rows = pixels.chunks_exact(roi_px.max(1)).zip(&window.weights).zip(&window.moments);
+        for ((row, weight), moment) in rows {
+            let [mass, mass_x] = sums_of(
+                [row, &window.weights, &window.moments],
+                #[inline(always)]
+                |[pixel, weight, moment]: [W::Eight; 3]| {
+                    let excess = (pixel.abs() - dead_zone).at_least(zero);
+                    [weight * excess, moment * excess]
+                },
+            );
+            let (mass, mass_x) = (f64::from(mass), f64::from(mass_x));
+            sums[0] += f64::from(*weight) * mass;
+            sums[1] += f64::from(*weight) * mass_x;
+            sums[2] += f64::from(*moment) * mass;
+        }
+        sums
     }
-    sums
 }
 
 #[cfg(test)]

@@ -17,10 +17,10 @@ pub(crate) mod sideways;
 
 use crate::image_model::ImageModel;
 use crate::sampling::usable_radius_px;
-use crate::simd;
+use crate::simd::{self, Four, Width, Work, totals};
 
 pub use bins::FitScratch;
-use bins::{BINS_PER_KNOT, Model};
+use bins::radii_px;
 use matrix::invert;
 use noise::Noise;
 use sideways::weight;
@@ -103,14 +103,29 @@ pub fn fit(
         return Err(Unfit::NotConverged);
     }
     scratch.resize(model.n_knots());
-    simd::wide(
-        #[inline(always)]
-        || search(pixels, roi_px, model, start, scratch),
-    )
+    simd::widest(Search { pixels, roi_px, model, start, scratch })
+}
+
+/// What [`fit`] was given.
+struct Search<'a> {
+    pixels: &'a [f32],
+    roi_px: usize,
+    model: &'a ImageModel,
+    start: Start,
+    scratch: &'a mut FitScratch,
+}
+
+impl Work for Search<'_> {
+    type Output = Result<Fit, Unfit>;
+
+    #[inline(always)]
+    fn with<W: Width>(self) -> Result<Fit, Unfit> {
+        search::<W>(self.pixels, self.roi_px, self.model, self.start, self.scratch)
+    }
 }
 
 #[inline(always)]
-fn search(
+fn search<W: Width>(
     pixels: &[f32],
     roi_px: usize,
     model: &ImageModel,
@@ -120,13 +135,13 @@ fn search(
     let noise = Noise::new(&start);
     let mut state = State::new(&start);
     for _ in 0..MAX_PASSES {
-        scratch.add_up(pixels, roi_px, state.center_px);
-        scratch.excess.fill(0.0);
-        let mut is_settled = state.settle_height(model, &noise, scratch)?;
-        let mut step = state.step_sideways(model, &noise, scratch).ok_or(Unfit::NotConverged)?;
+        scratch.add_up::<W::Eight>(pixels, roi_px, state.center_px);
+        scratch.excess.fill([0.0; 4]);
+        let mut is_settled = state.settle_height::<W::Four>(model, &noise, scratch)?;
+        let mut step = state.step_sideways::<W::Four>(model, &noise, scratch).ok_or(Unfit::NotConverged)?;
         if scratch.find_excess() {
-            is_settled = state.settle_height(model, &noise, scratch)?;
-            step = state.step_sideways(model, &noise, scratch).ok_or(Unfit::NotConverged)?;
+            is_settled = state.settle_height::<W::Four>(model, &noise, scratch)?;
+            step = state.step_sideways::<W::Four>(model, &noise, scratch).ok_or(Unfit::NotConverged)?;
         }
         let (dx, dy) = step.shift_px;
         state.center_px = (state.center_px.0 + dx, state.center_px.1 + dy);
@@ -145,7 +160,7 @@ fn search(
                 return Err(Unfit::OutOfRange);
             }
             // What is not noise raises both estimates of it: the lower one is nearer.
-            let noise_seen = scratch.noise_seen(pixels, roi_px, state.center_px).min(1.0);
+            let noise_seen = scratch.noise_seen::<W::Four>(pixels, roi_px, state.center_px).min(1.0);
             let sigma = step.sigma.map(|sigma| sigma * noise_seen);
             return Ok(Fit { center_px: state.center_px, z_nm: state.z_nm, sigma });
         }
@@ -168,21 +183,18 @@ impl State {
         Self { center_px, z_nm, gain: f64::NAN, offset: f64::NAN, tilt: [[0.0; 2]; 2] }
     }
 
-    /// Variances expected of each pixel of a narrow ring: of noise, and of the misfit. All alike in the first step, when
-    /// there is no gain yet.
+    /// What makes a grey level of the model's value: gain and offset. Nothing in the first step, when they are not known;
+    /// then all pixels are expected to have the noise of level 0.
     #[inline(always)]
-    fn variances(&self, bin: usize, here: &Model, model: &ImageModel, noise: &Noise) -> (f64, f64) {
-        if self.gain.is_nan() {
-            return (noise.at(0.0), 0.0);
-        }
-        let misfit = self.gain * self.gain * f64::from(model.misfit_variance[bin / BINS_PER_KNOT]);
-        (noise.at(self.gain * here.value + self.offset), misfit)
+    fn light<F: Four>(&self) -> (F, F) {
+        let (gain, offset) = if self.gain.is_nan() { (0.0, 0.0) } else { (self.gain, self.offset) };
+        (F::all(gain), F::all(offset))
     }
 
     /// z, gain and offset for the centre and the tilt at hand. False if z still moves after the last step, as it may while
     /// the tilt is not known.
     #[inline(always)]
-    fn settle_height(
+    fn settle_height<F: Four>(
         &mut self,
         model: &ImageModel,
         noise: &Noise,
@@ -193,8 +205,8 @@ impl State {
         let plane_step_nm = (last_nm - first_nm) / (z_nm.len() - 1) as f64;
         for _ in 0..MAX_STEPS {
             let weighted = self.gain.is_finite();
-            scratch.model_at(model, self.z_nm);
-            let sums = self.add_up_height(model, noise, scratch);
+            scratch.model_at::<F>(model, self.z_nm);
+            let sums = self.add_up_height::<F>(model, noise, scratch);
             let inverse = invert(&sums.matrix).ok_or(Unfit::NotConverged)?;
             let step = |row: usize| (0..3).map(|k| inverse[row][k] * sums.right[k]).sum::<f64>();
             let (by_gain, gain, offset) = (step(0), step(1), step(2));
@@ -216,29 +228,31 @@ impl State {
     }
 
     #[inline(always)]
-    fn add_up_height(&self, model: &ImageModel, noise: &Noise, scratch: &FitScratch) -> Sums {
-        let mut sums = Sums::default();
-        for (k, ((bin, here), excess)) in
-            scratch.bins.iter().zip(&scratch.model).zip(&scratch.excess).enumerate()
-        {
-            let (noise, misfit) = self.variances(k, here, model, noise);
-            let weight = weight(noise, misfit, *excess);
-            let grey = f64::from(bin.grey) - self.tilted(k, here, bin);
-            let (count, grey) = (weight * f64::from(bin.count), weight * grey);
-            // Pixels do not lie in the middle of their ring on average; `value` is the sum of the model over them.
-            let shift = weight * f64::from(bin.d) * here.slope;
-            let value = count * here.value + shift;
-            let mean_shift = f64::from(bin.d / bin.count.max(1.0)) * here.slope;
-            sums.matrix[0] += count * here.rise * here.rise;
-            sums.matrix[1] += here.rise * value;
-            sums.matrix[2] += count * here.rise;
-            sums.matrix[3] += here.value * (value + shift);
-            sums.matrix[4] += value;
-            sums.matrix[5] += count;
-            sums.right[0] += grey * here.rise;
-            sums.right[1] += grey * (here.value + mean_shift);
-            sums.right[2] += grey;
+    fn add_up_height<F: Four>(&self, model: &ImageModel, noise: &Noise, scratch: &FitScratch) -> Sums {
+        let (gain, offset) = self.light::<F>();
+        let (mut matrix, mut right) = ([F::all(0.0); 6], [F::all(0.0); 3]);
+        let rows = scratch.bins.iter().zip(&scratch.model).zip(&scratch.excess).zip(&model.misfit_variance);
+        for (k, (((bins, here), excess), misfit)) in rows.enumerate() {
+            let (value, slope, rise) = (F::of(here.value), F::of(here.slope), F::of(here.rise));
+            let level = gain * value + offset;
+            let misfit = gain * gain * F::all(f64::from(*misfit));
+            let weight = weight(noise.of_four(level), misfit, F::of(*excess));
+            let grey = weight * (F::of_f32(bins.grey) - self.tilted(radii_px(k), level, bins));
+            let count = weight * F::of_f32(bins.count);
+            // Pixels do not lie in the middle of their ring on average; `sum` is that of the model over them.
+            let shift = weight * F::of_f32(bins.d) * slope;
+            let sum = count * value + shift;
+            let mean_shift = F::of_f32(bins.mean_d) * slope;
+            matrix[0] += count * rise * rise;
+            matrix[1] += rise * sum;
+            matrix[2] += count * rise;
+            matrix[3] += value * (sum + shift);
+            matrix[4] += sum;
+            matrix[5] += count;
+            right[0] += grey * rise;
+            right[1] += grey * (value + mean_shift);
+            right[2] += grey;
         }
-        sums
+        Sums { matrix: totals(&matrix), right: totals(&right) }
     }
 }

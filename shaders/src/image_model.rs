@@ -8,6 +8,7 @@ use crate::match_table::MatchError;
 use crate::radial_spline::{
     KNOT_STEP_PX, MIN_KNOTS, Normal, coefficients_of, knots_up_to, value_at, values_of,
 };
+use crate::simd::EightScalar;
 use crate::z_spline::{MIN_PLANES, ZSpline};
 
 /// Splines in radius and height, ready for `fit`.
@@ -142,7 +143,7 @@ pub fn plane(image: &[f32], roi_px: usize, center_px: (f64, f64), smoothing: f64
         }
     }
     // Noise differs from pixel to pixel; what is not round varies as slowly as the fringes do.
-    let noise = f64::from(background::noise(&residuals, roi_px, &mut vec![0.0; roi_px]));
+    let noise = f64::from(background::noise::<EightScalar>(&residuals, roi_px, &mut vec![0.0; roi_px]));
     let around = |values: &[f64], k: usize| -> f64 {
         values[k.saturating_sub(MISFIT_REACH)..(k + MISFIT_REACH + 1).min(knots)].iter().sum()
     };

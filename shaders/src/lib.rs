@@ -19,8 +19,8 @@
 //! [`magtrack`] is another pipeline beside this one: MagTrack's, for labs that reproduce their old numbers.
 //!
 //! Pixel centres are at integers, x to the right, y down. Pixels are f32; sums that need it are f64. The kernels
-//! are plain loops over arrays on the processor, but for the ring sampler, which has a second half written for AVX2. No
-//! kernel allocates, locks, logs, or knows of a file or a window.
+//! are plain loops over arrays on the processor, or over rows of four or eight numbers, but for the ring sampler, which
+//! has a second half written for AVX2. No kernel allocates, locks, logs, or knows of a file or a window.
 
 pub mod auto_convolution;
 pub mod background;

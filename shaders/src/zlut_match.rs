@@ -4,7 +4,7 @@
 //! the best plane (Gauss-Newton). Never the top of a parabola through a few planes: see `z_spline.rs`.
 
 use crate::match_table::{MIN_RINGS, PlaneScan, SCAN_PLANES};
-use crate::simd::wide;
+use crate::simd::{Four, Width, Work, totals, wide, widest};
 use crate::z_spline::ZSpline;
 
 pub use crate::match_table::{MatchError, MatchTable};
@@ -54,10 +54,7 @@ pub fn zlut_match(
         || best_plane(&table.scan, &sums, scratch),
     )];
     for _ in 0..MAX_STEPS {
-        let fit = wide(
-            #[inline(always)]
-            || fit_at(spline, z_nm, &sums, scratch),
-        );
+        let fit = widest(Step { spline, z_nm, sums: &sums, scratch });
         let dz_nm = fit.dz_nm.clamp(-plane_step_nm, plane_step_nm);
         if dz_nm.is_nan() {
             return None;
@@ -150,50 +147,43 @@ struct Fit {
     correlation: f64,
 }
 
-/// Rings whose sums are made side by side.
-const LANES: usize = 4;
-
-/// Linear least squares of the profile by `gain * value + gain * dz * slope + offset` around `z_nm`.
-#[inline(always)]
-fn fit_at(spline: &ZSpline, z_nm: f64, sums: &ProfileSums, scratch: &MatchScratch) -> Fit {
-    let between = spline.between(z_nm);
-    let mut running = [[0.0f64; LANES]; 7];
-    for first in (0..scratch.profile.len()).step_by(LANES) {
-        let [weights, profile] = [&scratch.weights, &scratch.profile].map(|column| four_of(column, first));
-        let [below, above] = between.values.map(|row| four_of(row, first));
-        let [curvature_below, curvature_above] = between.curvatures.map(|row| four_of(row, first));
-        for i in 0..LANES {
-            let (weight, profile) = (f64::from(weights[i]), f64::from(profile[i]));
-            let (value, slope) = between.at([below[i], above[i], curvature_below[i], curvature_above[i]]);
-            let (by_value, by_slope) = (weight * value, weight * slope);
-            let terms = [
-                by_value,
-                by_slope,
-                by_value * value,
-                by_value * slope,
-                by_slope * slope,
-                by_value * profile,
-                by_slope * profile,
-            ];
-            for (sum, term) in running.iter_mut().zip(terms) {
-                sum[i] += term;
-            }
-        }
-    }
-    let [v, s, vv, vs, ss, vp, sp] = running.map(|[a, b, c, d]| (a + b) + (c + d));
-    // The offset is eliminated by taking means off; the mean of the profile is 0 already.
-    let (vv, vs, ss) = (vv - v * v / sums.weight, vs - v * s / sums.weight, ss - s * s / sums.weight);
-    let gain_dz = (vv * sp - vs * vp) / (vv * ss - vs * vs);
-    // The gain at the present z: the joint one is poor, and may be 0, where value and slope look alike.
-    Fit { dz_nm: gain_dz * vv / vp, correlation: vp / (vv * sums.square).sqrt() }
+/// One step from `z_nm`.
+struct Step<'a> {
+    spline: &'a ZSpline,
+    z_nm: f64,
+    sums: &'a ProfileSums,
+    scratch: &'a MatchScratch,
 }
 
-/// Four values from `first` on, 0 where there are no more: these have no weight.
-#[inline(always)]
-fn four_of(column: &[f32], first: usize) -> [f32; LANES] {
-    match column[first..].first_chunk() {
-        Some(four) => *four,
-        None => std::array::from_fn(|i| column.get(first + i).copied().unwrap_or(0.0)),
+impl Work for Step<'_> {
+    type Output = Fit;
+
+    /// Linear least squares of the profile by `gain * value + gain * dz * slope + offset` around `z_nm`.
+    #[inline(always)]
+    fn with<W: Width>(self) -> Fit {
+        let Self { spline, z_nm, sums, scratch } = self;
+        let between = spline.between(z_nm);
+        let mut running = [W::Four::all(0.0); 7];
+        // Behind the last ring there is no weight.
+        for first in (0..scratch.profile.len()).step_by(4) {
+            let weight = W::Four::from_column(&scratch.weights, first);
+            let profile = W::Four::from_column(&scratch.profile, first);
+            let (value, slope) = between.at::<W::Four>(first);
+            let (by_value, by_slope) = (weight * value, weight * slope);
+            running[0] += by_value;
+            running[1] += by_slope;
+            running[2] += by_value * value;
+            running[3] += by_value * slope;
+            running[4] += by_slope * slope;
+            running[5] += by_value * profile;
+            running[6] += by_slope * profile;
+        }
+        let [v, s, vv, vs, ss, vp, sp] = totals(&running);
+        // The offset is eliminated by taking means off; the mean of the profile is 0 already.
+        let (vv, vs, ss) = (vv - v * v / sums.weight, vs - v * s / sums.weight, ss - s * s / sums.weight);
+        let gain_dz = (vv * sp - vs * vp) / (vv * ss - vs * vs);
+        // The gain at the present z: the joint one is poor, and may be 0, where value and slope look alike.
+        Fit { dz_nm: gain_dz * vv / vp, correlation: vp / (vv * sums.square).sqrt() }
     }
 }
 

@@ -150,12 +150,18 @@ impl CpuTracker {
     ) {
         let beads = self.rois.len();
         debug_assert_eq!(rows.len(), beads * frames, "one row a bead and frame");
+        let items = rows.len();
         let fill = |(task, rows): (usize, &mut [TrackRow])| {
             let index = rayon::current_thread_index().unwrap_or(0);
             // Never contended: the lock belongs to the thread. It is there because rayon shares its closures.
             let mut worker = self.workers[index].lock().unwrap_or_else(PoisonError::into_inner);
             for (offset, row) in rows.iter_mut().enumerate() {
                 let item = task * ROWS_PER_TASK + offset;
+                // Rows of a ROI lie far apart, in a frame that came past the caches: asked for early they cost no wait.
+                let next = item + 1;
+                if let Some(frame) = (next < items).then(|| view(next / beads)).flatten() {
+                    frame.fetch_roi_ahead(&self.rois[next % beads]);
+                }
                 if let Some(frame) = view(item / beads) {
                     *row = self.locate_bead(&frame, &self.rois[item % beads], &mut worker);
                 }

@@ -10,6 +10,7 @@ use super::noise::Noise;
 use super::{Start, State};
 use crate::background;
 use crate::image_model::ImageModel;
+use crate::simd::{EightScalar, FourScalar};
 
 /// How grey levels follow from the model: `pixel = gain * model + offset`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -39,10 +40,10 @@ impl Brightness {
             return None;
         }
         scratch.resize(model.n_knots());
-        scratch.add_up(pixels, roi_px, start.center_px);
-        scratch.model_at(model, start.z_nm);
+        scratch.add_up::<EightScalar>(pixels, roi_px, start.center_px);
+        scratch.model_at::<FourScalar>(model, start.z_nm);
         let state = State::new(start);
-        let sums = state.add_up_height(model, &Noise::new(start), scratch);
+        let sums = state.add_up_height::<FourScalar>(model, &Noise::new(start), scratch);
         let ([_, _, _, gg, go, oo], [_, g, o]) = (sums.matrix, sums.right);
         let gain = (g * oo - o * go) / (gg * oo - go * go);
         (gain > 0.0 && gain.is_finite()).then(|| Self { gain, offset: (o - gain * go) / oo })
@@ -74,17 +75,17 @@ pub fn attainable(
         return None;
     }
     scratch.resize(model.n_knots());
-    scratch.model_at(model, at.z_nm);
+    scratch.model_at::<FourScalar>(model, at.z_nm);
     let noise = Noise::new(at);
     let mut fisher = [[0.0; 5]; 5];
     for (row, column) in (0..roi_px * roi_px).map(|i| (i / roi_px, i % roi_px)) {
         let (dx, dy) = (column as f64 - at.center_px.0, row as f64 - at.center_px.1);
         let radius_px = (dx * dx + dy * dy).sqrt();
         // The model is that of the middle of a ring of 1/8 px, as in `fit`. NaN is ring 0, and comes out as no number.
-        let Some(here) = scratch.model.get((radius_px / BIN_PX) as usize) else { continue };
-        let outwards = -gain * here.slope / radius_px.max(1e-6);
-        let derivatives = [outwards * dx, outwards * dy, gain * here.rise, here.value, 1.0];
-        let weight = 1.0 / noise.at(gain * here.value + offset);
+        let Some([value, slope, rise]) = scratch.model_in((radius_px / BIN_PX) as usize) else { continue };
+        let outwards = -gain * slope / radius_px.max(1e-6);
+        let derivatives = [outwards * dx, outwards * dy, gain * rise, value, 1.0];
+        let weight = 1.0 / noise.at(gain * value + offset);
         // The lower triangle is all that is read of a symmetric matrix.
         for (k, (line, a)) in fisher.iter_mut().zip(derivatives).enumerate() {
             let weighted = weight * a;
@@ -101,12 +102,13 @@ pub fn attainable(
 /// [`background::measure`] finds it. Allocates.
 pub fn background_level(model: &ImageModel, roi_px: usize, z_nm: f64, scratch: &mut FitScratch) -> f32 {
     scratch.resize(model.n_knots());
-    scratch.model_at(model, z_nm);
+    scratch.model_at::<FourScalar>(model, z_nm);
     let middle = (roi_px as f64 - 1.0) / 2.0;
-    let last = scratch.model.len() - 1;
+    let last = scratch.n_bins() - 1;
     let pixel = |i: usize| {
         let radius_px = ((i % roi_px) as f64 - middle).hypot((i / roi_px) as f64 - middle);
-        scratch.model[((radius_px / BIN_PX) as usize).min(last)].value as f32
+        let [value, ..] = scratch.model_in(((radius_px / BIN_PX) as usize).min(last)).unwrap_or_default();
+        value as f32
     };
     let image: Vec<f32> = (0..roi_px * roi_px).map(pixel).collect();
     background::measure(&image, roi_px, &mut Vec::new()).level

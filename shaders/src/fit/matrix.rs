@@ -1,8 +1,5 @@
 //! The matrices that are turned round: of z, gain and offset and of an axis in `fit`, and the Fisher matrix of all unknowns.
 
-/// Row and column of each entry of an upper triangle.
-pub const ENTRIES: [(usize, usize); 6] = [(0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2)];
-
 /// Inverse of a symmetric matrix of three rows given by its upper triangle. `None` if it has none.
 pub fn invert(&[a, b, c, d, e, f]: &[f64; 6]) -> Option<[[f64; 3]; 3]> {
     let minors = [d * f - e * e, c * e - b * f, b * e - c * d];

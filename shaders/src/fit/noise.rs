@@ -1,36 +1,43 @@
 //! The noise expected of a pixel by its grey level: the weights of `fit`, and what the attainable errors follow from.
 
 use super::Start;
+use crate::simd::Four;
 
 /// Levels below this part of the one that the noise was measured at expect no less: dark rings must not rule.
 pub(crate) const DARKEST: f64 = 0.1;
 
 /// The noise expected of pixels: shot noise, in proportion to the grey level.
 pub struct Noise {
-    /// Variance at `measured_at`.
-    variance: f64,
     /// Grey level that was subtracted.
     level: f64,
-    /// Grey level above black; infinite where the noise does not depend on it.
-    measured_at: f64,
+    /// Variance by the grey level above black; 0 where the noise does not depend on it.
+    per_level: f64,
+    /// Variance of the darkest.
+    least: f64,
 }
 
 impl Noise {
     /// As measured in the image that is fitted.
     pub fn new(start: &Start) -> Self {
         let (noise, measured_at) = (f64::from(start.noise), f64::from(start.noise_at));
-        // A camera offset can leave levels near 0; then all count alike.
-        let measured_at = if measured_at > noise { measured_at } else { f64::INFINITY };
-        Self { variance: (noise * noise).max(1e-12), level: f64::from(start.level), measured_at }
+        let (level, variance) = (f64::from(start.level), (noise * noise).max(1e-12));
+        if measured_at > noise {
+            Self { level, per_level: variance / measured_at, least: variance * DARKEST }
+        } else {
+            // A camera offset can leave levels near 0; then all count alike.
+            Self { level, per_level: 0.0, least: variance }
+        }
     }
 
     /// Variance of a pixel whose modelled grey level is `grey` (background subtracted).
-    #[inline(always)]
     pub fn at(&self, grey: f64) -> f64 {
-        if self.measured_at.is_infinite() {
-            return self.variance;
-        }
-        self.variance * ((grey + self.level) / self.measured_at).max(DARKEST)
+        (self.per_level * (grey + self.level)).max(self.least)
+    }
+
+    /// The same of four at a time.
+    #[inline(always)]
+    pub fn of_four<F: Four>(&self, grey: F) -> F {
+        (F::all(self.per_level) * (grey + F::all(self.level))).at_least(F::all(self.least))
     }
 }
 

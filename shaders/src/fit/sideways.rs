@@ -9,11 +9,12 @@
 //! Rings that differ from the model by far more than noise and misfit hold something else as well: a neighbour, dirt, or
 //! the bead's own motion. Their excess variance, found from their residuals, lowers their weight.
 
-use super::bins::{BIN_PX, Bin, FitScratch, Model};
-use super::matrix::{ENTRIES, invert};
+use super::bins::{BIN_PX, BINS_PER_KNOT, Bins, FitScratch, Model, radii_px};
+use super::matrix::invert;
 use super::noise::Noise;
 use super::{MISFIT_SHARE, State};
 use crate::image_model::ImageModel;
+use crate::simd::{Four, totals};
 
 /// What is known after a step.
 pub struct Sideways {
@@ -27,144 +28,175 @@ pub struct Sideways {
     pub sigma: [f64; 3],
 }
 
-/// What the model leaves of a narrow ring.
+/// What the model leaves of the narrow rings of a knot interval.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Left {
     /// Grey level of the model in the middle of the ring.
-    pub grey: f64,
+    pub grey: [f64; BINS_PER_KNOT],
     /// By the radius, per px.
-    pub slope: f64,
-    weight: f64,
+    pub slope: [f64; BINS_PER_KNOT],
+    weight: [f64; BINS_PER_KNOT],
     /// Variances expected of a pixel: of noise, and of the misfit of the model.
-    pub noise: f64,
-    misfit: f64,
+    pub noise: [f64; BINS_PER_KNOT],
+    misfit: [f64; BINS_PER_KNOT],
     /// Sum of squared residuals.
-    square: f64,
+    square: [f64; BINS_PER_KNOT],
     /// Sums of the residuals times cosine and times sine, over mirrored pixels.
-    odd: (f64, f64),
-    /// What the unknowns of an axis (a shift by 1 px, `a` and `b` by 1 per px) add, times the cosine or sine.
-    templates: [f64; 3],
+    odd: [[f64; BINS_PER_KNOT]; 2],
 }
 
-impl Left {
-    #[inline(always)]
-    fn new(bin: &Bin, radius_px: f64, grey: f64, slope: f64) -> Self {
-        let explained = |moment: f32, shifted: f32| grey * f64::from(moment) + slope * f64::from(shifted);
-        let (count, seen, shifted) = (f64::from(bin.count), f64::from(bin.grey), slope * f64::from(bin.d));
-        // The last term is what the slope of the model inside the ring adds to its variance.
-        let square = f64::from(bin.grey_squared) - 2.0 * (grey * seen + shifted * seen / count.max(1.0))
-            + grey * (grey * count + 2.0 * shifted)
-            - slope * slope * count * BIN_PX * BIN_PX / 12.0;
-        let odd_x = f64::from(bin.grey_mc) - explained(bin.mc, bin.dmc);
-        let odd_y = f64::from(bin.grey_ms) - explained(bin.ms, bin.dms);
-        let templates = [-slope, radius_px, radius_px * grey];
-        Self { grey, slope, square, odd: (odd_x, odd_y), templates, ..Self::default() }
-    }
+/// Sum of squared residuals about rings of these levels and slopes.
+#[inline(always)]
+fn squares<F: Four>(bins: &Bins, grey: F, slope: F) -> F {
+    let (count, seen, two) = (F::of_f32(bins.count), F::of_f32(bins.grey), F::all(2.0));
+    // The last term is what the slope of the model inside the ring adds to its variance.
+    F::of_f32(bins.grey_squared) - two * seen * (grey + slope * F::of_f32(bins.mean_d))
+        + grey * (grey * count + two * slope * F::of_f32(bins.d))
+        - slope * slope * count * F::all(BIN_PX * BIN_PX / 12.0)
+}
 
-    /// Takes what `by_x` times the cosine and `by_y` times the sine explain off the squares.
-    #[inline(always)]
-    fn explain(&mut self, bin: &Bin, (by_x, by_y): (f64, f64)) {
-        let (mcc, mss, count) = (f64::from(bin.mcc), f64::from(bin.mss), f64::from(bin.count));
-        let mirrored = 2.0 * (by_x * self.odd.0 + by_y * self.odd.1) - by_x * by_x * mcc - by_y * by_y * mss;
-        // Of pixels without a mirror image only the mean is known.
-        self.square -= mirrored + (count - mcc - mss) * 0.5 * (by_x * by_x + by_y * by_y);
-    }
+/// Of the squares, what `by_x` times the cosine and `by_y` times the sine explain; `odd` as in [`Left`].
+#[inline(always)]
+fn explained<F: Four>(bins: &Bins, odd: [F; 2], by_x: F, by_y: F) -> F {
+    let (mcc, mss, count) = (F::of_f32(bins.mcc), F::of_f32(bins.mss), F::of_f32(bins.count));
+    let (xx, yy) = (by_x * by_x, by_y * by_y);
+    let mirrored = F::all(2.0) * (by_x * odd[0] + by_y * odd[1]) - xx * mcc - yy * mss;
+    // Of pixels without a mirror image only the mean is known.
+    mirrored + (count - mcc - mss) * F::all(0.5) * (xx + yy)
+}
+
+/// What the unknowns of an axis (a shift by 1 px, `a` and `b` by 1 per px) add, times the cosine or sine.
+#[inline(always)]
+fn templates<F: Four>(radius_px: F, grey: F, slope: F) -> [F; 3] {
+    [F::all(0.0) - slope, radius_px, radius_px * grey]
 }
 
 /// The normal equations of one axis.
-#[derive(Default)]
-struct Axis {
-    matrix: [f64; 6],
-    right: [f64; 3],
+struct Axis<F> {
+    matrix: [F; 6],
+    right: [F; 3],
 }
 
-impl Axis {
-    /// `products`: of each two templates, times the weight.
+impl<F: Four> Axis<F> {
     #[inline(always)]
-    fn add(&mut self, left: &Left, products: &[f64; 6], squares: f32, odd: f64) {
+    fn new() -> Self {
+        Self { matrix: [F::all(0.0); 6], right: [F::all(0.0); 3] }
+    }
+
+    /// `weighted`: the templates times the weight; `products`: of each two templates, times the weight.
+    #[inline(always)]
+    fn add(&mut self, weighted: &[F; 3], products: &[F; 6], squares: F, odd: F) {
         for (sum, product) in self.matrix.iter_mut().zip(products) {
-            *sum += product * f64::from(squares);
+            *sum += *product * squares;
         }
-        for (sum, template) in self.right.iter_mut().zip(left.templates) {
-            *sum += left.weight * template * odd;
+        for (sum, template) in self.right.iter_mut().zip(weighted) {
+            *sum += *template * odd;
         }
     }
 
     /// The unknowns, and what each right side does to the first.
+    #[inline(always)]
     fn solve(&self) -> Option<([f64; 3], [f64; 3])> {
-        let inverse = invert(&self.matrix)?;
-        Some((inverse.map(|row| dot(row, self.right)), inverse[0]))
+        let (inverse, right) = (invert(&totals(&self.matrix))?, totals(&self.right));
+        let unknown = |row: [f64; 3]| row[0] * right[0] + row[1] * right[1] + row[2] * right[2];
+        Some((inverse.map(unknown), inverse[0]))
     }
 }
 
 #[inline(always)]
-fn dot(a: [f64; 3], b: [f64; 3]) -> f64 {
-    a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
+fn dot<F: Four>(a: [f64; 3], b: [F; 3]) -> F {
+    F::all(a[0]) * b[0] + F::all(a[1]) * b[1] + F::all(a[2]) * b[2]
+}
+
+/// The products of each two of three, the first of them weighted.
+#[inline(always)]
+fn products<F: Four>([wa, wb, wc]: [F; 3], [a, b, c]: [F; 3]) -> [F; 6] {
+    [wa * a, wa * b, wa * c, wb * b, wb * c, wc * c]
+}
+
+#[inline(always)]
+fn times<F: Four>(factor: F, [a, b, c]: [F; 3]) -> [F; 3] {
+    [factor * a, factor * b, factor * c]
 }
 
 impl State {
     /// The step to the centre; leaves in `scratch` what stays unexplained. `None` where nothing can be solved.
     #[inline(always)]
-    pub(super) fn step_sideways(
+    pub(super) fn step_sideways<F: Four>(
         &self,
         model: &ImageModel,
         noise: &Noise,
         scratch: &mut FitScratch,
     ) -> Option<Sideways> {
-        let (mut x, mut y) = (Axis::default(), Axis::default());
-        let mut matrix = [0.0; 6];
+        let (mut x, mut y, mut matrix) = (Axis::<F>::new(), Axis::<F>::new(), [F::all(0.0); 6]);
+        let (gain, offset) = self.light::<F>();
         let FitScratch { bins, model: models, excess, left, .. } = scratch;
-        let rings = bins.iter().zip(&*models).zip(&*excess).zip(&mut *left);
-        for (k, (((bin, here), excess), left)) in rings.enumerate() {
-            let grey = self.gain * here.value + self.offset;
-            *left = Left::new(bin, (k as f64 + 0.5) * BIN_PX, grey, self.gain * here.slope);
-            (left.noise, left.misfit) = self.variances(k, here, model, noise);
-            left.weight = weight(left.noise, left.misfit, *excess);
-            let products = ENTRIES.map(|(a, b)| left.weight * left.templates[a] * left.templates[b]);
-            x.add(left, &products, bin.mcc, left.odd.0);
-            y.add(left, &products, bin.mss, left.odd.1);
-            let (derivatives, count) = (self.derivatives(here), left.weight * f64::from(bin.count));
-            for (sum, (a, b)) in matrix.iter_mut().zip(ENTRIES) {
-                *sum += count * derivatives[a] * derivatives[b];
+        let rows = bins.iter().zip(&*models).zip(excess.iter().zip(&model.misfit_variance)).zip(&mut *left);
+        for (k, (((bins, here), (excess, misfit)), left)) in rows.enumerate() {
+            let (grey, slope) = (gain * F::of(here.value) + offset, gain * F::of(here.slope));
+            let odd_x = F::of_f32(bins.grey_mc) - (grey * F::of_f32(bins.mc) + slope * F::of_f32(bins.dmc));
+            let odd_y = F::of_f32(bins.grey_ms) - (grey * F::of_f32(bins.ms) + slope * F::of_f32(bins.dms));
+            let (noise, misfit) = (noise.of_four(grey), gain * gain * F::all(f64::from(*misfit)));
+            let weight = weight(noise, misfit, F::of(*excess));
+            let templates = templates(radii_px(k), grey, slope);
+            let weighted = times(weight, templates);
+            let pairs = products(weighted, templates);
+            x.add(&weighted, &pairs, F::of_f32(bins.mcc), odd_x);
+            y.add(&weighted, &pairs, F::of_f32(bins.mss), odd_y);
+            let derivatives = derivatives(gain, here);
+            let counted = times(weight * F::of_f32(bins.count), derivatives);
+            for (sum, product) in matrix.iter_mut().zip(products(counted, derivatives)) {
+                *sum += product;
             }
+            *left = Left {
+                grey: grey.to_array(),
+                slope: slope.to_array(),
+                weight: weight.to_array(),
+                noise: noise.to_array(),
+                misfit: misfit.to_array(),
+                square: squares(bins, grey, slope).to_array(),
+                odd: [odd_x.to_array(), odd_y.to_array()],
+            };
         }
-        let to_z = invert(&matrix)?[0];
+        let to_z = invert(&totals(&matrix))?[0];
         let ((by_x, to_x), (by_y, to_y)) = (x.solve()?, y.solve()?);
         // The weights are not quite the inverse variances, so errors are those of any weighted sum.
-        let (mut squares, mut rise_nm) = ([0.0; 3], 0.0);
-        let rings = bins.iter().zip(&*models).zip(&*excess).zip(left);
-        for (k, (((bin, here), excess), left)) in rings.enumerate() {
-            let added = (dot(by_x, left.templates), dot(by_y, left.templates));
-            left.explain(bin, added);
-            let pull_nm = left.weight * dot(to_z, self.derivatives(here));
-            let added = added.0 * f64::from(bin.c) + added.1 * f64::from(bin.s);
-            rise_nm -= pull_nm * (added - self.tilted(k, here, bin));
-            let variance = left.noise + excess;
-            let pull_px = [to_x, to_y].map(|to| left.weight * dot(to, left.templates));
-            squares[0] += pull_px[0] * pull_px[0] * variance * f64::from(bin.mcc);
-            squares[1] += pull_px[1] * pull_px[1] * variance * f64::from(bin.mss);
-            squares[2] += pull_nm * pull_nm * variance * f64::from(bin.count);
+        let (mut variances, mut rise_nm) = ([F::all(0.0); 3], F::all(0.0));
+        let rows = bins.iter().zip(&*models).zip(&*excess).zip(left);
+        for (k, (((bins, here), excess), left)) in rows.enumerate() {
+            let (grey, weight) = (F::of(left.grey), F::of(left.weight));
+            let templates = templates(radii_px(k), grey, F::of(left.slope));
+            let (add_x, add_y) = (dot(by_x, templates), dot(by_y, templates));
+            let [odd_x, odd_y] = left.odd;
+            let explained = explained(bins, [F::of(odd_x), F::of(odd_y)], add_x, add_y);
+            left.square = (F::of(left.square) - explained).to_array();
+            let pull_nm = weight * dot(to_z, derivatives(gain, here));
+            let added = add_x * F::of_f32(bins.c) + add_y * F::of_f32(bins.s);
+            rise_nm += pull_nm * (self.tilted(radii_px(k), grey, bins) - added);
+            let variance = F::of(left.noise) + F::of(*excess);
+            let (pull_x, pull_y) = (weight * dot(to_x, templates), weight * dot(to_y, templates));
+            variances[0] += pull_x * pull_x * variance * F::of_f32(bins.mcc);
+            variances[1] += pull_y * pull_y * variance * F::of_f32(bins.mss);
+            variances[2] += pull_nm * pull_nm * variance * F::of_f32(bins.count);
         }
         let tilt = [by_x, by_y].map(|by| [by[1], by[2]]);
-        Some(Sideways { shift_px: (by_x[0], by_y[0]), rise_nm, tilt, sigma: squares.map(f64::sqrt) })
+        let sigma = totals(&variances).map(f64::sqrt);
+        Some(Sideways { shift_px: (by_x[0], by_y[0]), rise_nm: rise_nm.total(), tilt, sigma })
     }
 
-    /// What the tilt adds to the sum of the grey levels of a ring.
+    /// What the tilt adds to the sums of the grey levels of rings with these radii and levels.
     #[inline(always)]
-    pub(super) fn tilted(&self, k: usize, here: &Model, bin: &Bin) -> f64 {
-        let (radius_px, grey) = ((k as f64 + 0.5) * BIN_PX, self.gain * here.value + self.offset);
-        if grey.is_nan() {
-            return 0.0;
-        }
-        let [x, y] = self.tilt.map(|[a, b]| radius_px * (a + b * grey));
-        x * f64::from(bin.c) + y * f64::from(bin.s)
+    pub(super) fn tilted<F: Four>(&self, radius_px: F, grey: F, bins: &Bins) -> F {
+        let [[a_x, b_x], [a_y, b_y]] = self.tilt;
+        let (x, y) = (F::all(a_x) + F::all(b_x) * grey, F::all(a_y) + F::all(b_y) * grey);
+        radius_px * (x * F::of_f32(bins.c) + y * F::of_f32(bins.s))
     }
+}
 
-    /// What z, gain and offset change in a grey level.
-    #[inline(always)]
-    fn derivatives(&self, here: &Model) -> [f64; 3] {
-        [self.gain * here.rise, here.value, 1.0]
-    }
+/// What z, gain and offset change in a grey level.
+#[inline(always)]
+fn derivatives<F: Four>(gain: F, here: &Model) -> [F; 3] {
+    [gain * F::of(here.rise), F::of(here.value), F::all(1.0)]
 }
 
 /// Narrow rings each side over which the excess is averaged: 1 px.
@@ -178,10 +210,11 @@ impl FitScratch {
     pub(super) fn find_excess(&mut self) -> bool {
         let (mut square, mut expected, mut count) = (0.0, 0.0, 0.0);
         let mut any = false;
-        let rings = self.bins.len();
+        let rings = self.n_bins();
         let ring = |k: usize| {
-            let (count, left) = (f64::from(self.bins[k].count), &self.left[k]);
-            (left.square, count * (left.noise + left.misfit), count)
+            let (interval, lane) = (k / BINS_PER_KNOT, k % BINS_PER_KNOT);
+            let (count, left) = (f64::from(self.bins[interval].count[lane]), &self.left[interval]);
+            (left.square[lane], count * (left.noise[lane] + left.misfit[lane]), count)
         };
         for k in 0..rings + EXCESS_REACH {
             if k < rings {
@@ -194,7 +227,8 @@ impl FitScratch {
             }
             if let Some(middle) = k.checked_sub(EXCESS_REACH) {
                 let excess = square - MOST_EXPECTED * expected;
-                self.excess[middle] = (excess / count.max(1.0)).max(0.0);
+                self.excess[middle / BINS_PER_KNOT][middle % BINS_PER_KNOT] =
+                    (excess / count.max(1.0)).max(0.0);
                 any |= excess > 0.0;
             }
         }
@@ -204,6 +238,6 @@ impl FitScratch {
 
 /// Weight of each pixel of a narrow ring: the inverse of the variance expected of it.
 #[inline(always)]
-pub fn weight(noise: f64, misfit: f64, excess: f64) -> f64 {
-    1.0 / (noise + MISFIT_SHARE * misfit + excess)
+pub fn weight<F: Four>(noise: F, misfit: F, excess: F) -> F {
+    F::all(1.0) / (noise + F::all(MISFIT_SHARE) * misfit + excess)
 }

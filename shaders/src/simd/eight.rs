@@ -1,60 +1,95 @@
-//! Eight numbers on which one operation is done at a time: what the compiler can see to be one wide register.
+//! Eight numbers of 32 bits on which one operation is done at a time; see [`four`](super::four) for why they are a trait.
 
-use std::ops::{Add, Mul, Sub};
+use std::ops::{Add, AddAssign, Div, Mul, Sub};
 
-use super::LANES;
+use super::{LANES, Sums16};
 
-/// Eight grey levels, weights or sums.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Eight(pub [f32; LANES]);
+/// Eight grey levels, weights or sums: in one wide register, or an array.
+pub trait Eight:
+    Copy + Add<Output = Self> + AddAssign + Sub<Output = Self> + Mul<Output = Self> + Div<Output = Self>
+{
+    /// These eight.
+    fn of(eight: [f32; LANES]) -> Self;
 
-impl Eight {
-    /// Eight zeros.
-    pub const ZERO: Self = Self([0.0; LANES]);
+    /// The eight.
+    fn to_array(self) -> [f32; LANES];
+
+    /// Magnitudes.
+    fn abs(self) -> Self;
+
+    /// Each number, and `least` where it is not above that, as of NaN.
+    fn at_least(self, least: Self) -> Self;
+
+    /// Square roots.
+    fn sqrt(self) -> Self;
+
+    /// The whole numbers not above.
+    fn floor(self) -> Self;
+
+    /// Whole numbers from 0 to 2^23 - 1 as places in an array; any other becomes one of these.
+    fn indices(self) -> [u32; LANES];
+
+    /// The last `count` of them, zeros before.
+    fn last(self, count: usize) -> Self;
+
+    /// Adds the sixteen terms of each of eight pixels, the first eight and the other eight column by column, to the sums at
+    /// its place, one pixel after the other. A place that there is not takes nothing.
+    fn add_to_rows(sums: &mut [Sums16], places: &[u32; LANES], terms: &[[Self; LANES]; 2]);
 
     /// `value` eight times.
     #[inline(always)]
-    pub fn all(value: f32) -> Self {
-        Self([value; LANES])
+    fn all(value: f32) -> Self {
+        Self::of([value; LANES])
     }
 
-    /// The last eight of `column`, with zeros before them if it is shorter.
+    /// The first eight of `column`, with zeros behind them if it is shorter.
     #[inline(always)]
-    pub fn from_end_of(column: &[f32]) -> Self {
-        match column.last_chunk() {
-            Some(eight) => Self(*eight),
+    fn from_start_of(column: &[f32]) -> Self {
+        match column.first_chunk() {
+            Some(eight) => Self::of(*eight),
             None => {
-                let mut result = Self::ZERO;
-                for (to, from) in result.0.iter_mut().rev().zip(column.iter().rev()) {
+                let mut eight = [0.0; LANES];
+                for (to, from) in eight.iter_mut().zip(column) {
                     *to = *from;
                 }
-                result
+                Self::of(eight)
             }
         }
     }
 
-    /// The last `count`, zeros before them.
+    /// The last eight of `column`, with zeros before them if it is shorter.
     #[inline(always)]
-    pub fn last(self, count: usize) -> Self {
-        let mut result = self;
-        for lane in 0..LANES {
-            result.0[lane] = if lane + count < LANES { 0.0 } else { self.0[lane] };
+    fn from_end_of(column: &[f32]) -> Self {
+        match column.last_chunk() {
+            Some(eight) => Self::of(*eight),
+            None => {
+                let mut eight = [0.0; LANES];
+                for (to, from) in eight.iter_mut().rev().zip(column.iter().rev()) {
+                    *to = *from;
+                }
+                Self::of(eight)
+            }
         }
-        result
     }
 
-    /// Magnitudes.
+    /// The sum of the eight.
     #[inline(always)]
-    pub fn abs(self) -> Self {
-        self.with(self, |value, _| value.abs())
+    fn total(self) -> f32 {
+        let [a, b, c, d, e, f, g, h] = self.to_array();
+        ((a + e) + (c + g)) + ((b + f) + (d + h))
     }
+}
 
-    /// The numbers above 0, and 0 for the others and for NaN.
-    #[inline(always)]
-    pub fn positive_part(self) -> Self {
-        self.with(self, |value, _| if value > 0.0 { value } else { 0.0 })
-    }
+/// A number that, added to a whole one, has it in its lowest bits: no conversion has to look for what does not fit.
+pub(super) const TWO_TO_23: f32 = 8_388_608.0;
+/// These bits.
+pub(super) const BELOW_2_23: u32 = 0x007f_ffff;
 
+/// Where there is no AVX2.
+#[derive(Clone, Copy)]
+pub struct EightScalar([f32; LANES]);
+
+impl EightScalar {
     #[inline(always)]
     fn with(self, other: Self, operation: impl Fn(f32, f32) -> f32) -> Self {
         let mut result = self;
@@ -65,7 +100,67 @@ impl Eight {
     }
 }
 
-impl Add for Eight {
+impl Eight for EightScalar {
+    #[inline(always)]
+    fn of(eight: [f32; LANES]) -> Self {
+        Self(eight)
+    }
+
+    #[inline(always)]
+    fn to_array(self) -> [f32; LANES] {
+        self.0
+    }
+
+    #[inline(always)]
+    fn abs(self) -> Self {
+        self.with(self, |value, _| value.abs())
+    }
+
+    #[inline(always)]
+    fn at_least(self, least: Self) -> Self {
+        self.with(least, |value, least| if value > least { value } else { least })
+    }
+
+    #[inline(always)]
+    fn sqrt(self) -> Self {
+        self.with(self, |value, _| value.sqrt())
+    }
+
+    #[inline(always)]
+    fn floor(self) -> Self {
+        self.with(self, |value, _| value.floor())
+    }
+
+    #[inline(always)]
+    fn indices(self) -> [u32; LANES] {
+        let mut result = [0; LANES];
+        for (to, from) in result.iter_mut().zip(self.0) {
+            *to = (from + TWO_TO_23).to_bits() & BELOW_2_23;
+        }
+        result
+    }
+
+    #[inline(always)]
+    fn last(self, count: usize) -> Self {
+        let mut result = self;
+        for lane in 0..LANES {
+            result.0[lane] = if lane + count < LANES { 0.0 } else { self.0[lane] };
+        }
+        result
+    }
+
+    #[inline(always)]
+    fn add_to_rows(sums: &mut [Sums16], places: &[u32; LANES], terms: &[[Self; LANES]; 2]) {
+        for (pixel, place) in places.iter().enumerate() {
+            let Some(Sums16(sums)) = sums.get_mut(*place as usize) else { continue };
+            for (sum, column) in sums.iter_mut().zip(terms.as_flattened()) {
+                *sum += column.0[pixel];
+            }
+        }
+    }
+}
+
+impl Add for EightScalar {
     type Output = Self;
     #[inline(always)]
     fn add(self, other: Self) -> Self {
@@ -73,7 +168,7 @@ impl Add for Eight {
     }
 }
 
-impl Sub for Eight {
+impl Sub for EightScalar {
     type Output = Self;
     #[inline(always)]
     fn sub(self, other: Self) -> Self {
@@ -81,10 +176,25 @@ impl Sub for Eight {
     }
 }
 
-impl Mul for Eight {
+impl Mul for EightScalar {
     type Output = Self;
     #[inline(always)]
     fn mul(self, other: Self) -> Self {
         self.with(other, |a, b| a * b)
+    }
+}
+
+impl Div for EightScalar {
+    type Output = Self;
+    #[inline(always)]
+    fn div(self, other: Self) -> Self {
+        self.with(other, |a, b| a / b)
+    }
+}
+
+impl AddAssign for EightScalar {
+    #[inline(always)]
+    fn add_assign(&mut self, other: Self) {
+        *self = *self + other;
     }
 }
