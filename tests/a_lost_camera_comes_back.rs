@@ -89,7 +89,7 @@ impl Camera for Cable {
             });
         }
         let exposure_us = request.exposure_us.unwrap_or(device.config.exposure_us);
-        let mut window = request.window.unwrap_or(device.config.window);
+        let mut window = device.power_on.window;
         if rate_hz == FASTER_HZ {
             window.width_px -= 8;
         }

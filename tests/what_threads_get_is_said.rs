@@ -14,7 +14,7 @@ fn each_wish_is_answered_in_the_summary_and_in_the_recording() {
     let folder = tempfile::tempdir().unwrap();
     let rig = folder.path().join("rig.toml");
     let text = "[camera.settings]\nbeads = 2\nwidth_px = 256\nheight_px = 256\n[recording]\nfolder = '.'\n\
-                [threads]\nrealtime = true\ncamera_core = 9999\ntracking_cores = [9998, 9997]\n";
+                [threads]\nrealtime = true\ncamera_core = 4000\ntracking_cores = [3998, 3997]\n";
     std::fs::write(&rig, text).unwrap();
     let summary: Value = serde_json::from_str(&beadscope_ok(&[
         "run",
@@ -35,9 +35,9 @@ fn each_wish_is_answered_in_the_summary_and_in_the_recording() {
     let file = H5File::open(tracks_path(summary["run"].as_str().unwrap().as_ref())).unwrap();
     let recorded = file.dataset("beadscope/notices").unwrap().read_strings().unwrap();
     for wish in [
-        "tracking thread 0 was refused core 9998",
-        "tracking thread 1 was refused core 9997",
-        "the camera thread was refused core 9999",
+        "tracking thread 0 was refused core 3998",
+        "tracking thread 1 was refused core 3997",
+        "the camera thread was refused core 4000",
         "real time",
     ] {
         let told = notes.iter().filter(|note| note.contains(wish)).collect::<Vec<_>>();
