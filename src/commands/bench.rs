@@ -59,6 +59,8 @@ pub fn live(arguments: &BenchLiveArguments) -> Result<()> {
         ("--roi-px", "camera.settings.roi_px", whole(roi_px)),
         ("--beads", "camera.settings.width_px", whole(side_px)),
         ("--beads", "camera.settings.height_px", whole(side_px)),
+        // The driver of a fast camera holds a second of frames: what is measured is the line behind it.
+        ("--rate-hz", "camera.settings.buffer_frames", whole(rate_hz.clamp(64.0, 10_000.0) as u32)),
         ("--roi-px", "tracking.roi_px", whole(roi_px)),
         ("--rate-hz", "camera.rate_hz", Some(rate_hz.into())),
         ("--method", "tracking.method", Some(method.to_string().into())),
