@@ -466,6 +466,7 @@ mod tests {
             (QUADRANT_INTERPOLATION, "COARSE_UNTIL_PX", quadrant_interpolation::COARSE_UNTIL_PX),
             (ZLUT_MATCH, "MAX_STEPS", count(zlut_match::MAX_STEPS)),
             (ZLUT_MATCH, "LAST_STEP", zlut_match::LAST_STEP),
+            (ZLUT_MATCH, "MOST_AHEAD", zlut_match::MOST_AHEAD),
             (FIT, "BINS_PER_KNOT", count(BINS_PER_KNOT)),
             (FIT, "KNOT_STEP_PX", radial_spline::KNOT_STEP_PX),
             (FIT, "BIN_PX", bin_px),

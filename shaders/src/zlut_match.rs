@@ -35,6 +35,9 @@ pub(crate) const MAX_STEPS: usize = 20;
 /// A step shorter than this part of the mean plane distance is the last: 0.01 nm at steps of 100 nm.
 pub(crate) const LAST_STEP: f64 = 1e-4;
 
+/// A step is lengthened by this much at most.
+pub(crate) const MOST_AHEAD: f64 = 10.0;
+
 /// Matches a profile, measured on `table.grid()`, against the table. `None` if fewer than four rings have a weight,
 /// or z does not settle.
 ///
@@ -53,9 +56,16 @@ pub fn zlut_match(
         #[inline(always)]
         || best_plane(&table.scan, &sums, scratch),
     )];
+    // The step before: as solved for, and as taken.
+    let (mut solved_nm, mut taken_nm) = (0.0, 0.0);
     for _ in 0..MAX_STEPS {
         let fit = widest(Step { spline, z_nm, sums: &sums, scratch });
-        let dz_nm = fit.dz_nm.clamp(-plane_step_nm, plane_step_nm);
+        // What the model leaves makes steps shrink slowly, with few rings too slowly: the secant through the last two tells
+        // where they end.
+        let secant = taken_nm / (solved_nm - fit.dz_nm);
+        let secant = if (0.5..=MOST_AHEAD).contains(&secant) { secant } else { 1.0 };
+        let dz_nm = (secant * fit.dz_nm).clamp(-plane_step_nm, plane_step_nm);
+        (solved_nm, taken_nm) = (fit.dz_nm, dz_nm);
         if dz_nm.is_nan() {
             return None;
         }

@@ -13,6 +13,8 @@ const MAX_STEPS: u32 = 20u;
 const LAST_STEP: f32 = 1e-4;
 /// In f32 steps may end above that, in rounding: one that no longer shrinks is the last below so many times it.
 const ROUNDING: f32 = 10.0;
+/// A step is lengthened by this much at most.
+const MOST_AHEAD: f32 = 10.0;
 /// Part of a height that f32 can tell.
 const LAST_DIGIT: f32 = 1.2e-7;
 
@@ -22,8 +24,9 @@ var<workgroup> best_plane: array<u32, THREADS>;
 /// Profile less its weighted mean, times the weight.
 var<workgroup> weighted: array<f32, MAX_RINGS>;
 var<workgroup> z_nm: f32;
-/// Length of the last step.
-var<workgroup> step_nm: f32;
+/// The step before: as solved for, and as taken.
+var<workgroup> solved_nm: f32;
+var<workgroup> taken_nm: f32;
 var<workgroup> correlation: f32;
 var<workgroup> state: u32;
 var<workgroup> n_usable: u32;
@@ -116,7 +119,8 @@ fn find_best_plane(thread: u32, weight: f32) {
             }
         }
         z_nm = zlut[best_plane[winner]];
-        step_nm = settings.plane_step_nm;
+        solved_nm = 0.0;
+        taken_nm = 0.0;
         state = SEARCHING;
     }
     workgroupBarrier();
@@ -156,14 +160,21 @@ fn step_in_height(thread: u32, totals: vec3<f32>) {
         let gain_dz = (squares.x * products.y - squares.y * products.x) / determinant;
         let plane_step = settings.plane_step_nm;
         // The gain at the present z: the joint one is poor, and may be 0, where value and slope look alike.
-        let dz = clamp(gain_dz * squares.x / products.x, -plane_step, plane_step);
+        let solved = gain_dz * squares.x / products.x;
+        let apart = solved_nm - solved;
+        var secant = 1.0;
+        if apart != 0.0 && taken_nm / apart >= 0.5 && taken_nm / apart <= MOST_AHEAD {
+            secant = taken_nm / apart;
+        }
+        let dz = clamp(secant * solved, -plane_step, plane_step);
+        let shrinks = abs(dz) < abs(taken_nm) || taken_nm == 0.0;
+        solved_nm = solved;
+        taken_nm = dz;
         correlation = products.x / sqrt(squares.x * totals.y);
         let height = z_nm + dz;
         let highest = zlut[settings.n_planes - 1u];
         let shortest = max(LAST_STEP * plane_step, LAST_DIGIT * highest);
-        let shrinks = abs(dz) < step_nm;
         z_nm = height;
-        step_nm = abs(dz);
         if height < -plane_step || height > highest + plane_step {
             state = BEYOND;
         } else if abs(dz) < select(ROUNDING * shortest, shortest, shrinks) {
