@@ -75,3 +75,23 @@ fn run_tells_it_in_json() {
         health["readers"].as_array().unwrap().iter().map(|reader| &reader["name"]).collect();
     assert_eq!(names, ["tracking", "recorder"], "there is no window: {health}");
 }
+
+/// On Mesa's llvmpipe (`scripts/setup test`), which has a clock.
+#[test]
+fn a_gpu_tells_the_time_of_each_stage() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().to_str().unwrap();
+    let arguments = ["run", "--duration", "4s", "--beads", "2", "--adapter", "llvmpipe", "--out", out, "--json"];
+    let health = serde_json::from_str::<Value>(&beadscope_ok(&arguments)).unwrap()["health"].take();
+    let stages = health["gpu_stages"].as_array().unwrap();
+    let names: Vec<&Value> = stages.iter().map(|stage| &stage["name"]).collect();
+    let expected =
+        ["background", "center_of_mass", "auto_convolution", "quadrant_interpolation", "zlut_match"];
+    assert_eq!(names, expected, "{health}");
+    let us: Vec<f64> = stages.iter().map(|stage| stage["us_per_frame"].as_f64().unwrap()).collect();
+    assert!(us.iter().all(|us| *us > 0.0), "{us:?}");
+    // Of the same second and the same clock.
+    let in_a_second = us.iter().sum::<f64>() * 1e-6 * health["asked_hz"].as_f64().unwrap();
+    let share = health["gpu_share"].as_f64().unwrap();
+    assert!((share / in_a_second - 1.0).abs() < 0.5, "{share} of the time, or {in_a_second}: {health}");
+}

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use crate::camera_status::{CameraHealth, CameraStatus};
+use crate::health::gpu::StageTimes;
 use crate::health::process::Threads;
 use crate::health::vitals::Vitals;
 use crate::latency::{Latencies, Percentiles};
@@ -86,8 +87,7 @@ pub(crate) struct Status {
     /// Between two reads of the camera.
     pub(crate) camera_loop: Latencies,
     pub(crate) camera_temperature_c: Gauge,
-    /// Time that the GPU has computed, ns; 0 where its clock does not tell.
-    pub(crate) gpu_busy_ns: Counter,
+    pub(crate) gpu_stages: StageTimes,
     pub(crate) threads: Threads,
     /// Of the recorder, which may wait.
     disk: Mutex<Option<Disk>>,

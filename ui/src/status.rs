@@ -135,6 +135,9 @@ fn load(ui: &mut egui::Ui, vitals: &Vitals) {
     if let Some(share) = vitals.gpu_share {
         hint += &format!("\nGPU: {:.0} % of the time", 100.0 * share);
     }
+    for stage in &vitals.gpu_stages {
+        hint += &format!("\nGPU, {}: {:.1} µs a frame", stage.name, stage.us_per_frame);
+    }
     if let Some(bytes) = vitals.memory_bytes {
         hint += &format!("\nMemory: {:.0} MB", bytes as f64 / 1e6);
     }

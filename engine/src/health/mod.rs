@@ -5,6 +5,7 @@
 //! frozen. It reads counters and ring cursors, which are atomics, takes no lock that a hot thread takes, and sleeps.
 //! What it finds are [`vitals::Vitals`].
 
+pub(crate) mod gpu;
 pub(crate) mod hot_loop;
 mod losses;
 pub(crate) mod process;
@@ -21,10 +22,11 @@ use crate::frame::FrameHeader;
 use crate::ring::monitor::Monitor;
 use crate::status::Status;
 use crate::tracks::TracksHeader;
+use gpu::GpuClock;
 use losses::{Losses, News};
 use process::CpuClock;
 use recent::{Arrivals, RecentLatencies, RecentRate};
-use vitals::{Cpu, Vitals, slow_reader};
+use vitals::{Cpu, GpuStage, Vitals, slow_reader};
 
 /// Time between two looks at counters and cursors.
 const LOOK: Duration = Duration::from_millis(100);
@@ -56,8 +58,8 @@ struct Asked {
     cpu_clock: CpuClock,
     cpu: Option<Cpu>,
     memory_bytes: Option<u64>,
-    gpu_busy: Option<(u64, u64)>,
-    gpu_share: Option<f64>,
+    gpu_clock: GpuClock,
+    gpu: Option<(f64, Vec<GpuStage>)>,
 }
 
 impl Watch<'_> {
@@ -108,11 +110,7 @@ impl Watch<'_> {
     fn ask(&self, asked: &mut Asked, now_ns: u64) {
         asked.cpu = asked.cpu_clock.look(&self.status.threads);
         asked.memory_bytes = process::memory_bytes();
-        let busy_ns = self.status.gpu_busy_ns.get();
-        let before = asked.gpu_busy.replace((now_ns, busy_ns));
-        asked.gpu_share = before.filter(|_| busy_ns > 0).map(|(then_ns, then_busy_ns)| {
-            busy_ns.saturating_sub(then_busy_ns) as f64 / now_ns.saturating_sub(then_ns).max(1) as f64
-        });
+        asked.gpu = asked.gpu_clock.look(now_ns, self.status.tracked.get(), &self.status.gpu_stages);
     }
 
     fn vitals(&self, now_ns: u64, recent: &mut Recent) -> Vitals {
@@ -133,7 +131,8 @@ impl Watch<'_> {
             readers,
             latency_10s_ms: latencies.look(&status.latencies),
             cpu: asked.cpu.clone(),
-            gpu_share: asked.gpu_share,
+            gpu_share: asked.gpu.as_ref().map(|(share, _)| *share),
+            gpu_stages: asked.gpu.as_ref().map_or_else(Vec::new, |(_, stages)| stages.clone()),
             memory_bytes: asked.memory_bytes,
             disk: status.disk(),
         }

@@ -32,6 +32,8 @@ pub struct Vitals {
     pub cpu: Option<Cpu>,
     /// Share of the last second in which the GPU computed, where its clock tells.
     pub gpu_share: Option<f64>,
+    /// What it computed in that second, in the order of the stages.
+    pub gpu_stages: Vec<GpuStage>,
     /// Main memory in use by the program, bytes.
     pub memory_bytes: Option<u64>,
     /// The disk of the recording that runs.
@@ -54,6 +56,15 @@ pub struct ThreadCpu {
     pub name: &'static str,
     /// Its share of a core; several can have more than one.
     pub share: f64,
+}
+
+/// A stage of tracking on the GPU.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct GpuStage {
+    /// Its name, that of its file in `shaders/`.
+    pub name: &'static str,
+    /// Time on the GPU for all beads of a frame, µs.
+    pub us_per_frame: f64,
 }
 
 /// Who is too slow: whoever holds more than half of what it may hold. Of those that cost frames the one that is nearest

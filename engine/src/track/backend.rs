@@ -178,11 +178,6 @@ impl BeadTracker {
         self.gpu.is_some()
     }
 
-    /// Time that the GPU has computed so far, ns; 0 where its clock does not tell.
-    pub fn gpu_busy_ns(&self) -> u64 {
-        self.gpu().map_or(0, |gpu| gpu.traffic().stage_ns.iter().map(|(_, ns)| ns).sum())
-    }
-
     /// The ROIs, in the order of the rows.
     pub fn rois(&self) -> &Arc<[Roi]> {
         self.cpu.rois()

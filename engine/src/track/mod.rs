@@ -88,7 +88,9 @@ impl Tracking<'_> {
         };
         let was_on_gpu = tracker.is_on_gpu();
         tracker.locate(batch, &view, rows);
-        status.gpu_busy_ns.set(tracker.gpu_busy_ns());
+        if let Some(gpu) = tracker.gpu() {
+            status.gpu_stages.set(&gpu.traffic().stage_ns);
+        }
         if was_on_gpu != tracker.is_on_gpu() {
             status.set_tracked_on(tracker.on());
         }
