@@ -115,7 +115,7 @@ impl Film {
     }
 }
 
-/// Both trackers on one film; they must agree, and find most beads: in 16 px `fit` may not.
+/// Both trackers on one film; they must agree, and find nearly all beads.
 fn assert_parity(film: &Film, method: Method, with_zlut: bool) {
     let cpu = film.on_cpu(method, with_zlut);
     let gpu = film.on_gpu(&film.tables(method, with_zlut)).0;
@@ -127,7 +127,7 @@ fn assert_parity(film: &Film, method: Method, with_zlut: bool) {
     }
     assert!(difference.is_small(), "{difference:?}");
     let found = cpu.iter().filter(|row| row.x_px.is_finite()).count();
-    assert!(found * 4 >= cpu.len() * 3, "{found} of {} beads", cpu.len());
+    assert!(found * 10 >= cpu.len() * 9, "{found} of {} beads", cpu.len());
 }
 
 #[test]
@@ -137,7 +137,6 @@ fn the_gpu_finds_what_the_cpu_finds() {
     {
         let film = Film::new(beads, roi_px, bits, 1);
         assert_parity(&film, QI, true);
-        // In 16 px three rings cannot tell gain, offset and height apart: where a fit ends there is chance.
         if roi_px > 16 {
             assert_parity(&film, Method::Fit, true);
         }
@@ -149,6 +148,23 @@ fn the_gpu_finds_what_the_cpu_finds() {
     for method in [Method::AutoConvolution, QI] {
         assert_parity(&film, method, false);
     }
+}
+
+/// Three rings hardly tell gain, offset and height apart: where they cannot, a fit ends by chance; else it ends within the
+/// part of its standard error at which it stops.
+#[test]
+fn in_16_px_the_gpu_fits_what_the_cpu_fits() {
+    let film = Film::new(25, 16, 8, 1);
+    let cpu = film.on_cpu(Method::Fit, true);
+    let gpu = film.on_gpu(&film.tables(Method::Fit, true)).0;
+    let mut fitted = 0;
+    for (ours, theirs) in gpu.iter().zip(&cpu).filter(|(_, theirs)| theirs.sigma[2] < 20.0) {
+        let off_sigma = (ours.z_nm - theirs.z_nm).abs() / f64::from(theirs.sigma[2]);
+        let off_px = (ours.x_px - theirs.x_px).hypot(ours.y_px - theirs.y_px);
+        assert!(off_sigma <= 0.06 && off_px <= 1e-3, "{ours:?} {}, {theirs:?}", ours.flags());
+        fitted += 1;
+    }
+    assert!(fitted >= 13, "{fitted} of 25 beads have a height");
 }
 
 /// Against another program, in `f64`: with a Z-LUT that lacks a plane, and a ring.

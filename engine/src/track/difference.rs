@@ -2,15 +2,12 @@
 
 use crate::tracks::TrackRow;
 
-/// Part of a standard error at which a `fit` may stop, so that it may end there on either side.
-pub const STOPS_AT: f64 = 0.03;
-
 /// Largest differences between two trackers.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Difference {
     /// Of x and y, px.
     pub xy_px: f64,
-    /// Of z, nm, beyond [`STOPS_AT`] of its standard error.
+    /// Of z, nm.
     pub z_nm: f64,
     /// Of the quality.
     pub quality: f64,
@@ -38,8 +35,7 @@ impl Difference {
             // NaN is never the larger one.
             let [x, y, z] = pairs.map(|(a, b)| (a - b).abs());
             worst.xy_px = worst.xy_px.max(x).max(y);
-            let sigma_nm = f64::from(ours.sigma[2]);
-            worst.z_nm = worst.z_nm.max(if sigma_nm.is_nan() { z } else { z - STOPS_AT * sigma_nm });
+            worst.z_nm = worst.z_nm.max(z);
             for (a, b) in sigmas {
                 worst.sigma = worst.sigma.max(f64::from((a / b - 1.0).abs()));
             }
@@ -69,13 +65,11 @@ mod tests {
         let row = TrackRow { x_px: 5.0, y_px: 5.0, z_nm: 5.0, sigma: [1.0; 3], ..TrackRow::zeroed() };
         let small = |other: TrackRow| Difference::of(&[row, row], &[row, other]).is_small();
         assert!(small(row));
-        assert!(small(TrackRow { x_px: 5.0009, z_nm: 5.12, ..row }));
-        let poor = TrackRow { sigma: [1.0, 1.0, 30.0], ..row };
-        assert!(Difference::of(&[poor], &[TrackRow { z_nm: 5.99, ..poor }]).is_small());
+        assert!(small(TrackRow { x_px: 5.0009, z_nm: 5.09, ..row }));
         for other in [
             TrackRow { x_px: 5.0011, ..row },
             TrackRow { y_px: 4.9989, ..row },
-            TrackRow { z_nm: 5.14, ..row },
+            TrackRow { z_nm: 5.11, ..row },
             TrackRow { z_nm: f64::NAN, ..row },
             TrackRow { quality: 0.01, ..row },
             TrackRow { sigma: [1.0, 1.0, 1.02], ..row },
