@@ -7,6 +7,7 @@ mod arguments;
 mod commands;
 mod logging;
 mod output;
+mod signals;
 
 use std::process::ExitCode;
 

@@ -142,10 +142,16 @@ fn beads_are_saved_and_loaded() {
         Err(CommandError::Bead(BeadError::NoRoom(256)))
     ));
 
-    let recording = folder.path().join("tracks.h5");
-    std::fs::write(&recording, "not replaced").unwrap();
-    let command = Command::RoiSave { path: recording.to_str().unwrap().to_owned() };
-    assert!(matches!(bus.send(Sender::Text, command), Err(CommandError::Replace(_))));
+    // Of files that are there only ROI files are replaced.
+    for name in ["tracks.h5", "rig.toml"] {
+        let other = folder.path().join(name);
+        std::fs::write(&other, "not replaced").unwrap();
+        let command = Command::RoiSave { path: other.to_str().unwrap().to_owned() };
+        assert!(matches!(bus.send(Sender::Text, command), Err(CommandError::NotRois(_))));
+        assert_eq!(std::fs::read_to_string(&other).unwrap(), "not replaced");
+    }
+    obey(bus, &file("roi.save")).unwrap();
+    assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 259, "three lines before the beads");
 }
 
 #[test]
@@ -191,6 +197,8 @@ fn a_run_obeys_lines_of_text_and_its_recording_holds_them() {
         "roi.remove beads=[1]",
         "roi.fly",
         "roi.remove beads=[7]",
+        "setting.set name=\"camera.rate_hz\", value=\"40\"",
+        "setting.set name=\"tracking.method\", value=\"com\"",
         "record.next",
         "note text=\"second\"",
         "stop",
@@ -217,12 +225,18 @@ fn a_run_obeys_lines_of_text_and_its_recording_holds_them() {
             ["text", "mark text=\"magnets in, 5 pN\""],
             ["text", "roi.remove beads=[1]"],
             ["text", "roi.remove beads=[7]"],
+            ["text", "setting.set name=\"camera.rate_hz\", value=\"40\""],
+            ["text", "setting.set name=\"tracking.method\", value=\"com\""],
             ["text", "record.next"],
         ]
     );
     assert_eq!(first[1][2], "1 beads, 0 of them references");
     assert!(first[2][2].starts_with("there is no bead 7"), "{first:?}");
+    assert!(first[3][2].starts_with("40 Hz"), "{first:?}");
+    assert!(first[4][2].contains("takes effect when a session starts"), "{first:?}");
     let second = H5File::open(second).unwrap();
+    let settings = second.dataset("beadscope/settings_toml").unwrap().read_strings().unwrap().concat();
+    assert!(settings.contains("rate_hz = 40.0") && settings.contains("camera.rate_hz = 40"), "{settings}");
     let commands: Vec<String> = events(&second).into_iter().map(|[_, command, _]| command).collect();
     assert_eq!(commands, ["note text=\"second\"", "stop"]);
     let beads: Vec<i64> = second.dataset("beadscope/rois/bead").unwrap().read_raw().unwrap();

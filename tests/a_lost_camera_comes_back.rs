@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use beadscope_drivers::camera::{Camera, CameraConfig, CameraError, CameraRequest, FrameInfo};
+use beadscope_drivers::camera::{Camera, CameraConfig, CameraError, CameraRequest, FrameInfo, SensorWindow};
 use beadscope_engine::command::{Applied, Command, CommandError, ControlError, Sender};
 use beadscope_engine::session::{Session, View};
 use beadscope_engine::status::EndReason;
@@ -41,7 +41,8 @@ struct Cable(Arc<Mutex<Device>>);
 impl Cable {
     fn new() -> Self {
         let config = ScriptedCamera::config();
-        let power_on = CameraConfig { rate_hz: 30.0, exposure_us: 10.0, ..config };
+        let window = SensorWindow { width_px: config.window.width_px + 8, ..config.window };
+        let power_on = CameraConfig { window, rate_hz: 30.0, exposure_us: 10.0, ..config };
         Self(Arc::new(Mutex::new(Device {
             config,
             is_plugged: true,
@@ -89,7 +90,8 @@ impl Camera for Cable {
             });
         }
         let exposure_us = request.exposure_us.unwrap_or(device.config.exposure_us);
-        let mut window = device.power_on.window;
+        let mut window = request.window.unwrap_or(device.config.window);
+        window.width_px = window.width_px.min(device.power_on.window.width_px);
         if rate_hz == FASTER_HZ {
             window.width_px -= 8;
         }
@@ -377,12 +379,18 @@ fn a_silent_camera_is_lost_too() {
     let (session, _view) = start(&cable, None);
     film(&session, 5);
     cable.device().is_silent = true;
-    until("the silence is told", || session.health().camera.lost.is_some());
+    // It starts again and again, and stays lost as long as no frame comes.
+    let starts = cable.device().starts;
+    until("it has started again", || cable.device().starts >= starts + 3);
+    let camera = session.health().camera;
+    assert!(camera.lost.is_some() && camera.notices.len() == 1, "{camera:?}");
     cable.device().is_silent = false;
     film(&session, 5);
     let health = session.stop().health;
     assert_eq!(health.camera.gaps[0].reason, "silent");
-    assert!(health.camera.notices[0].contains("check its cable"), "{:?}", health.camera.notices);
+    let notices = &health.camera.notices;
+    assert!(notices.len() == 2 && health.camera.lost.is_none(), "{notices:?}");
+    assert!(notices[0].contains("check its cable") && notices[1].contains("is back"), "{notices:?}");
 }
 
 #[test]

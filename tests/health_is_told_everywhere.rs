@@ -81,7 +81,8 @@ fn run_tells_it_in_json() {
 fn a_gpu_tells_the_time_of_each_stage() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().to_str().unwrap();
-    let arguments = ["run", "--duration", "4s", "--beads", "2", "--adapter", "llvmpipe", "--out", out, "--json"];
+    let arguments =
+        ["run", "--duration", "4s", "--beads", "2", "--adapter", "llvmpipe", "--out", out, "--json"];
     let health = serde_json::from_str::<Value>(&beadscope_ok(&arguments)).unwrap()["health"].take();
     let stages = health["gpu_stages"].as_array().unwrap();
     let names: Vec<&Value> = stages.iter().map(|stage| &stage["name"]).collect();

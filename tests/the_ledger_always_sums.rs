@@ -153,6 +153,14 @@ fn repeated_device_numbers_are_counted_and_lose_nothing() {
 /// A camera that delivers when it is told to: frames with these device numbers.
 struct ToldCamera {
     numbers: std::sync::mpsc::Receiver<u64>,
+    /// For each frame.
+    takes: Duration,
+}
+
+impl ToldCamera {
+    fn new(numbers: std::sync::mpsc::Receiver<u64>) -> Box<Self> {
+        Box::new(Self { numbers, takes: Duration::ZERO })
+    }
 }
 
 impl Camera for ToldCamera {
@@ -166,11 +174,13 @@ impl Camera for ToldCamera {
 
     fn read_into(&mut self, slot: &mut [u8], timeout: Duration) -> Result<FrameInfo, CameraError> {
         let device_frame = self.numbers.recv_timeout(timeout).map_err(|_| CameraError::Timeout(timeout))?;
+        std::thread::sleep(self.takes);
         slot.fill(0);
         Ok(FrameInfo { device_frame, device_time_ns: None, arrival: Instant::now() })
     }
 
     fn stop(&mut self) -> Result<(), CameraError> {
+        while self.numbers.try_recv().is_ok() {}
         Ok(())
     }
 }
@@ -218,7 +228,7 @@ fn recordings_that_begin_and_end_amid_a_session_have_ledgers_of_their_own() {
     let folder = tempfile::tempdir().unwrap();
     let (camera, numbers) = sync_channel(64);
     let mut setup = setup(Vec::new(), 1, None);
-    setup.camera = Box::new(ToldCamera { numbers });
+    setup.camera = ToldCamera::new(numbers);
     let (session, _view) = Session::start(setup).unwrap();
     deliver(&camera, &session, [10, 11, 15]);
     let first = record(&session, folder.path());
@@ -241,6 +251,79 @@ fn recordings_that_begin_and_end_amid_a_session_have_ledgers_of_their_own() {
     let ledger = session.stop().health.ledger;
     assert_eq!((ledger.received, ledger.recorded, ledger.not_asked), (12, 7, 5));
     assert_eq!(ledger.check(), Ok(()), "{ledger:?}");
+}
+
+#[test]
+fn what_the_camera_holds_is_taken_before_it_is_stopped() {
+    let (camera, numbers) = sync_channel(64);
+    let mut setup = setup(Vec::new(), 1, None);
+    setup.camera = Box::new(ToldCamera { takes: Duration::from_millis(1), ..*ToldCamera::new(numbers) });
+    let (session, _view) = Session::start(setup).unwrap();
+    let mut sent = 0;
+    let send = |sent: &mut u64| {
+        (0..30).for_each(|_| {
+            camera.send(*sent).unwrap();
+            *sent += 1
+        })
+    };
+    send(&mut sent);
+    session.commands().send(Sender::Text, Command::Acquire { on: false }).unwrap();
+    assert_eq!(session.health().ledger.received, 30);
+    session.commands().send(Sender::Text, Command::Acquire { on: true }).unwrap();
+    send(&mut sent);
+    let faster = Command::CameraSet { rate_hz: Some(50.0), exposure_us: None };
+    session.commands().send(Sender::Text, faster).unwrap();
+    assert_eq!(session.stop().health.ledger.received, 60);
+}
+
+#[test]
+fn a_recording_after_a_recording_leaves_no_frame_between_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let (camera, numbers) = sync_channel(64);
+    let mut setup = setup(Vec::new(), 2, None);
+    setup.camera = ToldCamera::new(numbers);
+    let (session, _view) = Session::start(setup).unwrap();
+    let first = record(&session, folder.path());
+    deliver(&camera, &session, 0..3);
+    let references = Command::ReferenceSet { beads: vec![1] };
+    session.commands().send(Sender::Text, references).unwrap();
+    // Frames come all the time.
+    let next = std::thread::scope(|threads| {
+        threads.spawn(|| (3..400).for_each(|number| camera.send(number).unwrap()));
+        session.commands().send(Sender::Text, Command::RecordNext {}).unwrap()
+    });
+    let Applied::NextRecording { file: second, before, ledger: before_ledger } = next else {
+        panic!("{next}")
+    };
+    assert_eq!(before, first);
+    deliver(&camera, &session, 400..401);
+    let ledger = stop(&session).unwrap();
+    assert_eq!(before_ledger.recorded + ledger.recorded, 401, "{before_ledger:?} {ledger:?}");
+    assert!(ledger.recorded > 0 && ledger.total_lost() == 0, "{ledger:?}");
+    check(&read(&first), &before_ledger);
+    check(&read(&second), &ledger);
+    let references = |path: &Path| -> Vec<i64> {
+        H5File::open(path).unwrap().dataset("beadscope/rois/is_reference").unwrap().read_raw().unwrap()
+    };
+    assert_eq!((references(&first), references(&second)), (vec![0, 0], vec![0, 1]));
+    assert_eq!(session.stop().health.ledger.not_asked, 0);
+
+    // What cannot begin leaves alone what runs.
+    let (camera, numbers) = sync_channel(64);
+    let mut setup = common::setup(Vec::new(), 1, None);
+    setup.camera = ToldCamera::new(numbers);
+    let (session, _view) = Session::start(setup).unwrap();
+    let parent = folder.path().join("parent");
+    let first = record(&session, &parent);
+    std::fs::rename(&parent, folder.path().join("moved")).unwrap();
+    std::fs::write(&parent, "in the way").unwrap();
+    let refused = session.commands().send(Sender::Text, Command::RecordNext {}).unwrap_err();
+    assert!(refused.to_string().contains("run folder"), "{refused}");
+    std::fs::remove_file(&parent).unwrap();
+    std::fs::rename(folder.path().join("moved"), &parent).unwrap();
+    deliver(&camera, &session, 0..5);
+    assert_eq!(stop(&session).unwrap().recorded, 5);
+    check(&read(&first), &session.stop().health.ledger);
 }
 
 /// Waits until a recording has failed and all its frames are counted.
@@ -287,7 +370,7 @@ fn frames_that_a_full_disk_refuses_are_counted_and_the_next_recording_is_whole()
     let folder = tempfile::tempdir().unwrap();
     let (camera, numbers) = sync_channel(64);
     let mut setup = setup(Vec::new(), BEADS, Some(folder.path().join("1.h5")));
-    setup.camera = Box::new(ToldCamera { numbers });
+    setup.camera = ToldCamera::new(numbers);
     let (session, _view) = Session::start(setup).unwrap();
     deliver(&camera, &session, 0..5);
     let deadline = Instant::now() + Duration::from_secs(60);

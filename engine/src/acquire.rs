@@ -120,13 +120,13 @@ impl Acquisition<'_> {
             if self.status.is_stopping() {
                 return Halt::End(EndReason::Asked);
             }
-            if self.frame_limit.is_some_and(|limit| self.status.received.get() >= limit) {
+            if self.is_at_limit() {
                 return Halt::End(EndReason::FrameLimit);
             }
             if self.orders.are_waiting() {
                 return Halt::Asked;
             }
-            match self.read_one(stream, &mut hot_loop) {
+            match self.read_one(stream, &mut hot_loop, READ_TIMEOUT) {
                 Ok(()) => {
                     last_frame = Instant::now();
                     if last_frame - temperature_at >= TEMPERATURE_EVERY {
@@ -142,10 +142,19 @@ impl Acquisition<'_> {
         }
     }
 
-    fn read_one(&mut self, stream: &mut Stream, hot_loop: &mut HotLoop) -> Result<(), CameraError> {
+    fn is_at_limit(&self) -> bool {
+        self.frame_limit.is_some_and(|limit| self.status.received.get() >= limit)
+    }
+
+    fn read_one(
+        &mut self,
+        stream: &mut Stream,
+        hot_loop: &mut HotLoop,
+        timeout: Duration,
+    ) -> Result<(), CameraError> {
         let Self { camera, ring, status, .. } = self;
         let mut read =
-            |bytes: &mut [u8]| hot_loop.read(&status.camera_loop, || camera.read_into(bytes, READ_TIMEOUT));
+            |bytes: &mut [u8]| hot_loop.read(&status.camera_loop, || camera.read_into(bytes, timeout));
         // Reading straight into the slot saves a copy. When there is none, the camera's own queue must be emptied all the
         // same, and a slot may have come free by then.
         let (info, overflowed) = match ring.claim() {
@@ -178,7 +187,9 @@ impl Stream {
         let is_first = !self.numbers.has_begun();
         let numbered = self.numbers.count(device_frame);
         self.gap.camera = self.gap.camera.saturating_add(numbered.lost);
-        self.outage = None;
+        if self.outage.take().is_some() {
+            status.seen.frame_has_come();
+        }
         let arrival_ns = clock.ns(info.arrival);
         let is_next = numbered.flags.0 == 0;
         let stamp = self.times.stamp(&Timed { device_frame, device_time_ns, arrival_ns, is_next });

@@ -21,8 +21,15 @@ pub struct Beads {
     pub references: BTreeSet<u32>,
 }
 
-/// The beads of a session, with undo. A number is given once: a bead that is removed leaves it unused until
-/// [`renumber`](Self::renumber), so that it never means two beads in one recording.
+impl From<Vec<Roi>> for Beads {
+    /// None of them is a reference.
+    fn from(rois: Vec<Roi>) -> Self {
+        Self { rois: rois.into(), references: BTreeSet::new() }
+    }
+}
+
+/// The beads of a session, with undo. A number is given once: a bead that is removed leaves it unused, so that it never
+/// means two beads in one recording, until [`renumber`](Self::renumber) or [`replace`](Self::replace) say otherwise.
 #[derive(Clone, Debug)]
 pub struct BeadSet {
     now: Beads,
@@ -149,7 +156,8 @@ impl BeadSet {
         Ok(())
     }
 
-    /// Tracks these in place of those there are; references stay where their numbers do.
+    /// Tracks these in place of those there are, with the numbers that they come with. A reference stays one if its number
+    /// does and its old and new ROI have a place in common.
     ///
     /// # Errors
     /// If there is no room, one is outside the frame, of another size, or has a number that is not 16 bit.
@@ -170,8 +178,11 @@ impl BeadSet {
                 return self.check(*roi).map(|_| ());
             }
         }
-        let is_there = |bead: &&u32| rois.iter().any(|roi| roi.bead == **bead);
-        let references = self.now.references.iter().filter(is_there).copied().collect();
+        let is_same = |bead: &&u32| {
+            let of = |rois: &[Roi]| rois.iter().find(|roi| roi.bead == **bead).copied();
+            of(&self.now.rois).zip(of(&rois)).is_some_and(|(old, new)| old.overlaps(&new))
+        };
+        let references = self.now.references.iter().filter(is_same).copied().collect();
         self.edit(rois, references);
         self.keep_numbers();
         Ok(())
@@ -305,6 +316,14 @@ mod tests {
         seen.push(set.now().clone());
         let roi = Roi { bead: 9, left_px: -3, top_px: 70, size_px: 16 };
         set.replace([roi].into()).unwrap();
+        seen.push(set.now().clone());
+        set.set_references(&[9]).unwrap();
+        seen.push(set.now().clone());
+        set.replace([Roi { left_px: 12, ..roi }].into()).unwrap();
+        assert_eq!(set.now().references, BTreeSet::from([9]), "the same bead");
+        seen.push(set.now().clone());
+        set.replace([Roi { left_px: 60, ..roi }].into()).unwrap();
+        assert_eq!(set.now().references, BTreeSet::new(), "another bead of the same number");
         seen.push(set.now().clone());
         for before in seen.iter().rev().skip(1) {
             set.undo().unwrap();

@@ -22,6 +22,8 @@ pub(crate) struct CameraStatus {
     pub(crate) segments: Counter,
     pub(crate) clock: ClockStatus,
     told: Mutex<Told>,
+    /// The first frame after an outage has come.
+    is_back: AtomicBool,
     /// Segments that have begun and that the recorder has not met.
     begun: Mutex<VecDeque<Segment>>,
     gaps: Mutex<VecDeque<Gap>>,
@@ -30,6 +32,8 @@ pub(crate) struct CameraStatus {
 #[derive(Default)]
 struct Told {
     lost: Option<String>,
+    /// The camera has started again: what is told once a frame has come.
+    started: Option<String>,
     notices: VecDeque<String>,
 }
 
@@ -107,20 +111,30 @@ impl CameraStatus {
     }
 
     pub(crate) fn camera_lost(&self, notice: String) {
-        let mut told = locked(&self.told);
+        let mut told = self.told();
         told.lost = Some(notice.clone());
         told.tell(notice);
     }
 
-    pub(crate) fn camera_back(&self, notice: String) {
-        let mut told = locked(&self.told);
-        told.lost = None;
-        told.tell(notice);
+    /// It has started again. It is back, and `notice` is told, with its first frame.
+    pub(crate) fn camera_started(&self, notice: String) {
+        self.told().started = Some(notice);
     }
 
-    /// What was told so far.
-    pub(crate) fn notices(&self) -> Vec<String> {
-        locked(&self.told).notices.iter().cloned().collect()
+    /// Told by the camera thread while frames come, so this is all that it does.
+    pub(crate) fn frame_has_come(&self) {
+        self.is_back.store(true, Ordering::Release);
+    }
+
+    fn told(&self) -> MutexGuard<'_, Told> {
+        let mut told = locked(&self.told);
+        if self.is_back.swap(false, Ordering::Acquire)
+            && let Some(notice) = told.started.take()
+        {
+            told.lost = None;
+            told.tell(notice);
+        }
+        told
     }
 
     pub(crate) fn note_gap(&self, gap: Gap) {
@@ -133,7 +147,7 @@ impl CameraStatus {
 
     pub(crate) fn health(&self) -> CameraHealth {
         let (lost, notices) = {
-            let told = locked(&self.told);
+            let told = self.told();
             (told.lost.clone(), told.notices.iter().cloned().collect())
         };
         let gaps = locked(&self.gaps).iter().cloned().collect();

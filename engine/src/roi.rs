@@ -43,6 +43,15 @@ impl Roi {
         overlaps(self.left_px, width_px) && overlaps(self.top_px, height_px)
     }
 
+    /// True if at least one pixel lies in both.
+    pub fn overlaps(&self, other: &Self) -> bool {
+        let meet = |ours: i32, theirs: i32| {
+            i64::from(ours) < i64::from(theirs) + i64::from(other.size_px)
+                && i64::from(theirs) < i64::from(ours) + i64::from(self.size_px)
+        };
+        meet(self.left_px, other.left_px) && meet(self.top_px, other.top_px)
+    }
+
     /// From ROI to frame coordinates, px.
     pub fn frame_from_roi(&self, x_px: f64, y_px: f64) -> (f64, f64) {
         (x_px + f64::from(self.left_px), y_px + f64::from(self.top_px))

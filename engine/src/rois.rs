@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+use crate::bead_set::MAX_BEAD;
 use crate::roi::Roi;
 
 /// Why a ROI file cannot be used.
@@ -90,7 +91,8 @@ fn parse_row(row: &str, columns: [usize; 3]) -> Result<(u32, (f64, f64)), String
         value.ok_or_else(|| format!("{text:?} is not a position in px"))
     };
     let bead = field(columns[0])?;
-    let bead = bead.parse().map_err(|_| format!("{bead:?} is not a bead number"))?;
+    let given = bead.parse().ok().filter(|given| *given <= MAX_BEAD);
+    let bead = given.ok_or_else(|| format!("{bead:?} is not a bead number: 0 to {MAX_BEAD}"))?;
     Ok((bead, (number(columns[1])?, number(columns[2])?)))
 }
 
@@ -139,6 +141,7 @@ mod tests {
             ("bead,x_px,y_px\n0,50,50\n0,60,60\n", 3, "twice"),
             ("bead,x_px,y_px\n0,fifty,50\n", 2, "fifty"),
             ("bead,x_px,y_px\n-1,50,50\n", 2, "bead number"),
+            ("bead,x_px,y_px\n65536,50,50\n", 2, "0 to 65535"),
             ("bead,x_px,y_px\n0,nan,50\n", 2, "position"),
             ("\n\nhello world\n", 3, "header"),
         ] {

@@ -7,6 +7,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::{Builder, JoinHandle};
 
@@ -24,11 +25,12 @@ use crate::health::Watch;
 use crate::record::Recorder;
 use crate::record::error::RecordError;
 use crate::record::info::RunInfo;
-use crate::rig::{DEFAULT_ROI_PX, RecordingSection};
+use crate::rig::DEFAULT_ROI_PX;
 use crate::ring::monitor::Monitor;
 use crate::ring::{Ends, SkippingReader, ring};
+use crate::settings::Settings;
 use crate::status::{EndReason, Health, Status};
-use crate::threads::{Answer, ThreadsSection};
+use crate::threads::Answer;
 use crate::track::Tracking;
 use crate::track::backend::{BeadTracker, TrackedOn};
 use crate::tracks::{TrackRow, TracksHeader};
@@ -54,16 +56,19 @@ pub struct Setup {
     pub config: CameraConfig,
     /// The tracker with its ROIs and Z-LUT.
     pub tracker: BeadTracker,
-    /// Cores and priorities of the threads.
-    pub threads: ThreadsSection,
     /// Stop by itself after this many frames.
     pub frame_limit: Option<u64>,
     /// What a recording says about this run.
     pub info: RunInfo,
     /// Record from the first frame into this file, which must not exist.
     pub record: Option<PathBuf>,
-    /// Where recordings go that are begun later and do not say it.
-    pub recordings: RecordingSection,
+    /// All settings, of which some may change.
+    pub settings: Settings,
+    /// What was found out when the instrument was opened, a sentence each.
+    pub notes: Vec<String>,
+    /// Set at any time, it makes tracking pass over the frames that wait: their rows say so and have no positions, so that
+    /// the session ends soon and no frame is missing.
+    pub hurry: Arc<AtomicBool>,
 }
 
 /// Why a session could not start.
@@ -112,9 +117,11 @@ impl Session {
     /// # Errors
     /// If the recording cannot be begun or the system refuses a thread. Nothing runs then.
     pub fn start(setup: Setup) -> Result<(Self, View), SessionError> {
-        let Setup { camera, config, tracker, threads: wishes, frame_limit, info, record, recordings } = setup;
+        let Setup { camera, config, tracker, frame_limit, info, record, settings, notes, hurry } = setup;
+        let wishes = settings.rig().threads.clone();
         tell_start(&config, &info, tracker.on());
-        let file = record.as_ref().map(|path| info.create_file(path, &info.rois)).transpose()?;
+        let file =
+            record.as_ref().map(|path| info.create_file(path, &info.rois.clone().into())).transpose()?;
         let status = Arc::new(Status::default());
         status.set_tracked_on(tracker.on());
         let clock = Clock::start();
@@ -150,9 +157,9 @@ impl Session {
             retarget,
             clock,
             info: info.clone(),
-            recordings,
+            notes,
         };
-        let commands = CommandBus::new(parts, beads, record);
+        let commands = CommandBus::new(parts, beads, settings, record);
         let mut answers: Vec<Answer> = tracker
             .pool()
             .broadcast(|worker| wishes.set_tracking(worker.index()))
@@ -161,7 +168,8 @@ impl Session {
             .collect();
         let mut threads = vec![spawn("beadscope-record", &status, move |_| recorder.run())?];
         threads.push(spawn("beadscope-track", &status, move |status| {
-            Tracking { frames, config, tracker, room, retargets, tracks: rows_in, status, clock }.run();
+            Tracking { frames, config, tracker, room, retargets, tracks: rows_in, status, clock, hurry }
+                .run();
         })?);
         let (set, answer) = sync_channel(1);
         threads.push(spawn("beadscope-camera", &status, move |status| {

@@ -74,6 +74,8 @@ pub(crate) struct Status {
     pub(crate) lost_ring_full: Counter,
     pub(crate) tracked: Counter,
     pub(crate) rows: Counter,
+    /// Tracked frames whose beads were not located, since it was asked to hurry.
+    pub(crate) not_located: Counter,
     pub(crate) lost_recorder_late: Counter,
     pub(crate) recorded: Counter,
     pub(crate) not_asked: Counter,
@@ -148,6 +150,21 @@ pub struct Health {
     pub on: TrackedOn,
     /// Outages, gaps and clock.
     pub camera: CameraHealth,
+    /// Frames that were passed over because the session was to end soon.
+    pub not_located: u64,
+}
+
+impl Health {
+    /// What whoever reads the recording should know, a sentence each.
+    pub fn notices(&self) -> Vec<String> {
+        let passed_over = (self.not_located > 0).then(|| {
+            format!(
+                "{} frames at the end have no positions: the session was asked twice to stop",
+                self.not_located
+            )
+        });
+        self.on.notice.iter().chain(&self.camera.notices).cloned().chain(passed_over).collect()
+    }
 }
 
 impl Status {
@@ -227,6 +244,7 @@ impl Status {
             record_error: self.record_error(),
             on: self.tracked_on(),
             camera: self.seen.health(),
+            not_located: self.not_located.get(),
         }
     }
 

@@ -5,17 +5,17 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use beadscope_drivers::CAMERAS;
 use beadscope_drivers::camera::{Camera, CameraConfig, CameraError, CameraRequest, FrameInfo};
 use beadscope_engine::instrument::Instrument;
 use beadscope_engine::record::info::RunInfo;
-use beadscope_engine::rig::{RecordingSection, Rig};
+use beadscope_engine::rig::Rig;
 use beadscope_engine::session::{Session, Setup};
-use beadscope_engine::threads::ThreadsSection;
+use beadscope_engine::settings::Settings;
 use beadscope_engine::track::backend::Backend;
 
 /// Frames until all memory that grows at first has grown.
@@ -109,8 +109,8 @@ fn setup(folder: &std::path::Path) -> Setup {
     let info =
         RunInfo { pixel_size_nm, settings_toml: String::new(), camera: "simulated".to_owned(), rois, zlut };
     let record = Some(folder.join("tracks.h5"));
-    let (threads, recordings) = (ThreadsSection::default(), RecordingSection::default());
-    Setup { camera, config, tracker, threads, frame_limit: None, info, record, recordings }
+    let (settings, notes, hurry) = (Settings::load(None, None).unwrap(), Vec::new(), Arc::default());
+    Setup { camera, config, tracker, frame_limit: None, info, record, settings, notes, hurry }
 }
 
 /// Allocations of [`THREADS`] in so many frames.

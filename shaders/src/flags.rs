@@ -26,9 +26,11 @@ impl Flags {
     /// Much of what stands out around the centre is not round: a neighbour, dirt, or motion during the exposure. Values
     /// are kept, and may be pulled by it.
     pub const NOT_ROUND: Self = Self(1 << 7);
+    /// Nobody has looked at the frame: the session was asked twice to stop. x, y, z are NaN.
+    pub const NOT_LOCATED: Self = Self(1 << 8);
 
     /// Every flag with the name that files and tables use, in the order of its bit.
-    pub const NAMES: [(Self, &'static str); 8] = [
+    pub const NAMES: [(Self, &'static str); 9] = [
         (Self::EDGE, "edge"),
         (Self::NO_ZLUT, "no_zlut"),
         (Self::Z_OUT_OF_RANGE, "z_out_of_range"),
@@ -37,6 +39,7 @@ impl Flags {
         (Self::SATURATED, "saturated"),
         (Self::POOR_MATCH, "poor_match"),
         (Self::NOT_ROUND, "not_round"),
+        (Self::NOT_LOCATED, "not_located"),
     ];
 
     /// True if all of `other` is in this set.

@@ -15,6 +15,7 @@ pub mod zlut;
 mod zlut_precision;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Result, anyhow, bail, ensure};
 use beadscope_drivers::CAMERAS;
@@ -23,7 +24,7 @@ use beadscope_drivers::stack::Stack;
 use beadscope_engine::correction::{Correction, Used};
 use beadscope_engine::frame::FrameView;
 use beadscope_engine::instrument::{Instrument, OpenError};
-use beadscope_engine::record::info::RunInfo;
+use beadscope_engine::record::info::{RunInfo, camera_text};
 use beadscope_engine::replace::{self, Output};
 use beadscope_engine::rig::CorrectionSection;
 use beadscope_engine::session::{Outcome, Setup};
@@ -57,18 +58,17 @@ fn open(settings: &Settings) -> Result<(Setup, Vec<String>)> {
         }
     }
     let rig = settings.rig();
-    let origins = ["Where settings come from; all others are defaults:".to_owned()];
-    let origins = comments(&[&origins[..], &settings.origins()].concat());
     let info = RunInfo {
         pixel_size_nm,
-        settings_toml: comments(&notes) + &rig.to_toml()? + "\n" + &origins,
-        camera: format!("driver = {:?}\n{}", rig.camera.driver, toml::to_string(&config)?),
+        settings_toml: settings.describe(&notes),
+        camera: camera_text(&rig.camera.driver, &config),
         rois,
         zlut,
     };
-    let (recordings, threads) = (rig.recording.clone(), rig.threads.clone());
-    let (frame_limit, record) = (None, None);
-    Ok((Setup { camera, config, tracker, threads, frame_limit, info, record, recordings }, notes))
+    let (frame_limit, record, hurry) = (None, None, Arc::default());
+    let setup =
+        Setup { camera, config, tracker, frame_limit, info, record, settings, notes: notes.clone(), hurry };
+    Ok((setup, notes))
 }
 
 /// What is wrong in a file is told with its line, also where only the driver could know it.
@@ -124,13 +124,6 @@ fn read_correction(arguments: &CorrectionArguments, stack: &Stack) -> Result<Opt
 /// The files that a correction was read from.
 fn files_of(correction: Option<&Correction>) -> &[PathBuf] {
     correction.map_or(&[], Correction::files)
-}
-
-/// Sentences as comments of a TOML file, so that a recording keeps them beside its settings.
-fn comments(sentences: &[String]) -> String {
-    // A file may have brought the sentence, and TOML allows no control characters.
-    let clean = |text: &String| text.replace(char::is_control, " ");
-    sentences.iter().map(|text| format!("# {}\n", clean(text))).collect()
 }
 
 /// Refuses to write over what is read, and over what cannot be made again. For every file that a command writes, before

@@ -1,7 +1,6 @@
 //! `beadscope run`: the instrument without a window.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -24,6 +23,7 @@ use serde::Serialize;
 
 use crate::arguments::RunArguments;
 use crate::output;
+use crate::signals::Signals;
 
 /// How often the command looks whether it is time to stop.
 const LOOK: Duration = Duration::from_millis(50);
@@ -101,9 +101,8 @@ pub fn record(settings: &Settings, plan: &Plan<'_>) -> Result<()> {
     let beads = setup.info.rois.len();
     let correction = setup.tracker.correction().map(|correction| correction.used()).cloned();
 
-    let stop = Arc::new(AtomicBool::new(false));
-    let asked = stop.clone();
-    ctrlc::set_handler(move || asked.store(true, Ordering::Relaxed))?;
+    let signals = Signals::listen()?;
+    setup.hurry = signals.hurry.clone();
     let folder = make_folder(settings.rig())?;
     let (session, view) = start(setup, &folder).inspect_err(|_| remove_folder(&folder))?;
     // Nobody looks, so nobody is slow in looking.
@@ -111,12 +110,12 @@ pub fn record(settings: &Settings, plan: &Plan<'_>) -> Result<()> {
     if let Some(path) = plan.commands {
         super::obey::obey(path, session.commands().clone())?;
     }
-    watch(&session, plan, &stop);
+    watch(&session, plan, &signals.stop);
     let camera = session.config();
     notes.extend(session.thread_notes().iter().cloned());
     let outcome = session.stop();
     let health = &outcome.health;
-    notes.extend(health.on.notice.iter().chain(&health.camera.notices).cloned());
+    notes.extend(health.notices());
     let summary = Summary {
         frames: (&health.ledger).into(),
         beads,

@@ -7,24 +7,22 @@ use crate::logging::Logging;
 
 #[cfg(feature = "gui")]
 pub fn run(arguments: &WindowArguments, logging: &Logging) -> Result<()> {
-    use std::sync::Arc;
-    use std::sync::atomic::{AtomicBool, Ordering};
-
     use beadscope_engine::session::Session;
     use beadscope_engine::settings::path_value;
+
+    use crate::signals::Signals;
 
     let mut settings = super::read_settings(arguments.rig.as_deref())?;
     let out = arguments.out.as_deref().map(path_value).transpose()?;
     settings.set_command_line([("--out", "recording.folder", out)])?;
-    let (setup, mut notes) = super::open(&settings)?;
+    let (mut setup, mut notes) = super::open(&settings)?;
+    let signals = Signals::listen()?;
+    setup.hurry = signals.hurry;
     let rig = settings.rig();
     let (session, view) = Session::start(setup)?;
     notes.extend(session.thread_notes().iter().cloned());
-    let quit = Arc::new(AtomicBool::new(false));
-    let asked = quit.clone();
-    ctrlc::set_handler(move || asked.store(true, Ordering::Relaxed))?;
     let start = beadscope_ui::Start {
-        quit,
+        quit: signals.stop,
         session,
         view,
         notes,

@@ -9,16 +9,16 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use beadscope_drivers::camera::{
     Camera, CameraConfig, CameraError, CameraRequest, FrameInfo, PixelFormat, SensorWindow,
 };
 use beadscope_engine::record::info::RunInfo;
-use beadscope_engine::rig::RecordingSection;
 use beadscope_engine::roi::Roi;
 use beadscope_engine::session::Setup;
-use beadscope_engine::threads::ThreadsSection;
+use beadscope_engine::settings::Settings;
 use beadscope_engine::track::cpu::CpuTracker;
 use beadscope_shaders::pipeline::Params;
 
@@ -158,11 +158,12 @@ pub fn setup(steps: Vec<Step>, beads: u32, record: Option<PathBuf>) -> Setup {
         camera: Box::new(ScriptedCamera::new(steps)),
         config: ScriptedCamera::config(),
         tracker,
-        threads: ThreadsSection::default(),
         frame_limit: None,
         info,
         record,
-        recordings: RecordingSection::default(),
+        settings: Settings::load(None, None).unwrap(),
+        notes: Vec::new(),
+        hurry: Arc::default(),
     }
 }
 

@@ -93,7 +93,7 @@ OUR_ATTRIBUTES = (
     "pixel_size_nm",
     "coordinates",
 )
-ROI_COLUMNS = ("bead", "left_px", "top_px", "size_px")
+ROI_COLUMNS = ("bead", "left_px", "top_px", "size_px", "is_reference")
 LOSSES = ("camera", "ring_full", "recorder_late", "record_failed")
 MAX_GAPS = 4096
 GAP_COLUMNS = ("first_device_frame", "last_device_frame", "after_frame", "reason", "segment", "from_ns", "to_ns")

@@ -86,6 +86,7 @@ fn in_words(name: &str) -> &str {
         "saturated" => "saturated pixels: z may be biased",
         "poor_match" => "does not look like its Z-LUT",
         "not_round" => "not round: a neighbour, dirt, or motion",
+        "not_located" => "not located: the session was asked twice to stop",
         other => other,
     }
 }

@@ -3,18 +3,22 @@
 //! The camera thread looks at one atomic a frame; all else happens while the camera stands still.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use beadscope_drivers::camera::{CameraConfig, CameraError, CameraRequest};
 
 use super::outage::Loss;
 use super::{Acquisition, Stream};
+use crate::health::hot_loop::HotLoop;
 use crate::segment::Cause;
 
 /// How often a thread that waits looks whether the session stops.
 pub(super) const LOOK: Duration = Duration::from_millis(20);
+
+/// The frames that a camera holds are taken for so long at most: one that is faster than we are has always more.
+const EMPTY: Duration = Duration::from_millis(200);
 
 /// Why the camera does not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -99,17 +103,29 @@ impl Orders {
         self.orders.try_recv()
     }
 
+    /// The next one, if it comes within `timeout`.
+    fn wait(&self, timeout: Duration) -> Result<Order, RecvTimeoutError> {
+        self.waiting.store(false, Ordering::Release);
+        self.orders.recv_timeout(timeout)
+    }
+
     pub(super) fn set_config(&self, config: CameraConfig) {
         *self.config.lock().unwrap_or_else(PoisonError::into_inner) = config;
     }
 
-    /// Answers everybody that the camera is not there.
-    pub(super) fn refuse(&self) {
-        // Whoever asked may have gone.
-        while let Ok(order) = self.next() {
-            match order {
-                Order::Configure(_, answer) => drop(answer.send(Err(ControlError::Away))),
-                Order::Acquire(_, answer) => drop(answer.send(Err(ControlError::Away))),
+    /// Waits so long, and answers whoever asks meanwhile that the camera is not there.
+    pub(super) fn refuse_for(&self, time: Duration) {
+        let until = Instant::now() + time;
+        loop {
+            // Whoever asked may have gone.
+            match self.wait(until.saturating_duration_since(Instant::now())) {
+                Ok(Order::Configure(_, answer)) => drop(answer.send(Err(ControlError::Away))),
+                Ok(Order::Acquire(_, answer)) => drop(answer.send(Err(ControlError::Away))),
+                Err(RecvTimeoutError::Timeout) => return,
+                // Nobody is left to ask.
+                Err(RecvTimeoutError::Disconnected) => {
+                    return std::thread::sleep(until.saturating_duration_since(Instant::now()));
+                }
             }
         }
     }
@@ -125,7 +141,8 @@ impl Acquisition<'_> {
             match order {
                 Order::Acquire(true, answer) => drop(answer.send(Ok(()))),
                 Order::Acquire(false, answer) => {
-                    let stopped = self.camera.stop();
+                    let emptied = self.empty(stream);
+                    let stopped = emptied.and_then(|()| self.camera.stop());
                     let loss = stopped.as_ref().err().map(Loss::from);
                     drop(answer.send(stopped.map_err(ControlError::Camera)));
                     loss.map_or(Ok(()), Err)?;
@@ -137,11 +154,27 @@ impl Acquisition<'_> {
         Ok(())
     }
 
+    /// Takes the frames that the camera holds: they were exposed before it is stopped, and a stop throws them away.
+    fn empty(&mut self, stream: &mut Stream) -> Result<(), CameraError> {
+        let until = Instant::now() + EMPTY;
+        let mut hot_loop = HotLoop::default();
+        while Instant::now() < until && !self.is_at_limit() {
+            match self.read_one(stream, &mut hot_loop, Duration::ZERO) {
+                Ok(()) => {}
+                Err(CameraError::Timeout(_) | CameraError::Ended) => return Ok(()),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
     /// The camera stands still until it is told to go on. A session that stops goes on too, and sees it.
     fn pause(&mut self, stream: &mut Stream) -> Result<(), Loss> {
         while !self.status.is_stopping() {
-            match self.orders.next() {
-                Err(_) => std::thread::sleep(LOOK),
+            match self.orders.wait(LOOK) {
+                Err(RecvTimeoutError::Timeout) => {}
+                // Nobody is left to ask for more frames.
+                Err(RecvTimeoutError::Disconnected) => std::thread::sleep(LOOK),
                 Ok(Order::Acquire(false, answer)) => drop(answer.send(Ok(()))),
                 Ok(Order::Configure(request, answer)) => drop(answer.send(self.configure(&request))),
                 Ok(Order::Acquire(true, answer)) => {
@@ -161,7 +194,7 @@ impl Acquisition<'_> {
         answer: &Answer<CameraConfig>,
         stream: &mut Stream,
     ) -> Result<(), Loss> {
-        if let Err(error) = self.camera.stop() {
+        if let Err(error) = self.empty(stream).and_then(|()| self.camera.stop()) {
             tracing::warn!("the camera did not stop cleanly: {error}");
         }
         let configured = self.configure(request);

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use beadscope_drivers::camera::{CameraConfig, CameraError};
+use beadscope_drivers::camera::{CameraConfig, CameraError, CameraRequest};
 
 use super::control::{LOOK, request_for};
 use super::{Acquisition, Stream};
@@ -94,14 +94,21 @@ impl Acquisition<'_> {
         // What has failed may refuse to stop, too.
         let _ = self.camera.stop();
         let now = Instant::now();
-        // Without a frame since the last outage, this is still the same.
-        let first_pause = self.patience.pauses[0];
-        let outage = stream.outage.get_or_insert(Outage { since: now, pause: first_pause });
-        let (since, mut pause) = (outage.since, outage.pause);
-        let at = crate::clock::utc_text(self.clock.unix_ns(self.clock.now_ns()));
-        let notice = format!("the camera is lost since {at}: {why}; trying to reach it again");
-        tracing::warn!("{notice}");
-        self.status.seen.camera_lost(notice);
+        let (since, mut pause) = match &stream.outage {
+            // No frame has come since: it is still the same.
+            Some(outage) => {
+                tracing::warn!("the camera has started, but: {why}");
+                (outage.since, outage.pause)
+            }
+            None => {
+                let at = crate::clock::utc_text(self.clock.unix_ns(self.clock.now_ns()));
+                let notice = format!("the camera is lost since {at}: {why}; trying to reach it again");
+                tracing::warn!("{notice}");
+                self.status.seen.camera_lost(notice);
+                (now, self.patience.pauses[0])
+            }
+        };
+        stream.outage = Some(Outage { since, pause });
         loop {
             self.wait(pause)?;
             if since.elapsed() >= self.patience.give_up {
@@ -121,8 +128,8 @@ impl Acquisition<'_> {
                         "the camera is back after {:.1} s, {settings}",
                         since.elapsed().as_secs_f64()
                     );
-                    tracing::info!("{notice}");
-                    self.status.seen.camera_back(notice);
+                    tracing::info!("{notice}; waiting for its first frame");
+                    self.status.seen.camera_started(notice);
                     stream.outage = Some(Outage { since, pause });
                     return Ok(());
                 }
@@ -137,12 +144,11 @@ impl Acquisition<'_> {
             if self.status.is_stopping() {
                 return Err(EndReason::Asked);
             }
-            self.orders.refuse();
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return Ok(());
             }
-            std::thread::sleep(left.min(LOOK));
+            self.orders.refuse_for(left.min(LOOK));
         }
     }
 
@@ -154,18 +160,31 @@ impl Acquisition<'_> {
             Err(_) => return Err(Miss::NotYet),
         };
         let before = self.config;
-        // Settings that it takes no more are told below, as those that it has instead.
-        let has = match self.camera.configure(&request_for(&before)) {
-            Ok(config) => config,
-            Err(CameraError::Unsupported { .. }) => found,
-            Err(_) => return Err(Miss::NotYet),
-        };
+        // Settings that it takes no more are told below, as those that it has instead. Its frames must be as before.
+        let all = request_for(&before);
+        let frames = CameraRequest { rate_hz: None, exposure_us: None, ..all };
+        let mut has = found;
+        for request in [all, frames] {
+            match self.camera.configure(&request) {
+                Ok(config) => {
+                    has = config;
+                    break;
+                }
+                Err(CameraError::Unsupported { .. }) => {}
+                Err(_) => return Err(Miss::NotYet),
+            }
+        }
         if (has.window, has.format) != (before.window, before.format) {
             return Err(Miss::Changed(differences(&before, &has)));
         }
         self.config = has;
+        if self.start(stream, cause).is_err() {
+            // The next attempt asks for all of it again, of a camera that stands still.
+            self.config = before;
+            let _ = self.camera.stop();
+            return Err(Miss::NotYet);
+        }
         self.orders.set_config(has);
-        self.start(stream, cause).map_err(|_| Miss::NotYet)?;
         let differ = differences(&before, &has);
         Ok(match differ.as_str() {
             "" => "with the settings that it had".to_owned(),

@@ -17,12 +17,13 @@ use crate::clock::{Clock, unix_ns_now};
 use crate::instrument::run_folder;
 use crate::ledger::Ledger;
 use crate::record::error::RecordError;
-use crate::record::info::RunInfo;
-use crate::record::{RecorderHandle, rig_path, tracks_path};
-use crate::replace::{self, Output};
+use crate::record::info::{RunInfo, camera_text};
+use crate::record::{RecorderHandle, rig_path, space, tracks_path};
 use crate::rig::RecordingSection;
 use crate::roi::Roi;
 use crate::rois::{self, RoisError};
+use crate::settings::keys::Applies;
+use crate::settings::{Change, Setting, SettingError, Settings};
 use crate::status::{EndReason, Health, Status};
 
 /// Sends commands; as many as there are senders.
@@ -44,8 +45,8 @@ pub(crate) struct Parts {
     pub(crate) retarget: SyncSender<Retarget>,
     pub(crate) clock: Clock,
     pub(crate) info: RunInfo,
-    /// Where recordings go that do not say it.
-    pub(crate) recordings: RecordingSection,
+    /// What was found out when the instrument was opened.
+    pub(crate) notes: Vec<String>,
 }
 
 /// Asks the tracking thread to track other ROIs from the next batch on.
@@ -61,6 +62,7 @@ struct State {
     file: Option<PathBuf>,
     /// Folder and name of the recording begun last.
     place: RecordingSection,
+    settings: Settings,
 }
 
 /// What a command has done.
@@ -83,18 +85,31 @@ pub enum Applied {
         /// Where its frames went.
         ledger: Ledger,
     },
+    /// A recording has ended, and the next goes on without a frame between them.
+    NextRecording {
+        /// The next one's file.
+        file: PathBuf,
+        /// The file of the one before.
+        before: PathBuf,
+        /// Where its frames went.
+        ledger: Ledger,
+    },
     /// A bead was added.
     Bead {
         /// Its number.
         bead: u32,
     },
+    /// A setting was changed.
+    Setting(Change),
+    /// These are all settings.
+    Settings(Vec<Setting>),
     /// The beads are now these.
     Beads(Beads),
     /// How the session is doing.
     Health(Box<Health>),
 }
 
-/// Why a command was refused; nothing is changed then.
+/// Why a command was refused; nothing is changed then, but for [`Unfinished`](Self::Unfinished).
 #[derive(Debug, thiserror::Error)]
 pub enum CommandError {
     /// An argument is out of its range.
@@ -109,18 +124,34 @@ pub enum CommandError {
     /// The ROI file cannot be used.
     #[error(transparent)]
     Rois(#[from] RoisError),
-    /// The file is not replaced.
-    #[error(transparent)]
-    Replace(#[from] replace::Refused),
+    /// The file is something else, and stays.
+    #[error("only ROI files are replaced, and this is none; choose another file: {}", .0.display())]
+    NotRois(PathBuf),
     /// The recorder refuses.
     #[error(transparent)]
     Record(#[from] RecordError),
     /// Nothing is recorded.
     #[error("no recording runs; start one with the command record.start")]
     NotRecording,
+    /// There is no such setting, or it may not be that.
+    #[error(transparent)]
+    Setting(#[from] SettingError),
+    /// A running session was made with another value.
+    #[error(
+        "{0} takes effect when a session starts; change it in the rig or with: beadscope rig --set {0}=VALUE"
+    )]
+    NextSession(String),
     /// A recording failed by itself before.
     #[error("the recording had stopped by itself: {0}")]
     RecordFailed(String),
+    /// The file before refused to be closed.
+    #[error("the recording before could not be finished: {error}; the next one runs: {}", next.display())]
+    Unfinished {
+        /// Why.
+        error: RecordError,
+        /// The file that is recorded now.
+        next: PathBuf,
+    },
     /// The system refuses.
     #[error("cannot {action}: {error}; choose another place: {}", path.display())]
     Io {
@@ -137,10 +168,11 @@ pub enum CommandError {
 }
 
 impl CommandBus {
-    pub(crate) fn new(parts: Parts, beads: BeadSet, file: Option<PathBuf>) -> Self {
-        let place = parts.recordings.clone();
+    pub(crate) fn new(parts: Parts, beads: BeadSet, settings: Settings, file: Option<PathBuf>) -> Self {
+        let place = settings.rig().recording.clone();
         let shown = Mutex::new(beads.now().clone());
-        Self(Arc::new(Shared { parts, state: Mutex::new(State { beads, file, place }), beads: shown }))
+        let state = Mutex::new(State { beads, file, place, settings });
+        Self(Arc::new(Shared { parts, state, beads: shown }))
     }
 
     /// Carries a command out and says what was done. It waits while another is carried out, for the recorder and the disk if
@@ -197,21 +229,23 @@ impl State {
                 parts.camera.acquire(on)?;
                 Ok(Applied::Done)
             }
-            Command::CameraSet { rate_hz, exposure_us } => {
-                let request = CameraRequest { rate_hz, exposure_us, ..CameraRequest::default() };
-                Ok(Applied::Camera(parts.camera.configure(request)?))
+            Command::CameraSet { rate_hz: None, exposure_us: None } => {
+                Ok(Applied::Camera(parts.camera.config()))
             }
+            Command::CameraSet { rate_hz, exposure_us } => {
+                let config = self.set_camera(parts, rate_hz, exposure_us)?;
+                Ok(Applied::Camera(config))
+            }
+            Command::SettingSet { name, value } => self.set(parts, &name, &value),
+            Command::SettingList {} => Ok(Applied::Settings(self.settings.all())),
             Command::RecordStart { folder, name } => {
-                let mut place = parts.recordings.clone();
+                let mut place = self.settings.rig().recording.clone();
                 place.folder = folder.map_or(place.folder, |folder| PathBuf::from(folder.trim()));
                 place.name = name.unwrap_or(place.name);
                 self.start_recording(parts, place)
             }
             Command::RecordStop {} => self.stop_recording(parts),
-            Command::RecordNext {} => {
-                self.stop_recording(parts)?;
-                self.start_recording(parts, self.place.clone())
-            }
+            Command::RecordNext {} => self.next_recording(parts),
             Command::RoiAdd { x_px, y_px } => {
                 self.edit(parts, |beads| beads.add((x_px, y_px)).map(|bead| Applied::Bead { bead }))
             }
@@ -242,37 +276,88 @@ impl State {
         }
     }
 
-    fn start_recording(&mut self, parts: &Parts, place: RecordingSection) -> Result<Applied, CommandError> {
-        let folder = run_folder(&place.folder, &place.name, unix_ns_now()).map_err(|error| {
-            CommandError::Io { action: "make a run folder", path: place.folder.clone(), error }
-        })?;
-        let file = tracks_path(&folder);
-        let rig = rig_path(&folder);
-        let begun = parts
-            .recorder
-            .begin(&file, || parts.info.create_file(&file, &self.beads.now().rois))
-            .map_err(CommandError::from)
-            .and_then(|()| {
-                let written = std::fs::write(&rig, &parts.info.settings_toml);
-                written.map_err(|error| CommandError::Io { action: "write", path: rig.clone(), error })
-            });
-        if let Err(error) = begun {
-            // Only an empty folder goes this way.
-            let _ = std::fs::remove_dir(&folder);
-            return Err(error);
+    /// Sets the camera; what it has applied is what the settings say from then on.
+    fn set_camera(
+        &mut self,
+        parts: &Parts,
+        rate_hz: Option<f64>,
+        exposure_us: Option<f64>,
+    ) -> Result<CameraConfig, CommandError> {
+        let request = CameraRequest { rate_hz, exposure_us, ..CameraRequest::default() };
+        let config = parts.camera.configure(request)?;
+        let applied = [
+            ("camera.rate_hz", rate_hz.map(|_| config.rate_hz)),
+            ("camera.exposure_us", exposure_us.map(|_| config.exposure_us)),
+        ];
+        for (name, value) in applied {
+            // A camera may apply what a rig may not ask for: its own word stands in the recording's segments.
+            let _ = value.map(|value| self.settings.change(name, &value.to_string()));
         }
-        self.file = Some(file.clone());
+        Ok(config)
+    }
+
+    fn set(&mut self, parts: &Parts, name: &str, value: &str) -> Result<Applied, CommandError> {
+        let mut settings = self.settings.clone();
+        let change = settings.change(name, value)?;
+        if change.applies != Applies::Live {
+            return Err(CommandError::NextSession(name.to_owned()));
+        }
+        let camera = &settings.rig().camera;
+        match name {
+            "camera.rate_hz" => self.set_camera(parts, Some(camera.rate_hz), None).map(Applied::Camera),
+            "camera.exposure_us" => self.set_camera(parts, None, camera.exposure_us).map(Applied::Camera),
+            _ => {
+                self.settings = settings;
+                Ok(Applied::Setting(change))
+            }
+        }
+    }
+
+    /// What a recording that begins now says about its run.
+    fn info(&self, parts: &Parts) -> RunInfo {
+        RunInfo {
+            settings_toml: self.settings.describe(&parts.notes),
+            camera: camera_text(&self.settings.rig().camera.driver, &parts.camera.config()),
+            ..parts.info.clone()
+        }
+    }
+
+    fn start_recording(&mut self, parts: &Parts, place: RecordingSection) -> Result<Applied, CommandError> {
+        let info = self.info(parts);
+        let run = NewRun::make(&info, &place)?;
+        let create = || info.create_file(&run.file, self.beads.now());
+        if let Err(error) = parts.recorder.begin(&run.file, create) {
+            run.remove();
+            return Err(error.into());
+        }
+        self.file = Some(run.file.clone());
         self.place = place;
-        Ok(Applied::Recording { file })
+        Ok(Applied::Recording { file: run.file })
     }
 
     fn stop_recording(&mut self, parts: &Parts) -> Result<Applied, CommandError> {
         match (parts.recorder.end(), &self.file) {
             (Some(ledger), Some(file)) => Ok(Applied::Recorded { file: file.clone(), ledger: ledger? }),
-            _ => Err(parts
-                .status
-                .record_error()
-                .map_or(CommandError::NotRecording, CommandError::RecordFailed)),
+            _ => Err(no_recording(parts)),
+        }
+    }
+
+    /// Everything that may be refused comes before the recording that runs is touched.
+    fn next_recording(&mut self, parts: &Parts) -> Result<Applied, CommandError> {
+        let Some(before) = self.file.clone().filter(|_| parts.status.is_recording()) else {
+            return Err(no_recording(parts));
+        };
+        let info = self.info(parts);
+        let run = NewRun::make(&info, &self.place)?;
+        let created = info.create_file(&run.file, self.beads.now()).inspect_err(|_| run.remove())?;
+        let Some(ledger) = parts.recorder.next(created) else {
+            run.remove();
+            return Err(no_recording(parts));
+        };
+        self.file = Some(run.file.clone());
+        match ledger {
+            Ok(ledger) => Ok(Applied::NextRecording { file: run.file, before, ledger }),
+            Err(error) => Err(CommandError::Unfinished { error, next: run.file }),
         }
     }
 
@@ -312,20 +397,55 @@ impl State {
     }
 
     fn save(&self, path: &Path) -> Result<Applied, CommandError> {
-        replace::check(path, Output::Other)?;
         let roi_px = self.beads.roi_px();
+        // What another program reads ROIs from may be replaced, and nothing else.
+        if path.exists() && rois::read(path, Some(roi_px)).is_err() {
+            return Err(CommandError::NotRois(path.to_owned()));
+        }
         let beads = self.beads.now().rois.iter().map(|roi| {
             let (x_px, y_px) = roi.center_px();
             (roi.bead, x_px, y_px, f32::NAN)
         });
         let text = rois::to_csv(roi_px, &beads.collect::<Vec<_>>());
-        let written = std::fs::write(path, text);
+        let written = beadscope_zlut::aside::write(path, |aside| std::fs::write(aside, text));
         written.map_err(|error| CommandError::Io {
             action: "write the ROIs",
             path: path.to_owned(),
             error,
         })?;
         Ok(Applied::Done)
+    }
+}
+
+/// Why there is nothing to end.
+fn no_recording(parts: &Parts) -> CommandError {
+    parts.status.record_error().map_or(CommandError::NotRecording, CommandError::RecordFailed)
+}
+
+/// A run's folder with its settings, before its recording begins.
+struct NewRun {
+    folder: PathBuf,
+    file: PathBuf,
+}
+
+impl NewRun {
+    fn make(info: &RunInfo, place: &RecordingSection) -> Result<Self, CommandError> {
+        let failed = |action, path: &Path, error| CommandError::Io { action, path: path.to_owned(), error };
+        let folder = run_folder(&place.folder, &place.name, unix_ns_now())
+            .map_err(|error| failed("make a run folder", &place.folder, error))?;
+        let run = Self { file: tracks_path(&folder), folder };
+        space::check(&run.folder).inspect_err(|_| run.remove())?;
+        let rig = rig_path(&run.folder);
+        std::fs::write(&rig, &info.settings_toml)
+            .inspect_err(|_| run.remove())
+            .map_err(|error| failed("write", &rig, error))?;
+        Ok(run)
+    }
+
+    /// As if it had not been made; what is not ours stays. The error to tell is why.
+    fn remove(&self) {
+        let _ = std::fs::remove_file(rig_path(&self.folder));
+        let _ = std::fs::remove_dir(&self.folder);
     }
 }
 
@@ -341,9 +461,18 @@ impl fmt::Display for Applied {
                 let (recorded, lost) = (ledger.recorded, ledger.total_lost());
                 write!(f, "{recorded} frames recorded, {lost} lost: {}", file.display())
             }
+            Self::NextRecording { file, before, ledger } => {
+                let (recorded, lost) = (ledger.recorded, ledger.total_lost());
+                let (file, before) = (file.display(), before.display());
+                write!(f, "recording: {file}; {recorded} frames recorded, {lost} lost: {before}")
+            }
             Self::Bead { bead } => write!(f, "bead {bead}"),
             Self::Beads(Beads { rois, references }) => {
                 write!(f, "{} beads, {} of them references", rois.len(), references.len())
+            }
+            Self::Setting(Change { name, new, .. }) => write!(f, "{name} = {new}"),
+            Self::Settings(settings) => {
+                f.write_str(&serde_json::to_string(settings).map_err(|_| fmt::Error)?)
             }
             Self::Health(health) => f.write_str(&serde_json::to_string(health).map_err(|_| fmt::Error)?),
         }

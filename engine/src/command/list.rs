@@ -79,7 +79,13 @@ macro_rules! commands {
 impl Command {
     /// It changes nothing.
     pub fn is_question(&self) -> bool {
-        matches!(self, Self::Health {} | Self::RoiList {})
+        matches!(
+            self,
+            Self::Health {}
+                | Self::RoiList {}
+                | Self::SettingList {}
+                | Self::CameraSet { rate_hz: None, exposure_us: None }
+        )
     }
 }
 
@@ -89,13 +95,23 @@ commands! {
         /// Whether frames come.
         on: bool ["" 0.0, 1.0],
     }
-    /// Sets the camera, between two frames. What is left out stays. Answered with what the camera has applied.
+    /// Sets the camera, between two frames. What is left out stays; without arguments nothing changes. Answered with what
+    /// the camera has.
     "camera.set" CameraSet {
         /// Frames per second.
         rate_hz: Option<f64> ["Hz" 0.01, 100_000.0],
         /// Exposure time.
         exposure_us: Option<f64> ["µs" 0.1, 1e8],
     }
+    /// Changes a setting of the session, between two frames. The rig stays as it is. Answered with what holds now.
+    "setting.set" SettingSet {
+        /// Section and name, as camera.rate_hz: see the command setting.list.
+        name: String ["bytes" 1.0, 200.0],
+        /// What it is to be, as in a rig.
+        value: String ["bytes" 1.0, PATH],
+    }
+    /// Lists all settings: value, unit, what is allowed, when a change takes effect, and where the value comes from.
+    "setting.list" SettingList {}
     /// Records from the next frame on, in a new run folder. Answered with the file.
     "record.start" RecordStart {
         /// Folder in which the run's folder is made; left out, that of the rig.
@@ -105,7 +121,7 @@ commands! {
     }
     /// Ends the recording. Answered with its file and ledger.
     "record.stop" RecordStop {}
-    /// Ends the recording and begins another in a new run folder of the same name.
+    /// Ends the recording and begins another in a new run folder of the same name; every frame is in one of the two.
     "record.next" RecordNext {}
     /// Adds a bead. Answered with its number.
     "roi.add" RoiAdd {

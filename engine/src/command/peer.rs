@@ -22,13 +22,13 @@ const SWEEP: Place = NotYet("a focus motor to sweep; today: beadscope zlut build
 /// Every command of MagScope 1.0.0 (`magscope/ipc_commands.py`), without the ending `Command`.
 pub const MAGSCOPE: &[(&str, Place)] = &[
     ("Quit", Commands(&["stop"])),
-    ("SetSettings", NotYet("settings that change while a session runs; today: rig.toml")),
+    ("SetSettings", Commands(&["setting.set"])),
     ("SetAcquisitionOn", Commands(&["acquire"])),
     ("SetAcquisitionDir", Commands(&["record.start"])),
     ("SetAcquisitionDirOn", Commands(&["record.start", "record.stop"])),
     ("SetAcquisitionMode", NotYet("video; positions are recorded")),
     ("UpdateBeadRois", ONE_PROCESS),
-    ("UpdateSettings", NotYet("settings that change while a session runs; today: rig.toml")),
+    ("UpdateSettings", Commands(&["setting.list"])),
     ("LogException", NotNeeded("a panic ends the session with its reason, on screen and in the exit code")),
     ("StartupReady", ONE_PROCESS),
     ("GetCameraSetting", Commands(&["camera.set"])),

@@ -176,7 +176,7 @@ fn write_hdf5(
     path: &Path,
     count: &mut dyn FnMut(&Batch<'_>),
 ) -> Result<(), OutputError> {
-    let mut file = info.create_file(path, &info.rois)?;
+    let mut file = info.create_file(path, &info.rois.clone().into())?;
     let beads = tracker.rois().len();
     let started_ns = unix_ns_now();
     let frames = stack.len() as u64;

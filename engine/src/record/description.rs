@@ -9,6 +9,7 @@ use rust_hdf5::{H5Dataset, H5File, H5Group, H5Type, Hdf5Error, LibverBound};
 
 use super::error::RecordError;
 use super::schema::{FORMAT_VERSION, OURS, TRACKING};
+use crate::bead_set::Beads;
 use crate::frame::FrameFlags;
 use crate::roi::Roi;
 
@@ -26,8 +27,8 @@ pub struct RunDescription<'a> {
     pub settings_toml: String,
     /// The camera: label and the configuration that it applied.
     pub camera: String,
-    /// The ROI of every bead in the run.
-    pub rois: Vec<Roi>,
+    /// The beads at its start.
+    pub beads: Beads,
     /// The Z-LUTs in use, each once.
     pub zluts: Vec<ZLutSource<'a>>,
 }
@@ -111,7 +112,8 @@ impl RunDescription<'_> {
 
     fn write_rois(&self, group: &H5Group) -> Result<(), Hdf5Error> {
         let column = |name, units, values: Vec<i64>, text| write_column(group, name, units, &values, text);
-        let of = |value: fn(&Roi) -> i64| self.rois.iter().map(value).collect();
+        let rois = &self.beads.rois;
+        let of = |value: fn(&Roi) -> i64| rois.iter().map(value).collect();
         column("bead", "1", of(|roi| roi.bead.into()), "The bead's number, as in /tracking/bead_ids.")?;
         column(
             "left_px",
@@ -120,7 +122,14 @@ impl RunDescription<'_> {
             "Leftmost column of the ROI; may be negative.",
         )?;
         column("top_px", "px", of(|roi| roi.top_px.into()), "Topmost row of the ROI; may be negative.")?;
-        column("size_px", "px", of(|roi| roi.size_px.into()), "Side of the ROI.")
+        column("size_px", "px", of(|roi| roi.size_px.into()), "Side of the ROI.")?;
+        let references = rois.iter().map(|roi| self.beads.references.contains(&roi.bead).into()).collect();
+        column(
+            "is_reference",
+            "1",
+            references,
+            "1 where the bead is stuck to the surface: its motion is the drift of the instrument.",
+        )
     }
 }
 

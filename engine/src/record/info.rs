@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
+use beadscope_drivers::camera::CameraConfig;
 use beadscope_zlut::ZLut;
 
+use crate::bead_set::Beads;
 use crate::clock::unix_ns_now;
 use crate::record::description::{RunDescription, ZLutSource};
 use crate::record::error::RecordError;
@@ -25,19 +27,25 @@ pub struct RunInfo {
     pub zlut: Option<ZLut>,
 }
 
+/// The camera and what it applied, as TOML.
+pub fn camera_text(driver: &str, config: &CameraConfig) -> String {
+    let config = toml::to_string(config).unwrap_or_else(|error| format!("# {error}\n"));
+    format!("driver = {driver:?}\n{config}")
+}
+
 impl RunInfo {
-    /// Begins a recording of these ROIs that starts now.
+    /// Begins a recording of these beads that starts now.
     ///
     /// # Errors
     /// If the file exists or cannot be written.
-    pub fn create_file(&self, path: &Path, rois: &[Roi]) -> Result<TracksFile, RecordError> {
+    pub fn create_file(&self, path: &Path, beads: &Beads) -> Result<TracksFile, RecordError> {
         let started_unix_ns = unix_ns_now();
         let write = |group: &rust_hdf5::H5Group| {
             let Some(zlut) = &self.zlut else { return Ok(()) };
             beadscope_zlut::hdf5::write_group(group, zlut).map_err(Into::into)
         };
-        let beads = || rois.iter().map(|roi| roi.bead).collect();
-        let source = |zlut: &ZLut| ZLutSource { hash: zlut.hash(), beads: beads(), write: &write };
+        let numbers = || beads.rois.iter().map(|roi| roi.bead).collect();
+        let source = |zlut: &ZLut| ZLutSource { hash: zlut.hash(), beads: numbers(), write: &write };
         let description = RunDescription {
             software: concat!("beadscope ", env!("CARGO_PKG_VERSION")).to_owned(),
             started_unix_ns,
@@ -45,7 +53,7 @@ impl RunInfo {
             pixel_size_nm: self.pixel_size_nm,
             settings_toml: self.settings_toml.clone(),
             camera: self.camera.clone(),
-            rois: rois.to_vec(),
+            beads: beads.clone(),
             zluts: self.zlut.iter().map(source).collect(),
         };
         TracksFile::create(path, &description)

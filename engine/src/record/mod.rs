@@ -18,7 +18,7 @@ pub mod tracks_file;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::time::Duration;
 
 use crate::clock::Clock;
@@ -35,17 +35,21 @@ use crate::tracks::{TracksHeader, rows_of};
 /// How often the thread looks up from an empty ring.
 const WAIT: Duration = Duration::from_millis(50);
 
-/// Commands under way at most; who sends more waits for the recorder.
-const MAX_COMMANDS: usize = 64;
+/// Commands under way at most: many more than a disk that stalls for minutes lets gather.
+const MAX_COMMANDS: usize = 4096;
 
 enum Command {
     /// With whom to tell once the file is the recorder's.
     Begin(Box<TracksFile>, SyncSender<()>),
-    End(Answer),
+    /// With the file that goes on, if one does: no frame is between the two.
+    End(Option<Box<TracksFile>>, Answer),
     Note(Event),
 }
 
 type Answer = SyncSender<Result<Ledger, RecordError>>;
+
+/// What the recorder does once it has taken what the ring holds.
+type Ending = (Option<Box<TracksFile>>, Answer);
 
 /// Begins and ends recordings in a running session.
 pub(crate) struct RecorderHandle {
@@ -83,10 +87,12 @@ impl RecorderHandle {
         Err(RecordError::Ended { path: path.to_path_buf() })
     }
 
-    /// Writes a command into the recording, if one runs.
+    /// Writes a command into the recording, if one runs. Whoever notes something does not wait for the disk.
     pub(crate) fn note(&self, event: Event) {
         // A recorder that is gone has no recording either.
-        let _ = self.commands.send(Command::Note(event));
+        if let Err(TrySendError::Full(Command::Note(event))) = self.commands.try_send(Command::Note(event)) {
+            tracing::error!("the disk is so slow that the recording lacks a command: {}", event.command);
+        }
     }
 
     /// Finishes the file. `None` if no recording runs or the session has ended (its file is finished then).
@@ -94,8 +100,26 @@ impl RecorderHandle {
     /// # Errors
     /// If the disk refused at last.
     pub(crate) fn end(&self) -> Option<Result<Ledger, RecordError>> {
+        self.end_and(None)
+    }
+
+    /// The same, and goes on with `file`: every frame is in one of the two. Where no recording runs, `file` is removed.
+    ///
+    /// # Errors
+    /// If the disk refused the first file at last; the second is recorded into all the same.
+    pub(crate) fn next(&self, file: TracksFile) -> Option<Result<Ledger, RecordError>> {
+        let partial = file.partial_path().to_path_buf();
+        let ended = self.end_and(Some(Box::new(file)));
+        if ended.is_none() {
+            // A file without frames is harmless.
+            let _ = fs::remove_file(partial);
+        }
+        ended
+    }
+
+    fn end_and(&self, next: Option<Box<TracksFile>>) -> Option<Result<Ledger, RecordError>> {
         let (answer, answers) = sync_channel(1);
-        self.commands.send(Command::End(answer)).ok()?;
+        self.commands.send(Command::End(next, answer)).ok()?;
         answers.recv().ok()
     }
 }
@@ -139,11 +163,11 @@ impl Recorder {
             }
             // A recording has the frames that come after its begin and before its end: so the one is obeyed before what
             // was found is taken, and the other after.
-            let end = loop {
+            let end: Option<Ending> = loop {
                 match self.commands.try_recv() {
                     Ok(Command::Begin(file, begun)) => self.begin(*file, &begun),
                     Ok(Command::Note(event)) => self.note(event),
-                    Ok(Command::End(answer)) => break Some(answer),
+                    Ok(Command::End(next, answer)) => break Some((next, answer)),
                     Err(_) => break None,
                 }
             };
@@ -151,8 +175,8 @@ impl Recorder {
                 self.take(slots);
             }
             self.write();
-            if let Some(answer) = end {
-                self.end(&answer);
+            if let Some((next, answer)) = end {
+                self.end(next, &answer);
             }
         }
         while let Ok(command) = self.commands.try_recv() {
@@ -167,7 +191,7 @@ impl Recorder {
         if let Some(mut open) = self.open.take() {
             open.take_rest(&rest);
             let finished = open.finish(&self.status);
-            self.tell(finished.as_ref().err());
+            self.ended(finished.as_ref().err());
         }
     }
 
@@ -200,7 +224,7 @@ impl Recorder {
                 // The file closes itself around what was flushed; if even that fails, the partial file stays.
                 let _ = open.finish(&self.status);
             }
-            self.tell(Some(&error));
+            self.ended(Some(&error));
         }
     }
 
@@ -217,26 +241,37 @@ impl Recorder {
         }
     }
 
-    fn end(&mut self, answer: &Answer) {
+    fn end(&mut self, next: Option<Box<TracksFile>>, answer: &Answer) {
         if let Available::Slots(slots) = self.tracks.available() {
             self.take(slots);
         }
         self.failed = false;
-        if let Some(open) = self.open.take() {
-            let finished = open.finish(&self.status);
-            self.tell(finished.as_ref().err());
-            // The asker may have gone; the file is finished all the same.
-            let _ = answer.send(finished);
+        let Some(open) = self.open.take() else { return };
+        // Before the disk is waited for: the frames that come meanwhile are in the ring, and go into the next file.
+        let goes_on = next.is_some();
+        self.open = next.map(|file| Open::after(*file));
+        let finished = open.finish(&self.status);
+        let failed = finished.as_ref().err();
+        if goes_on {
+            tell(failed)
+        } else {
+            self.ended(failed)
         }
+        // The asker may have gone; the file is finished all the same.
+        let _ = answer.send(finished);
     }
 
-    fn tell(&self, failed: Option<&RecordError>) {
-        match failed {
-            Some(error) => tracing::error!("recording stopped: {error}"),
-            None => tracing::info!("recording finished"),
-        }
+    fn ended(&self, failed: Option<&RecordError>) {
+        tell(failed);
         self.status.set_disk(None);
         self.status.end_recording(failed.map(ToString::to_string));
+    }
+}
+
+fn tell(failed: Option<&RecordError>) {
+    match failed {
+        Some(error) => tracing::error!("recording stopped: {error}"),
+        None => tracing::info!("recording finished"),
     }
 }
 

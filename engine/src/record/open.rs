@@ -42,6 +42,8 @@ pub(super) struct Open {
     /// Segments of the first frame taken, and of the last taken or lost.
     segment_range: [u32; 2],
     last: Option<FrameHeader>,
+    /// It goes on where another ended, so what was lost before its first frame is its loss.
+    continues: bool,
     /// Highest device number of the frames taken in the last one's segment.
     highest_device_frame: u64,
     gathered_since: Instant,
@@ -74,6 +76,7 @@ impl Open {
             counted: Counted::default(),
             segment_range: [0; 2],
             last: None,
+            continues: false,
             highest_device_frame: 0,
             gathered_since: now,
             flushed: now,
@@ -84,6 +87,11 @@ impl Open {
             failed: false,
             ended: None,
         }
+    }
+
+    /// The same for a file that goes on where another ends.
+    pub(super) fn after(file: TracksFile) -> Self {
+        Self { continues: true, ..Self::new(file) }
     }
 
     /// Whatever is taken is written and flushed at once.
@@ -109,13 +117,15 @@ impl Open {
     ) {
         let frame = &mut header.frame;
         let is_same = self.last.is_some_and(|last| last.segment == frame.segment);
-        if self.last.is_some() {
+        if self.last.is_some() || self.continues {
             self.lost += frame.gap;
             self.counted += step.counted;
             step.loss.into_iter().for_each(|loss| self.losses.note(loss));
         } else {
             frame.gap = Gap::default();
             self.counted = Step::first(frame);
+        }
+        if self.last.is_none() {
             self.segment_range[0] = frame.segment;
         }
         self.segment_range[1] = frame.segment;
@@ -139,7 +149,7 @@ impl Open {
 
     /// Enters what was lost between the last frame and the end of the session.
     pub(super) fn take_rest(&mut self, rest: &Rest) {
-        if self.last.is_some() {
+        if self.last.is_some() || self.continues {
             self.lost += rest.gap;
             self.segment_range[1] = rest.segment;
             self.counted += rest.counted;
@@ -219,7 +229,7 @@ impl Open {
         let ledger = self.ledger(recorded, failed);
         let json = serde_json::to_string(&ledger).unwrap_or_default();
         let thread_notes = status.thread_notes.get().cloned().unwrap_or_default();
-        let told = status.tracked_on().notice.into_iter().chain(status.seen.notices());
+        let told = status.health().notices().into_iter();
         let notices: Vec<String> = told.chain(thread_notes).chain(self.ended.take()).collect();
         self.file.finish(&json, &self.losses.to_gaps(), &notices)?;
         written.map(|()| ledger)

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::error::RecordError;
 
 /// A recording ends when no more than this is free, bytes: what shares the disk must go on, and the file be closed.
-const RESERVE_BYTES: u64 = 1_000_000_000;
+const KEEP_FREE_BYTES: u64 = 1_000_000_000;
 /// Or what it writes in this time, if that is more.
 const RESERVE_TIME: Duration = Duration::from_secs(5 * 60);
 /// The experimenter is warned when there is less time left.
@@ -41,6 +41,14 @@ impl fmt::Display for Disk {
     }
 }
 
+/// Whether a recording may begin in this folder, as far as its disk tells.
+///
+/// # Errors
+/// [`RecordError::Reserve`] if it would have to end at once.
+pub(crate) fn check(folder: &Path) -> Result<(), RecordError> {
+    Space::new(folder.to_path_buf()).look(Instant::now(), 0).map(|_| ())
+}
+
 /// Watches the disk of one recording.
 pub(super) struct Space {
     file: PathBuf,
@@ -67,13 +75,16 @@ impl Space {
     fn judge(&mut self, now: Instant, bytes: u64, free_bytes: u64) -> Result<Disk, RecordError> {
         let write_bytes_per_s = self.rate(now, bytes);
         let rate = write_bytes_per_s.unwrap_or(0.0);
-        let reserve_bytes = RESERVE_BYTES.max((rate * RESERVE_TIME.as_secs_f64()) as u64);
+        let reserve_bytes = KEEP_FREE_BYTES.max((rate * RESERVE_TIME.as_secs_f64()) as u64);
         if free_bytes <= reserve_bytes {
             return Err(RecordError::Reserve { free_bytes, reserve_bytes, path: self.file.clone() });
         }
         let left_s = (free_bytes - reserve_bytes) as f64 / rate;
         let time_left_s = Some(left_s).filter(|left_s| left_s.is_finite());
-        // Told once: the notice does not change with every second.
+        // Told once: the notice does not change with every second, and goes when space was made.
+        if left_s > 1.2 * WARN_TIME.as_secs_f64() {
+            self.notice = None;
+        }
         if left_s < WARN_TIME.as_secs_f64() && self.notice.is_none() {
             let notice = format!(
                 "the recording ends in {:.0} min for want of disk space ({:.2} MB/s, {:.1} GB free, of which {:.1} GB \
@@ -135,5 +146,17 @@ mod tests {
         let notice = judge(GB / 100, 21 * GB - GB / 10).unwrap().notice.unwrap();
         assert!(notice.contains("29 min") && notice.contains("10.00 MB/s"), "{notice}");
         assert_eq!(judge(0, 2 * GB).unwrap().time_left_s, None, "a recording that does not grow");
+    }
+
+    #[test]
+    fn the_warning_goes_when_space_was_made() {
+        let (mut space, start) = (Space::new("run/tracks.h5.partial".into()), Instant::now());
+        let mut warned = |second: u64, free_bytes| {
+            let now = start + Duration::from_secs(second);
+            space.judge(now, second * GB / 100, free_bytes).unwrap().notice.is_some()
+        };
+        let seen =
+            [(0, 100 * GB), (10, 20 * GB), (11, 22 * GB), (12, 100 * GB)].map(|(s, free)| warned(s, free));
+        assert_eq!(seen, [false, true, true, false], "at 31 min it stays, so that it does not flicker");
     }
 }

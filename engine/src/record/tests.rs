@@ -70,10 +70,11 @@ impl Bench {
         let path = self.path(name);
         let (handle, recorder) = (&self.handle, &mut self.recorder);
         std::thread::scope(|threads| {
-            let asked = threads.spawn(|| handle.begin(&path, || info().create_file(&path, &info().rois)));
+            let asked =
+                threads.spawn(|| handle.begin(&path, || info().create_file(&path, &info().rois.into())));
             match recorder.commands.recv_timeout(PATIENCE).unwrap() {
                 Command::Begin(file, begun) => recorder.begin(*file, &begun),
-                Command::End(_) | Command::Note(_) => panic!("not begun"),
+                Command::End(..) | Command::Note(_) => panic!("not begun"),
             }
             asked.join().unwrap().unwrap();
         });
@@ -81,7 +82,15 @@ impl Bench {
 
     fn end(&mut self) -> Result<Ledger, RecordError> {
         let (answer, answers) = sync_channel(1);
-        self.recorder.end(&answer);
+        self.recorder.end(None, &answer);
+        answers.recv().unwrap()
+    }
+
+    /// Ends the recording and goes on with this one.
+    fn next(&mut self, name: &str) -> Result<Ledger, RecordError> {
+        let (answer, answers) = sync_channel(1);
+        let file = info().create_file(&self.path(name), &info().rois.into()).unwrap();
+        self.recorder.end(Some(Box::new(file)), &answer);
         answers.recv().unwrap()
     }
 
@@ -245,17 +254,58 @@ fn a_second_recording_is_refused_and_the_first_goes_on() {
     bench.begin("1.h5");
     bench.frames(0..2);
     let path = bench.path("2.h5");
-    let error = bench.handle.begin(&path, || info().create_file(&path, &info().rois)).unwrap_err();
+    let error = bench.handle.begin(&path, || info().create_file(&path, &info().rois.into())).unwrap_err();
     assert!(matches!(error, RecordError::Running { .. }), "{error}");
     bench.frames(2..4);
     assert_eq!(bench.end().unwrap().recorded, 4);
     assert_eq!(fs::read_dir(bench.folder.path()).unwrap().count(), 1, "nothing was begun");
 
     fs::write(&path, "in the way").unwrap();
-    let error = bench.handle.begin(&path, || info().create_file(&path, &info().rois)).unwrap_err();
+    let error = bench.handle.begin(&path, || info().create_file(&path, &info().rois.into())).unwrap_err();
     assert!(matches!(error, RecordError::Exists { .. }), "{error}");
     bench.begin("3.h5");
     assert_eq!(bench.end().unwrap().recorded, 0, "a recording that could not begin is none");
+}
+
+#[test]
+fn between_two_recordings_in_a_row_no_frame_is_lost_or_forgotten() {
+    let mut bench = Bench::new(8);
+    bench.begin("1.h5");
+    bench.frames(0..3);
+    assert_eq!(bench.next("2.h5").unwrap().recorded, 3);
+    assert!(bench.status.is_recording(), "it goes on");
+    // Two that the camera lost and one for which the ring was full, while the first file was closed.
+    bench.frame(6, Gap { camera: 2, ring_full: 1, recorder_late: 0 }, 0);
+    bench.frames(7..9);
+    let ledger = bench.end().unwrap();
+    assert_eq!((ledger.camera, ledger.recorded, ledger.lost.camera, ledger.lost.ring_full), (6, 3, 2, 1));
+    assert_eq!(ledger.check(), Ok(()), "{ledger:?}");
+    assert_eq!(bench.status.not_asked.get(), 0);
+    let file = H5File::open(bench.path("2.h5")).unwrap();
+    let first: Vec<u64> = file.dataset("beadscope/gaps/first_device_frame").unwrap().read_raw().unwrap();
+    let last: Vec<u64> = file.dataset("beadscope/gaps/last_device_frame").unwrap().read_raw().unwrap();
+    assert_eq!((first, last), (vec![3], vec![5]));
+    assert!(!bench.status.is_recording());
+}
+
+#[test]
+fn what_goes_on_without_a_recording_before_it_is_removed() {
+    let Bench { folder, status, rows, recorder, handle, .. } = Bench::new(8);
+    let path = folder.path().join("2.h5");
+    let file = info().create_file(&path, &info().rois.into()).unwrap();
+    let ended = std::thread::scope(|threads| {
+        let asked = threads.spawn(|| handle.next(file));
+        let mut recorder = recorder;
+        let Command::End(next, answer) = recorder.commands.recv_timeout(PATIENCE).unwrap() else {
+            panic!("not ended")
+        };
+        recorder.end(next, &answer);
+        drop(answer);
+        asked.join().unwrap()
+    });
+    assert!(ended.is_none() && !status.is_recording());
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    drop(rows);
 }
 
 #[test]
@@ -265,7 +315,7 @@ fn a_stop_that_comes_as_the_session_ends_is_not_left_waiting() {
     // The recorder still looks at the first; the second comes when it looks no more.
     let answers = [(); 2].map(|()| {
         let (answer, answers) = sync_channel(1);
-        bench.handle.commands.send(Command::End(answer)).unwrap();
+        bench.handle.commands.send(Command::End(None, answer)).unwrap();
         answers
     });
     bench.recorder.run();
@@ -280,7 +330,7 @@ fn a_stop_that_comes_as_the_session_ends_is_not_left_waiting() {
 fn a_recording_that_comes_as_the_session_ends_is_refused_and_leaves_nothing() {
     let Bench { folder, status, rows, recorder, handle, .. } = Bench::new(8);
     let path = folder.path().join("1.h5");
-    let begin = || handle.begin(&path, || info().create_file(&path, &info().rois));
+    let begin = || handle.begin(&path, || info().create_file(&path, &info().rois.into()));
     let is_refused = |error: RecordError| {
         assert!(matches!(error, RecordError::Ended { .. }), "{error}");
         assert!(error.to_string().contains("1.h5"), "{error}");
@@ -299,7 +349,7 @@ fn a_recording_that_comes_as_the_session_ends_is_refused_and_leaves_nothing() {
     drop(rows);
     let (begun, answer) = sync_channel(1);
     let late = folder.path().join("2.h5");
-    let file = info().create_file(&late, &info().rois).unwrap();
+    let file = info().create_file(&late, &info().rois.into()).unwrap();
     handle.commands.send(Command::Begin(Box::new(file), begun)).unwrap();
     recorder.run();
     assert_eq!(answer.recv_timeout(PATIENCE), Err(RecvTimeoutError::Disconnected));
@@ -356,7 +406,8 @@ fn rows_that_the_recorder_was_too_late_for_are_in_ledger_and_gaps() {
     let (tracks, status, clock) = (bench.rows.take().unwrap(), &bench.status, bench.recorder.clock);
     // The recorder stands still until all is tracked.
     let (_, retargets) = sync_channel(1);
-    Tracking { frames, config, tracker, room: 1, retargets, tracks, status, clock }.run();
+    let hurry = Arc::default();
+    Tracking { frames, config, tracker, room: 1, retargets, tracks, status, clock, hurry }.run();
     let path = bench.path("1.h5");
     bench.recorder.run();
     let ledger = bench.status.ledger();

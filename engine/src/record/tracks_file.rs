@@ -121,7 +121,7 @@ impl TracksFile {
     /// If `path` or its partial file exists, a bead number is above 65 535, or the folder cannot be written to.
     pub fn create(path: &Path, run: &RunDescription) -> Result<Self, RecordError> {
         let partial = partial_path(path);
-        check_numbers(&run.rois, path)?;
+        check_numbers(&run.beads.rois, path)?;
         if path.exists() {
             return Err(RecordError::Exists { path: path.to_path_buf() });
         }

@@ -40,7 +40,7 @@ pub struct Settings {
 }
 
 /// A setting that has been changed.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct Change {
     /// Its name.
     pub name: String,

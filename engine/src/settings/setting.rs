@@ -110,4 +110,15 @@ impl Settings {
         set.map(|setting| format!("{} = {}: {}", setting.name, setting.value_text(), setting.source_text()))
             .collect()
     }
+
+    /// All of it as a TOML file that is a rig, under `notes` and above where everything comes from, both as comments.
+    pub fn describe(&self, notes: &[String]) -> String {
+        // A file may have brought a sentence, and TOML allows no control characters.
+        let comment = |text: &str| format!("# {}\n", text.replace(char::is_control, " "));
+        let notes: String = notes.iter().map(|note| comment(note)).collect();
+        // What was read from TOML can be written as TOML.
+        let rig = self.rig().to_toml().unwrap_or_else(|error| comment(&error.to_string()));
+        let origins: String = self.origins().iter().map(|origin| comment(origin)).collect();
+        format!("{notes}{rig}\n{}{origins}", comment("Where settings come from; all others are defaults:"))
+    }
 }

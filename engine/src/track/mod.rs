@@ -10,10 +10,13 @@ pub mod cpu;
 pub mod difference;
 pub mod gpu;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use beadscope_drivers::camera::CameraConfig;
+use beadscope_shaders::flags::Flags;
 
 use crate::clock::Clock;
 use crate::command::Retarget;
@@ -39,6 +42,8 @@ pub(crate) struct Tracking<'a> {
     pub(crate) tracks: Writer<TracksHeader>,
     pub(crate) status: &'a Status,
     pub(crate) clock: Clock,
+    /// Frames are passed over from now on.
+    pub(crate) hurry: Arc<AtomicBool>,
 }
 
 impl Tracking<'_> {
@@ -86,6 +91,15 @@ impl Tracking<'_> {
             let (_, bytes) = frames.peek(place)?;
             Some(FrameView::new(config, bytes))
         };
+        if self.hurry.load(Ordering::Relaxed) {
+            for rows in rows.chunks_exact_mut(tracker.rois().len().max(1)) {
+                rows.iter_mut().zip(tracker.rois().iter()).for_each(|(row, roi)| {
+                    *row = TrackRow::missing(roi, Flags::NOT_LOCATED);
+                });
+            }
+            status.not_located.add(batch as u64);
+            return;
+        }
         let was_on_gpu = tracker.is_on_gpu();
         tracker.locate(batch, &view, rows);
         if let Some(gpu) = tracker.gpu() {

@@ -4,6 +4,7 @@ use tempfile::TempDir;
 use super::columns::{padded, prefix};
 use super::unlock::unlock;
 use super::*;
+use crate::bead_set::Beads;
 use crate::frame::FrameHeader;
 use crate::health::vitals::Vitals;
 use crate::ledger::Ledger;
@@ -32,7 +33,10 @@ fn run(beads: &[u32]) -> RunDescription<'static> {
         pixel_size_nm: PIXEL_SIZE_NM,
         settings_toml: "[camera]\nrate_hz = 1000\n".into(),
         camera: "simulated".into(),
-        rois: beads.iter().map(roi).collect(),
+        beads: Beads {
+            rois: beads.iter().map(roi).collect(),
+            references: beads.iter().copied().skip(1).collect(),
+        },
         zluts: Vec::new(),
     }
 }
@@ -156,6 +160,7 @@ fn values_come_back_as_they_were() {
         "left of the edge counts as the edge"
     );
     assert_eq!(read::<i64>(&file, "beadscope/rois/left_px"), [-4, -4], "the true corner");
+    assert_eq!(read::<i64>(&file, "beadscope/rois/is_reference"), [0, 1]);
     assert_eq!(read::<f32>(&file, "beadscope/rows/quality"), [0.75; 10]);
     let sigma_nm = read::<f32>(&file, "beadscope/rows/sigma_nm");
     assert_eq!(sigma_nm[..3], [0.01 * PIXEL_SIZE_NM as f32, 0.02 * PIXEL_SIZE_NM as f32, 1.5]);
