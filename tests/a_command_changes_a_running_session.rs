@@ -134,12 +134,12 @@ fn beads_are_saved_and_loaded() {
         std::fs::write(&path, format!("bead,x_px,y_px\n{lines}")).unwrap();
         obey(bus, &file("roi.load"))
     };
-    assert!(matches!(many(257), Err(CommandError::Bead(BeadError::NoRoom(256)))));
-    many(256).unwrap();
-    assert_eq!(rows_of_next_frame(&camera, &mut view, 3).len(), 256);
+    assert!(matches!(many(129), Err(CommandError::Bead(BeadError::NoRoom(128)))));
+    many(128).unwrap();
+    assert_eq!(rows_of_next_frame(&camera, &mut view, 3).len(), 128);
     assert!(matches!(
         obey(bus, "roi.add x_px=100, y_px=120"),
-        Err(CommandError::Bead(BeadError::NoRoom(256)))
+        Err(CommandError::Bead(BeadError::NoRoom(128)))
     ));
 
     // Of files that are there only ROI files are replaced.
@@ -151,7 +151,7 @@ fn beads_are_saved_and_loaded() {
         assert_eq!(std::fs::read_to_string(&other).unwrap(), "not replaced");
     }
     obey(bus, &file("roi.save")).unwrap();
-    assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 259, "three lines before the beads");
+    assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 131, "three lines before the beads");
 }
 
 #[test]

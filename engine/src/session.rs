@@ -37,16 +37,14 @@ use crate::tracks::{TrackRow, TracksHeader};
 
 pub use beadscope_drivers::camera::CameraConfig;
 
-/// Memory of the frame ring, at most; but [`MIN_SLOTS`] frames whatever their size.
-const FRAME_RING_BYTES: usize = 256 << 20;
-/// Memory of the track ring, at most.
-const TRACK_RING_BYTES: usize = 64 << 20;
+/// Memory of the frame ring, at most, and its slots. With more frames than these behind, tracking does not catch up.
+const FRAME_RING: (usize, usize) = (256 << 20, 4096);
+/// The same of the track ring: it bridges the stalls of a disk that others write to, which were seen to last for 4 s.
+const TRACK_RING: (usize, usize) = (128 << 20, 65_536);
 /// A session has room for twice the beads it starts with, but for so many at least.
-const LEAST_ROOM: usize = 256;
-/// Fewer slots than this do not bridge a hiccup of the scheduler.
+const LEAST_ROOM: usize = 128;
+/// Fewer slots than this do not bridge a hiccup of the scheduler, so there are so many whatever their size.
 const MIN_SLOTS: usize = 16;
-/// More frames than this are never behind without something being broken.
-const MAX_SLOTS: usize = 4096;
 
 /// All that a session needs, opened and checked.
 pub struct Setup {
@@ -130,10 +128,10 @@ impl Session {
 
         let frame_bytes = config.frame_bytes();
         let Ends { writer: ring_in, lossless: [frames], skipping: [frame_view] } =
-            ring::<FrameHeader, 1, 1>(slots(FRAME_RING_BYTES, frame_bytes), frame_bytes, ["tracking"]);
+            ring::<FrameHeader, 1, 1>(slots(FRAME_RING, frame_bytes), frame_bytes, ["tracking"]);
         let row_bytes = room * size_of::<TrackRow>();
         let Ends { writer: rows_in, lossless: [tracks], skipping: [track_view] } =
-            ring::<TracksHeader, 1, 1>(slots(TRACK_RING_BYTES, row_bytes), row_bytes, ["recorder"]);
+            ring::<TracksHeader, 1, 1>(slots(TRACK_RING, row_bytes), row_bytes, ["recorder"]);
 
         let watch = (Monitor::new(&ring_in), Monitor::new(&rows_in).watching("plots", &track_view));
         let (keep, end) = sync_channel(0);
@@ -269,8 +267,8 @@ fn tell_start(config: &CameraConfig, info: &RunInfo, on: &TrackedOn) {
     tracing::debug!(settings = %info.settings_toml.trim().escape_debug(), camera = %info.camera.trim().escape_debug());
 }
 
-fn slots(memory: usize, slot_bytes: usize) -> usize {
-    (memory / slot_bytes.max(1)).clamp(MIN_SLOTS, MAX_SLOTS)
+fn slots((memory, most): (usize, usize), slot_bytes: usize) -> usize {
+    (memory / slot_bytes.max(1)).clamp(MIN_SLOTS, most)
 }
 
 /// Logs what became of the wishes for threads.
