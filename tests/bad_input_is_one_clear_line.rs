@@ -435,6 +435,20 @@ fn a_run_that_cannot_start_leaves_no_folder() {
 }
 
 #[test]
+fn commands_that_cannot_be_read_start_no_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let runs = folder.path().join("runs");
+    let refused = |commands: &Path| {
+        let (commands, out) = (commands.to_str().unwrap(), runs.to_str().unwrap());
+        refuse(&["run", "--frames", "3", "--commands", commands, "--out", out], Some(&runs))
+    };
+    let line = refused(&folder.path().join("none.txt"));
+    assert!(line.contains("cannot read the commands") && line.contains("none.txt"), "{line}");
+    let line = refused(folder.path());
+    assert!(line.contains("the commands are a folder"), "{line}");
+}
+
+#[test]
 fn wrong_usage_exits_with_two() {
     let huge = ["--roi-px", "3000000000"];
     for arguments in [
