@@ -6,6 +6,10 @@ use crate::recording::Recording;
 use crate::scale::duration_text;
 use crate::theme;
 
+/// What keys do; the selected bead is the one that they change.
+const KEYS: &str = "Keys: R record · Space pause plots · [ ] or ← → bead · F fit picture\n\
+    Beads: Shift-click add · Delete remove · Alt and ← → ↑ ↓ move · G reference · Ctrl+Z undo · Ctrl+Y redo";
+
 /// Stands in a field that was emptied.
 const UNSAID: &str = "as in the settings";
 
@@ -92,7 +96,7 @@ fn notes_button(ui: &mut egui::Ui, notes: &[String]) {
             ui.add(egui::Label::new(format!("• {note}")).wrap());
         }
         ui.separator();
-        ui.weak("Keys: R record · Space pause plots · [ ] or ← → bead · F fit picture");
+        ui.weak(KEYS);
     })
     .response
     .on_hover_text("What was assumed or left out, and the keys");
