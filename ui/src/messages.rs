@@ -56,13 +56,13 @@ impl Messages {
         self.shown.drain(..surplus);
     }
 
-    /// Shows what tracker, camera and disk have to say, each once: what was dismissed stays away.
+    /// Shows what the recording is told too, and what the disk has to say, each once: what was dismissed stays away.
     pub fn tell_notices(&mut self, health: &Health) {
-        let disk = health.vitals.disk.iter().filter_map(|disk| disk.notice.as_ref());
-        for notice in health.on.notice.iter().chain(&health.camera.notices).chain(disk) {
-            if !self.told.contains(notice) {
-                self.told.push(notice.clone());
-                self.add(Kind::Notice, notice);
+        let disk = health.vitals.disk.iter().filter_map(|disk| disk.notice.clone());
+        for notice in health.notices().into_iter().chain(disk) {
+            if !self.told.contains(&notice) {
+                self.add(Kind::Notice, notice.clone());
+                self.told.push(notice);
             }
         }
     }
@@ -146,5 +146,8 @@ mod tests {
         messages.tell_notices(&health);
         assert_eq!(messages.texts().collect::<Vec<_>>(), ["the camera is back"], "the others were dismissed");
         assert_eq!(messages.shown[0].0, Kind::Notice, "good news is not shown as a failure");
+        health.not_located = 7;
+        messages.tell_notices(&health);
+        assert!(messages.texts().any(|text| text.starts_with("7 frames at the end")), "as in the recording");
     }
 }
