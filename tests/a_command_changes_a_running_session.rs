@@ -10,7 +10,7 @@ mod common;
 
 use std::io::Write as _;
 use std::path::PathBuf;
-use std::process::{Command as Process, Stdio};
+use std::process::Stdio;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
@@ -183,7 +183,7 @@ fn events(file: &H5File) -> Vec<[String; 3]> {
 fn a_run_obeys_lines_of_text_and_its_recording_holds_them() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().to_str().unwrap();
-    let mut run = Process::new(env!("CARGO_BIN_EXE_beadscope"))
+    let mut run = common::program()
         .args(["run", "--json", "--beads", "2", "--rate-hz", "50", "--commands", "-", "--out", out])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -241,6 +241,55 @@ fn a_run_obeys_lines_of_text_and_its_recording_holds_them() {
     assert_eq!(commands, ["note text=\"second\"", "stop"]);
     let beads: Vec<i64> = second.dataset("beadscope/rois/bead").unwrap().read_raw().unwrap();
     assert_eq!(beads, [0], "it begins with the beads that there are then");
+}
+
+#[test]
+fn a_line_that_is_not_text_is_told_and_passed_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let commands = folder.path().join("commands.txt");
+    std::fs::write(&commands, b"mark text=\"5 \xb5m\"\nmark text=\"in\"\nstop\n").unwrap();
+    let output = common::program()
+        .args(["run", "--json", "--duration", "30s", "--beads", "2", "--commands"])
+        .arg(&commands)
+        .arg("--out")
+        .arg(folder.path())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && said.contains("line 1 is not obeyed: it is not UTF-8 text"), "{said}");
+    let summary: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let run = PathBuf::from(summary["run"].as_str().unwrap());
+    let commands = events(&H5File::open(run.join("tracks.h5")).unwrap());
+    let commands: Vec<String> = commands.into_iter().map(|[_, command, _]| command).collect();
+    assert_eq!(commands, ["mark text=\"in\"", "stop"]);
+}
+
+/// Nobody opens the pipe for writing, which makes whoever opens it for reading wait.
+#[cfg(unix)]
+#[test]
+fn a_run_ends_in_time_though_nobody_writes_into_its_pipe() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("commands");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let mut run = common::program()
+        .args(["run", "--json", "--duration", "2s", "--beads", "2", "--commands"])
+        .arg(&pipe)
+        .arg("--out")
+        .arg(folder.path())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let stdout = run.stdout.take().unwrap();
+    let (end, ended) = sync_channel(1);
+    let said = std::thread::scope(|scope| {
+        scope.spawn(|| end.send(std::io::read_to_string(stdout)));
+        ended.recv_timeout(Duration::from_secs(60)).inspect_err(|_| run.kill().unwrap())
+    });
+    let said = said.expect("it does not wait for who writes");
+    assert!(run.wait().unwrap().success());
+    let summary: serde_json::Value = serde_json::from_str(&said.unwrap()).unwrap();
+    assert_eq!(summary["ledger_sums"], true);
+    assert!(PathBuf::from(summary["run"].as_str().unwrap()).join("tracks.h5").is_file(), "it is whole");
 }
 
 #[test]

@@ -435,6 +435,34 @@ fn a_run_that_cannot_start_leaves_no_folder() {
 }
 
 #[test]
+fn commands_that_cannot_be_read_start_no_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let runs = folder.path().join("runs");
+    let refused = |commands: &Path| {
+        let (commands, out) = (commands.to_str().unwrap(), runs.to_str().unwrap());
+        refuse(&["run", "--frames", "3", "--commands", commands, "--out", out], Some(&runs))
+    };
+    let line = refused(&folder.path().join("none.txt"));
+    assert!(line.contains("cannot read the commands") && line.contains("none.txt"), "{line}");
+    let line = refused(folder.path());
+    assert!(line.contains("the commands are a folder"), "{line}");
+}
+
+#[test]
+fn a_bench_that_cannot_start_says_why_and_leaves_no_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = common::program()
+        .args(["bench", "live", "--backend", "gpu", "--adapter", "no such adapter"])
+        .envs(["TMPDIR", "TMP"].map(|name| (name, folder.path())))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("no such adapter"), "{said}");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "what it makes is deleted");
+}
+
+#[test]
 fn wrong_usage_exits_with_two() {
     let huge = ["--roi-px", "3000000000"];
     for arguments in [

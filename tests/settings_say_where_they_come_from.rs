@@ -3,9 +3,11 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests, outside #[test], where this is how a test fails")]
 
+mod common;
+
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Output;
 
 /// A lab's files: its rig and a user's own settings.
 struct Lab {
@@ -25,7 +27,7 @@ impl Lab {
     }
 
     fn beadscope(&self, arguments: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_beadscope"))
+        common::program()
             .args(arguments)
             .env("BEADSCOPE_USER_CONFIG", self.path("user.toml"))
             .current_dir(self.folder.path())

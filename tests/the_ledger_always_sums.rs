@@ -150,7 +150,8 @@ fn repeated_device_numbers_are_counted_and_lose_nothing() {
     check(&read(&path), &ledger);
 }
 
-/// A camera that delivers when it is told to: frames with these device numbers.
+/// A camera that delivers when it is told to: frames with these device numbers. It is to send so seldom that no test, on
+/// however busy a machine, keeps it silent for as long as makes it a lost one: five frames and 5 s.
 struct ToldCamera {
     numbers: std::sync::mpsc::Receiver<u64>,
     /// For each frame.
@@ -161,11 +162,15 @@ impl ToldCamera {
     fn new(numbers: std::sync::mpsc::Receiver<u64>) -> Box<Self> {
         Box::new(Self { numbers, takes: Duration::ZERO })
     }
+
+    fn config() -> CameraConfig {
+        CameraConfig { rate_hz: 0.01, ..ScriptedCamera::config() }
+    }
 }
 
 impl Camera for ToldCamera {
     fn configure(&mut self, _request: &CameraRequest) -> Result<CameraConfig, CameraError> {
-        Ok(ScriptedCamera::config())
+        Ok(Self::config())
     }
 
     fn start(&mut self) -> Result<(), CameraError> {
@@ -229,6 +234,7 @@ fn recordings_that_begin_and_end_amid_a_session_have_ledgers_of_their_own() {
     let (camera, numbers) = sync_channel(64);
     let mut setup = setup(Vec::new(), 1, None);
     setup.camera = ToldCamera::new(numbers);
+    setup.config = ToldCamera::config();
     let (session, _view) = Session::start(setup).unwrap();
     deliver(&camera, &session, [10, 11, 15]);
     let first = record(&session, folder.path());
@@ -258,6 +264,7 @@ fn what_the_camera_holds_is_taken_before_it_is_stopped() {
     let (camera, numbers) = sync_channel(64);
     let mut setup = setup(Vec::new(), 1, None);
     setup.camera = Box::new(ToldCamera { takes: Duration::from_millis(1), ..*ToldCamera::new(numbers) });
+    setup.config = ToldCamera::config();
     let (session, _view) = Session::start(setup).unwrap();
     let mut sent = 0;
     let send = |sent: &mut u64| {
@@ -282,6 +289,7 @@ fn a_recording_after_a_recording_leaves_no_frame_between_them() {
     let (camera, numbers) = sync_channel(64);
     let mut setup = setup(Vec::new(), 2, None);
     setup.camera = ToldCamera::new(numbers);
+    setup.config = ToldCamera::config();
     let (session, _view) = Session::start(setup).unwrap();
     let first = record(&session, folder.path());
     deliver(&camera, &session, 0..3);
@@ -312,6 +320,7 @@ fn a_recording_after_a_recording_leaves_no_frame_between_them() {
     let (camera, numbers) = sync_channel(64);
     let mut setup = common::setup(Vec::new(), 1, None);
     setup.camera = ToldCamera::new(numbers);
+    setup.config = ToldCamera::config();
     let (session, _view) = Session::start(setup).unwrap();
     let parent = folder.path().join("parent");
     let first = record(&session, &parent);
@@ -371,6 +380,7 @@ fn frames_that_a_full_disk_refuses_are_counted_and_the_next_recording_is_whole()
     let (camera, numbers) = sync_channel(64);
     let mut setup = setup(Vec::new(), BEADS, Some(folder.path().join("1.h5")));
     setup.camera = ToldCamera::new(numbers);
+    setup.config = ToldCamera::config();
     let (session, _view) = Session::start(setup).unwrap();
     deliver(&camera, &session, 0..5);
     let deadline = Instant::now() + Duration::from_secs(60);

@@ -9,10 +9,14 @@
 //! |---|---|---|---|---|
 //! | `beadscope-camera` (`acquire`) | camera, writer of the frame ring | for the camera only | while the camera stands still | frame ring, orders |
 //! | `beadscope-track` ([`track`]) | nothing: it waits for the worker that tracks | for that worker | no | rayon |
-//! | `beadscope-track-0` | tracker, writer of the track ring, scratch of one worker | for frames only | no; the graphics library does | both rings, rayon |
-//! | `beadscope-track-N` | scratch of one worker | for work only | no | rayon |
+//! | `beadscope-track-N`, the one waited for | tracker, writer of the track ring, scratch of one worker | for frames only | no; the graphics library does | both rings, rayon |
+//! | `beadscope-track-N`, the others | scratch of one worker | for work only | no | rayon |
 //! | `beadscope-record` ([`record`]) | the open file | on the disk | yes | track ring, commands |
 //! | `beadscope-health` ([`health`]) | what is measured of the others | yes | yes | counters, [`status::Health`] |
+//! | `beadscope-log` (the program's) | the log file | on the disk | yes | a bounded queue that loses lines |
+//! | `beadscope-text` (the program's) | the lines of `run --commands` | for who writes them; ends with the program | yes | [`command::CommandBus`] |
+//! | `beadscope-gpu-end` ([`track`]) | an adapter that failed amid a run | for its driver; not joined | yes | nothing |
+//! | `beadscope-doctor` ([`doctor`]) | one adapter on trial | yes, left behind after 20 s | yes | an answer |
 //! | `main` | the window or the command line | yes | yes | [`session::Session`], [`session::View`] |
 //!
 //! Nothing upstream waits for anything downstream; what does not fit is dropped where it arrives, counted in

@@ -49,7 +49,10 @@ pub fn track(arguments: &BenchTrackArguments) -> Result<()> {
 /// Records simulated beads into a folder of its own, and deletes it.
 pub fn live(arguments: &BenchLiveArguments) -> Result<()> {
     let BenchLiveArguments { roi_px, beads, rate_hz, method, duration, json, .. } = *arguments;
-    let folder = std::env::temp_dir().join(format!("beadscope-bench-{}", std::process::id()));
+    // Whatever ends the bench, dropping it deletes what is in it.
+    let folder = tempfile::Builder::new().prefix("beadscope-bench-").tempdir();
+    let folder =
+        folder.context("cannot make a folder for what the bench records; set TMPDIR to another place")?;
     let side_px = bench::side_px(roi_px, beads as usize)?;
     let whole = |number: u32| Some(i64::from(number).into());
     let mut settings = Settings::load(None, None)?;
@@ -64,13 +67,11 @@ pub fn live(arguments: &BenchLiveArguments) -> Result<()> {
         ("--roi-px", "tracking.roi_px", whole(roi_px)),
         ("--rate-hz", "camera.rate_hz", Some(rate_hz.into())),
         ("--method", "tracking.method", Some(method.to_string().into())),
-        ("bench", "recording.folder", Some(path_value(&folder)?)),
+        ("bench", "recording.folder", Some(path_value(folder.path())?)),
     ])?;
     let plan = Plan { frames: None, duration: Some(duration), commands: None, json };
-    let done = run::record(&settings, &plan);
-    std::fs::remove_dir_all(&folder)
-        .with_context(|| format!("cannot delete what the bench recorded: {}", folder.display()))?;
-    done
+    run::record(&settings, &plan)?;
+    folder.close().context("cannot delete what the bench recorded")
 }
 
 fn sentence(report: &Report<'_>) -> String {

@@ -96,6 +96,7 @@ pub struct Plan<'a> {
 
 /// Records with the instrument that these settings make, and prints the summary.
 pub fn record(settings: &Settings, plan: &Plan<'_>) -> Result<()> {
+    plan.commands.map_or(Ok(()), super::obey::check)?;
     let (mut setup, mut notes) = super::open(settings)?;
     setup.frame_limit = plan.frames;
     let beads = setup.info.rois.len();

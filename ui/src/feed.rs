@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use beadscope_engine::bead_set::Beads as BeadsNow;
-use beadscope_engine::frame::FrameView;
+use beadscope_engine::frame::{FrameHeader, FrameView};
 use beadscope_engine::session::{Session, View};
 use beadscope_engine::tracks::rows_of;
 
@@ -29,7 +29,7 @@ pub struct Feed {
     pub newest_s: f64,
     precision: Precision,
     pixel_size_nm: f64,
-    last_frame: Option<u64>,
+    last: Option<FrameHeader>,
 }
 
 impl Feed {
@@ -48,7 +48,7 @@ impl Feed {
             history: History::new(info.rois.len()),
             newest_s: 0.0,
             pixel_size_nm: info.pixel_size_nm,
-            last_frame: None,
+            last: None,
         }
     }
 
@@ -77,11 +77,10 @@ impl Feed {
     pub fn take_rows(&mut self) {
         let started = Instant::now();
         while let Some((header, bytes)) = self.view.tracks.take_next() {
-            let frame = &header.frame;
-            let is_next = self.last_frame.is_none_or(|last| frame.frame == last + 1);
-            self.last_frame = Some(frame.frame);
+            let frame = header.frame;
+            let follows = self.last.is_none_or(|last| follows(&last, &frame));
+            self.last = Some(frame);
             self.newest_s = frame.arrival_ns as f64 * 1e-9;
-            let follows = is_next && frame.gap.total() == 0;
             self.history.begin(frame.arrival_ns, !follows);
             for (expected, row) in rows_of(header, bytes).iter().enumerate() {
                 let nm = self.pixel_size_nm;
@@ -100,5 +99,28 @@ impl Feed {
     /// Frames whose rows the plots have missed; the recording has them all the same.
     pub fn missed(&self) -> u64 {
         self.view.tracks.skipped()
+    }
+}
+
+/// No frame is missing between the two, and the camera did not stop: it has not been lost, paused or set.
+fn follows(last: &FrameHeader, frame: &FrameHeader) -> bool {
+    frame.frame == last.frame + 1 && frame.segment == last.segment && frame.gap.total() == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use beadscope_engine::frame::Gap;
+
+    use super::*;
+
+    #[test]
+    fn lines_break_where_rows_or_frames_are_missing_and_where_the_camera_stopped() {
+        let last = FrameHeader { frame: 7, segment: 1, ..FrameHeader::default() };
+        let next = FrameHeader { frame: 8, ..last };
+        assert!(follows(&last, &next));
+        assert!(!follows(&last, &FrameHeader { frame: 9, ..next }), "rows were passed over");
+        assert!(!follows(&last, &FrameHeader { segment: 2, ..next }), "an outage or a pause");
+        let gap = Gap { camera: 1, ..Gap::default() };
+        assert!(!follows(&last, &FrameHeader { gap, ..next }), "frames were lost");
     }
 }

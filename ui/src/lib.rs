@@ -1,4 +1,5 @@
-//! The window of Beadscope: it draws what the engine publishes and calls [`Session`] methods, nothing else.
+//! The window of Beadscope: it draws what the engine publishes and sends [commands](beadscope_engine::command) to it; the
+//! [`Session`] itself it only asks, and stops at the end.
 //!
 //! Everything here runs on the `main` thread. Each drawn frame takes the newest picture and the rows that have come
 //! (`feed`), then draws one panel a file. A slow window misses rows and pictures; it never holds the session back.

@@ -1,7 +1,7 @@
-//! What went wrong or was done: a line each, until it is dismissed.
+//! What went wrong, was done or is to be known: a line each, until it is dismissed.
 
 use beadscope_engine::status::Health;
-use eframe::egui::{self, Frame, Margin, RichText};
+use eframe::egui::{self, Color32, Frame, Margin, RichText};
 
 use crate::theme::{self, Colors};
 
@@ -13,8 +13,28 @@ const MOST: usize = 4;
 pub enum Kind {
     /// Something was done.
     Done,
+    /// The session tells something: the camera is lost or back, the disk fills, the CPU tracks for the GPU.
+    Notice,
     /// Something failed.
     Failed,
+}
+
+impl Kind {
+    fn color(self, colors: &Colors) -> Color32 {
+        match self {
+            Self::Done => colors.accent,
+            Self::Notice => colors.warning,
+            Self::Failed => colors.danger,
+        }
+    }
+
+    fn mark(self) -> &'static str {
+        match self {
+            Self::Done => "✔",
+            Self::Notice => "ℹ",
+            Self::Failed => "⚠",
+        }
+    }
 }
 
 /// The messages on show.
@@ -36,13 +56,13 @@ impl Messages {
         self.shown.drain(..surplus);
     }
 
-    /// Shows what tracker, camera and disk have to say, each once: what was dismissed stays away.
+    /// Shows what the recording is told too, and what the disk has to say, each once: what was dismissed stays away.
     pub fn tell_notices(&mut self, health: &Health) {
-        let disk = health.vitals.disk.iter().filter_map(|disk| disk.notice.as_ref());
-        for notice in health.on.notice.iter().chain(&health.camera.notices).chain(disk) {
-            if !self.told.contains(notice) {
-                self.told.push(notice.clone());
-                self.add(Kind::Failed, notice);
+        let disk = health.vitals.disk.iter().filter_map(|disk| disk.notice.clone());
+        for notice in health.notices().into_iter().chain(disk) {
+            if !self.told.contains(&notice) {
+                self.add(Kind::Notice, notice.clone());
+                self.told.push(notice);
             }
         }
     }
@@ -57,13 +77,12 @@ impl Messages {
         let colors = theme::colors(ui);
         let mut dismissed = None;
         for (place, (kind, text)) in self.shown.iter().enumerate() {
-            let color = if *kind == Kind::Failed { colors.danger } else { colors.accent };
+            let color = kind.color(&colors);
             strip(ui, color, |ui| {
                 if ui.button("✖").on_hover_text("Dismiss this message").clicked() {
                     dismissed = Some(place);
                 }
-                let mark = if *kind == Kind::Failed { "⚠" } else { "✔" };
-                ui.label(RichText::new(mark).color(color));
+                ui.label(RichText::new(kind.mark()).color(color));
                 ui.add(egui::Label::new(text).wrap());
             });
         }
@@ -74,7 +93,7 @@ impl Messages {
 }
 
 /// A strip over the whole width with a coloured edge.
-pub fn strip(ui: &mut egui::Ui, color: egui::Color32, contents: impl FnOnce(&mut egui::Ui)) {
+pub fn strip(ui: &mut egui::Ui, color: Color32, contents: impl FnOnce(&mut egui::Ui)) {
     let frame = Frame::new()
         .fill(color.gamma_multiply(0.14))
         .stroke(egui::Stroke::new(1.0, color.gamma_multiply(0.6)))
@@ -126,5 +145,9 @@ mod tests {
         health.camera.notices.push("the camera is back".to_owned());
         messages.tell_notices(&health);
         assert_eq!(messages.texts().collect::<Vec<_>>(), ["the camera is back"], "the others were dismissed");
+        assert_eq!(messages.shown[0].0, Kind::Notice, "good news is not shown as a failure");
+        health.not_located = 7;
+        messages.tell_notices(&health);
+        assert!(messages.texts().any(|text| text.starts_with("7 frames at the end")), "as in the recording");
     }
 }

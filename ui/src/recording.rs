@@ -46,12 +46,17 @@ impl Recording {
     }
 
     fn start(&mut self, session: &Session, messages: &mut Messages) {
-        let (folder, name) = (Some(self.folder.trim().to_owned()), Some(self.name.clone()));
-        match session.commands().send(Sender::Window, Command::RecordStart { folder, name }) {
+        match session.commands().send(Sender::Window, self.start_command()) {
             Ok(Applied::Recording { file }) => self.running = Some(Running { file, since: Instant::now() }),
             Ok(_) => {}
             Err(error) => messages.add(Kind::Failed, format!("not recording: {error}")),
         }
+    }
+
+    /// A field that was emptied leaves it to the settings.
+    fn start_command(&self) -> Command {
+        let typed = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
+        Command::RecordStart { folder: typed(&self.folder), name: typed(&self.name) }
     }
 
     fn stop(&mut self, session: &Session, messages: &mut Messages) {
@@ -135,6 +140,19 @@ mod tests {
             recording.watch(&health(Some(error)), &mut messages);
             assert_eq!(messages.texts().count(), 0, "told once");
         }
+    }
+
+    #[test]
+    fn what_is_not_typed_is_left_to_the_settings() {
+        let mut recording = Recording::new(Path::new("runs "), "left".to_owned());
+        let start = |folder: Option<&str>, name: Option<&str>| Command::RecordStart {
+            folder: folder.map(str::to_owned),
+            name: name.map(str::to_owned),
+        };
+        assert_eq!(recording.start_command(), start(Some("runs"), Some("left")));
+        (recording.folder, recording.name) = (" ".to_owned(), String::new());
+        assert_eq!(recording.start_command(), start(None, None));
+        assert!(recording.start_command().check().is_ok(), "a text of no bytes would be refused");
     }
 
     #[test]

@@ -141,7 +141,7 @@ fn load(ui: &mut egui::Ui, vitals: &Vitals) {
     if let Some(bytes) = vitals.memory_bytes {
         hint += &format!("\nMemory: {:.0} MB", bytes as f64 / 1e6);
     }
-    item(ui, "CPU", format!("{:.2}", cpu.process), None, &hint);
+    item(ui, "CPU", format!("{:.2} cores", cpu.process), None, &hint);
 }
 
 /// Nothing while nothing is recorded.

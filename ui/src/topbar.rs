@@ -6,6 +6,13 @@ use crate::recording::Recording;
 use crate::scale::duration_text;
 use crate::theme;
 
+/// What keys do; the selected bead is the one that they change.
+const KEYS: &str = "Keys: R record · Space pause plots · [ ] or ← → bead · F fit picture\n\
+    Beads: Shift-click add · Delete remove · Alt and ← → ↑ ↓ move · G reference · Ctrl+Z undo · Ctrl+Y redo";
+
+/// Stands in a field that was emptied.
+const UNSAID: &str = "as in the settings";
+
 /// Draws the bar. True if recording is to be started or stopped. `live`: the session runs.
 pub fn show(
     ui: &mut egui::Ui,
@@ -63,11 +70,13 @@ fn place(ui: &mut egui::Ui, recording: &mut Recording) {
     ui.label(RichText::new("into").color(colors.label));
     let left = ui.available_width();
     let hint = absolute(&recording.folder);
-    let folder = TextEdit::singleline(&mut recording.folder).desired_width((left * 0.6).min(360.0));
+    let folder =
+        TextEdit::singleline(&mut recording.folder).hint_text(UNSAID).desired_width((left * 0.6).min(360.0));
     ui.add(folder)
         .on_hover_text(format!("Folder of the recordings; each makes a folder of its own in it\n{hint}"));
     ui.label(RichText::new("name").color(colors.label));
     let name = TextEdit::singleline(&mut recording.name)
+        .hint_text(UNSAID)
         .desired_width((ui.available_width() - 16.0).clamp(40.0, 140.0));
     ui.add(name).on_hover_text("Ends the name of the recording's folder, after date and time (UTC)");
 }
@@ -87,7 +96,7 @@ fn notes_button(ui: &mut egui::Ui, notes: &[String]) {
             ui.add(egui::Label::new(format!("• {note}")).wrap());
         }
         ui.separator();
-        ui.weak("Keys: R record · Space pause plots · [ ] or ← → bead · F fit picture");
+        ui.weak(KEYS);
     })
     .response
     .on_hover_text("What was assumed or left out, and the keys");

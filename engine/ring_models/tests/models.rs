@@ -41,7 +41,6 @@ const NEEDS: &[(&str, &[Site])] = &[
     ),
     ("a_reader_in_time_skips_nothing", &[orderings::HEAD_PUBLISH, orderings::NEXT_HEAD]),
     ("all_is_drained_before_the_end", &[orderings::CLOSED_LOAD]),
-    ("the_last_frame_is_there_at_the_end", &[orderings::IS_CLOSED]),
     ("a_frame_wakes_the_reader", &[orderings::WAKE_FENCE, orderings::WAIT_FENCE]),
     ("the_end_wakes_the_reader", &[orderings::WAKE_FENCE, orderings::WAIT_FENCE]),
 ];
@@ -250,21 +249,6 @@ fn all_is_drained_before_the_end() {
             }
         }
         assert_eq!(seen, 1);
-        writing.join().unwrap();
-    });
-}
-
-/// A skipping reader that sees the end sees the last frame.
-#[test]
-fn the_last_frame_is_there_at_the_end() {
-    check(|| {
-        let (mut writer, mut reader) = one_skipping(2);
-        let writing = thread::spawn(move || {
-            write(&mut writer, 1);
-        });
-        if reader.is_closed() {
-            assert_eq!(reader.newest().map(whole), Some(1));
-        }
         writing.join().unwrap();
     });
 }

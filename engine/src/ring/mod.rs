@@ -20,7 +20,7 @@
 //! | `state` = 0 after publishing (Release) | a pin's exchange (Acquire) | header, bytes, `sequence` |
 //! | `state` − 1 when unpinning (Release) | the writer's exchange (Acquire) | that the reading is over |
 //! | lossless `cursor` (Release) | the writer's load (Acquire) | that the reading is over |
-//! | `closed` (Release) | readers' load (Acquire) | that the `head` read next is the last |
+//! | `closed` (Release) | load of `closed` by `available` (Acquire) | that the `head` read next is the last |
 //! | `head` or `closed`, then a fence (SeqCst) | `thread`, then a fence (SeqCst) | one of the two to the other side |
 //!
 //! A reader that waits parks its thread. Publishing wakes it with `Thread::unpark`, which takes no lock and makes a

@@ -52,8 +52,6 @@ sites! {
     DETACH = "cursor, stored by a reader that goes", Release;
     /// A lossless reader looks whether more will come.
     CLOSED_LOAD = "closed, loaded by available", Acquire;
-    /// A skipping reader looks whether more will come.
-    IS_CLOSED = "closed, loaded by is_closed", Acquire;
     /// Between publishing or closing, and looking who sleeps.
     WAKE_FENCE = "fence before waking", SeqCst;
     /// Between saying who sleeps, and looking what was published.

@@ -68,11 +68,6 @@ impl<H> SkippingReader<H> {
         self.skipped
     }
 
-    /// True once the writer is gone.
-    pub fn is_closed(&self) -> bool {
-        self.shared.closed.load(orderings::IS_CLOSED.order())
-    }
-
     fn pin(&mut self, sequence: u64) -> bool {
         let index = self.shared.slot_of(sequence);
         let slot = &self.shared.slots[index as usize];

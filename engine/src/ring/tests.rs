@@ -92,11 +92,13 @@ fn an_unpublished_claim_is_given_back() {
 fn threads_see_whole_frames_in_order_and_account_for_all() {
     let frames: u64 = if cfg!(miri) { 60 } else { 200_000 };
     let Ends { mut writer, lossless, skipping } = ring::<u64, _, 2>(8, 64, ["a", "b"]);
+    let ended = AtomicBool::new(false);
     thread::scope(|scope| {
         let readers: Vec<_> = lossless.into_iter().map(|reader| scope.spawn(move || count(reader))).collect();
         for mut reader in skipping {
+            let ended = &ended;
             scope.spawn(move || {
-                while !reader.is_closed() {
+                while !ended.load(Ordering::Relaxed) {
                     if let Some((header, bytes)) = reader.newest() {
                         assert!(bytes.iter().all(|byte| *byte == *header as u8), "torn frame");
                     } else {
@@ -109,6 +111,7 @@ fn threads_see_whole_frames_in_order_and_account_for_all() {
         for value in 0..frames {
             dropped += u64::from(write(&mut writer, value).is_err());
         }
+        ended.store(true, Ordering::Relaxed);
         drop(writer);
         for reader in readers {
             assert_eq!(reader.join().unwrap() + dropped, frames);
