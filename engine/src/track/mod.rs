@@ -1,6 +1,6 @@
 //! Tracking thread: takes frames from the ring, locates the beads, publishes their rows.
 //!
-//! Runs on: `beadscope-track-0`, one per session, which `beadscope-track` waits for. It does not allocate, but a graphics
+//! Runs on: one of the workers `beadscope-track-N`, which `beadscope-track` waits for. It does not allocate, but a graphics
 //! library may. It is the only reader of pixels that no frame may pass by. It holds a slot until its rows are published
 //! and never waits for those who read the rows: if the recorder holds every slot of the track ring, the rows of the frame
 //! are lost, counted, and written into the next header.
@@ -47,7 +47,7 @@ pub(crate) struct Tracking<'a> {
 }
 
 impl Tracking<'_> {
-    /// Tracks every frame until the camera thread is gone and the ring is empty: on the first of the tracker's workers,
+    /// Tracks every frame until the camera thread is gone and the ring is empty: on one of the tracker's workers,
     /// while this thread waits.
     pub(crate) fn run(self) {
         let pool = self.tracker.pool().clone();
