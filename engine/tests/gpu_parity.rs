@@ -167,6 +167,26 @@ fn in_16_px_the_gpu_fits_what_the_cpu_fits() {
     assert!(fitted >= 13, "{fitted} of 25 beads have a height");
 }
 
+/// A Z-LUT whose rings lie far apart, and beads so far off the middle that too few of these fit for a height: how round the
+/// image is can be told all the same.
+#[test]
+fn too_few_rings_for_a_height_still_tell_how_round_a_bead_is() {
+    let mut film = Film::new(9, 16, 8, 1);
+    let (n_rings, z_nm) = (film.sweep.n_rings(), film.sweep.z_nm());
+    let profiles = film.sweep.profiles_f64();
+    let every_2_px: Vec<f32> = profiles
+        .chunks_exact(n_rings)
+        .flat_map(|plane| plane.iter().step_by(4).map(|value| *value as f32))
+        .collect();
+    film.zlut = MatchTable::new(&every_2_px, z_nm, n_rings.div_ceil(4), 0.0, 2.0).unwrap();
+    film.rois.iter_mut().for_each(|roi| roi.left_px += 3);
+    let cpu = film.on_cpu(Method::AutoConvolution, true);
+    let difference = Difference::of(&film.on_gpu(&film.tables(Method::AutoConvolution, true)).0, &cpu);
+    assert!(difference.is_small(), "{difference:?}");
+    let judged = cpu.iter().filter(|row| row.z_nm.is_nan() && row.quality.is_finite()).count();
+    assert!(judged >= 5, "{judged} of {} beads: {cpu:?}", cpu.len());
+}
+
 /// Against another program, in `f64`: with a Z-LUT that lacks a plane, and a ring.
 #[test]
 fn the_gpu_finds_what_a_reference_in_f64_finds() {

@@ -479,6 +479,7 @@ mod tests {
             (FIT, "MISFIT_SHARE", fit::MISFIT_SHARE),
             (FIT, "EXCESS_REACH", count(sideways::EXCESS_REACH)),
             (FIT, "MOST_EXPECTED", sideways::MOST_EXPECTED),
+            (ZLUT_MATCH, "MIN_ROUND_RINGS", count(radial_profile::MIN_ROUND_RINGS)),
             (FIT, "DARKEST", noise::DARKEST),
             (FIT, "NOISE_PIXELS", count(bins::NOISE_PIXELS)),
             (BACKGROUND, "EDGE", f64::from(Flags::EDGE.0)),

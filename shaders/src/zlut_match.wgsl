@@ -210,7 +210,11 @@ fn zlut_match(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation
     if thread == 0u {
         n_usable = usable;
     }
-    if workgroupUniformLoad(&n_usable) < u32(MIN_RINGS) {
+    let n = workgroupUniformLoad(&n_usable);
+    if n >= MIN_ROUND_RINGS {
+        judge(thread, index, n, settings.zlut);
+    }
+    if n < u32(MIN_RINGS) {
         if thread == 0u {
             beads[index].flags |= POOR_MATCH;
         }
