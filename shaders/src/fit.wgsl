@@ -20,14 +20,14 @@ const REBIN_PX: f32 = 0.015;
 const MAX_PASSES: u32 = 8u;
 const MAX_STEPS: u32 = 12u;
 const LARGEST_RISE: f32 = 0.5;
-/// Part of a height that f32 can tell.
-const LAST_DIGIT: f32 = 1.2e-7;
 const LAST_STEP: f32 = 0.1;
 const MISFIT_SHARE: f32 = 0.05;
 const EXCESS_REACH: u32 = 8u;
 const MOST_EXPECTED: f32 = 2.0;
 const DARKEST: f32 = 0.1;
 const NOISE_PIXELS: u32 = 1024u;
+const FARTHEST_PX: f32 = 2.0;
+const LEAST_ROOM_PX: f32 = 3.0;
 
 /// One narrow ring: sums over its pixels (`c`, `s`: cosine and sine of a pixel's angle; `d`: its radius less that of the
 /// ring's middle; `m`: 1 if its mirror image is in the ROI), the model in its middle, and what the model leaves.
@@ -483,7 +483,8 @@ fn take(start_px: vec2<f32>, step: Sideways) -> u32 {
     here.multiplicative = vec2<f32>(by_x.z, by_y.z);
     sigma = sqrt(step.squares);
     // A bead does not lie far from where its own symmetry put it.
-    let is_near = distance(here.center_px, start_px) < 2.0 && usable_radius_px(here.center_px) > 3.0;
+    let is_near = distance(here.center_px, start_px) < FARTHEST_PX
+        && usable_radius_px(here.center_px) > LEAST_ROOM_PX;
     if !step.is_solved || !is_near {
         return LOST;
     }

@@ -445,8 +445,8 @@ mod tests {
     use super::*;
     use crate::fit::{self, bins, noise, sideways};
     use crate::{
-        auto_convolution, pipeline, quadrant_interpolation, radial_profile, radial_spline, sampling,
-        zlut_match,
+        auto_convolution, background, match_table, pipeline, quadrant_interpolation, radial_profile,
+        radial_spline, sampling, zlut_match,
     };
 
     /// The numbers that a stage and its twin must have in common.
@@ -463,7 +463,16 @@ mod tests {
             (QUADRANT_INTERPOLATION, "DARKEST_LEVEL", f64::from(radial_profile::DARKEST_LEVEL)),
             (QUADRANT_INTERPOLATION, "NOISE_IN_SAMPLES", radial_profile::NOISE_IN_SAMPLES),
             (QUADRANT_INTERPOLATION, "LONGEST_STEP_PX", quadrant_interpolation::LONGEST_STEP_PX),
+            (BACKGROUND, "LEAST_CONTRAST", f64::from(background::LEAST_CONTRAST)),
+            (BACKGROUND, "SCATTER", f64::from(background::SCATTER)),
+            (BACKGROUND, "ROUNDING", f64::from(background::ROUNDING)),
+            (BACKGROUND, "TINY", f64::from(f32::MIN_POSITIVE)),
+            (BACKGROUND, "LAST_DIGIT", f64::from(f32::EPSILON)),
+            (CENTER_OF_MASS, "SMALLEST_RADIUS", quadrant_interpolation::SMALLEST_RADIUS),
+            (CENTER_OF_MASS, "SMALLEST_RADIUS_PX", quadrant_interpolation::SMALLEST_RADIUS_PX),
             (QUADRANT_INTERPOLATION, "COARSE_UNTIL_PX", quadrant_interpolation::COARSE_UNTIL_PX),
+            (AUTO_CONVOLUTION, "FAR_SEARCH", pipeline::SEARCH[0]),
+            (AUTO_CONVOLUTION, "NEAR_SEARCH", pipeline::SEARCH[1]),
             (ZLUT_MATCH, "MAX_STEPS", count(zlut_match::MAX_STEPS)),
             (ZLUT_MATCH, "LAST_STEP", zlut_match::LAST_STEP),
             (ZLUT_MATCH, "MOST_AHEAD", zlut_match::MOST_AHEAD),
@@ -473,8 +482,12 @@ mod tests {
             (FIT, "BINS_PER_PX", 1.0 / bin_px),
             (FIT, "REBIN_PX", fit::REBIN_PX),
             (FIT, "MAX_PASSES", count(fit::MAX_PASSES)),
+            (QUADRANT_INTERPOLATION, "LEAST_FACTOR", quadrant_interpolation::LEAST_FACTOR),
+            (QUADRANT_INTERPOLATION, "LARGEST_FACTOR", quadrant_interpolation::LARGEST_FACTOR),
+            (ZLUT_MATCH, "MIN_RINGS", count(match_table::MIN_RINGS)),
             (FIT, "MAX_STEPS", count(fit::MAX_STEPS)),
             (FIT, "LAST_STEP", fit::LAST_STEP),
+            (ZLUT_MATCH, "LEAST_AHEAD", zlut_match::LEAST_AHEAD),
             (FIT, "LARGEST_RISE", fit::LARGEST_RISE),
             (FIT, "MISFIT_SHARE", fit::MISFIT_SHARE),
             (FIT, "EXCESS_REACH", count(sideways::EXCESS_REACH)),
@@ -484,6 +497,8 @@ mod tests {
             (FIT, "NOISE_PIXELS", count(bins::NOISE_PIXELS)),
             (BACKGROUND, "EDGE", f64::from(Flags::EDGE.0)),
             (BACKGROUND, "NO_ZLUT", f64::from(Flags::NO_ZLUT.0)),
+            (FIT, "FARTHEST_PX", fit::FARTHEST_PX),
+            (FIT, "LEAST_ROOM_PX", fit::LEAST_ROOM_PX),
             (BACKGROUND, "Z_OUT_OF_RANGE", f64::from(Flags::Z_OUT_OF_RANGE.0)),
             (BACKGROUND, "LOW_CONTRAST", f64::from(Flags::LOW_CONTRAST.0)),
             (BACKGROUND, "NOT_CONVERGED", f64::from(Flags::NOT_CONVERGED.0)),
