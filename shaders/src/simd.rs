@@ -2,7 +2,7 @@
 //! crate.
 //!
 //! A plain loop is given to [`wide`], which holds it twice, once compiled for AVX2. Loops that add up are written once for
-//! any `Width` and given to `widest`. What no compiler makes wide, reading between pixels, is written by hand in
+//! any `Width` and given to `widest`; what is done once for a Z-LUT or an estimate names the scalar twins instead. What no compiler makes wide, reading between pixels, is written by hand in
 //! `avx2.rs`; its scalar twin is in `rings_scalar.rs`. Both ways do the same
 //! operations in the same order, without fused multiply-add, so that they agree to the last bit: a recording tracked
 //! again on another processor gives the same positions. Other processors (NEON) run the scalar twins, of which the
