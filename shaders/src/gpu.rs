@@ -50,6 +50,14 @@ pub enum Buffer {
     Rings,
 }
 
+// What a workgroup shares. The most of all stages shares `ZLUT_MATCH`: for each ring a profile and two weights, and the
+// rest; the others stay below what every adapter has. `shaders/tests/wgsl.rs` counts.
+
+/// Bytes that a workgroup shares for each of `MAX_RINGS`, at most.
+pub const SHARED_BYTES_PER_RING: usize = 24;
+/// Bytes that it shares besides, at most.
+pub const SHARED_BYTES: usize = 2048;
+
 impl Buffer {
     /// Whether stages write to it.
     pub fn is_written(self) -> bool {
@@ -455,14 +463,6 @@ mod tests {
         let count = |value: usize| value as f64;
         let bin_px = bins::BIN_PX;
         for (stage, name, value) in [
-            (CENTER_OF_MASS, "DEAD_ZONE", f64::from(pipeline::DEAD_ZONE)),
-            (AUTO_CONVOLUTION, "SHORTEST_SEARCH_PX", pipeline::SHORTEST_SEARCH_PX),
-            (AUTO_CONVOLUTION, "BAND_PX", count(auto_convolution::BAND_PX)),
-            (QUADRANT_INTERPOLATION, "CUBIC_UP_TO_PX", sampling::CUBIC_UP_TO_PX),
-            (QUADRANT_INTERPOLATION, "CUBIC_MARGIN_PX", sampling::CUBIC_MARGIN_PX),
-            (QUADRANT_INTERPOLATION, "DARKEST_LEVEL", f64::from(radial_profile::DARKEST_LEVEL)),
-            (QUADRANT_INTERPOLATION, "NOISE_IN_SAMPLES", radial_profile::NOISE_IN_SAMPLES),
-            (QUADRANT_INTERPOLATION, "LONGEST_STEP_PX", quadrant_interpolation::LONGEST_STEP_PX),
             (BACKGROUND, "LEAST_CONTRAST", f64::from(background::LEAST_CONTRAST)),
             (BACKGROUND, "SCATTER", f64::from(background::SCATTER)),
             (BACKGROUND, "ROUNDING", f64::from(background::ROUNDING)),
@@ -470,11 +470,24 @@ mod tests {
             (BACKGROUND, "LAST_DIGIT", f64::from(f32::EPSILON)),
             (CENTER_OF_MASS, "SMALLEST_RADIUS", quadrant_interpolation::SMALLEST_RADIUS),
             (CENTER_OF_MASS, "SMALLEST_RADIUS_PX", quadrant_interpolation::SMALLEST_RADIUS_PX),
-            (QUADRANT_INTERPOLATION, "COARSE_UNTIL_PX", quadrant_interpolation::COARSE_UNTIL_PX),
+            (CENTER_OF_MASS, "DEAD_ZONE", f64::from(pipeline::DEAD_ZONE)),
             (AUTO_CONVOLUTION, "FAR_SEARCH", pipeline::SEARCH[0]),
             (AUTO_CONVOLUTION, "NEAR_SEARCH", pipeline::SEARCH[1]),
+            (AUTO_CONVOLUTION, "SHORTEST_SEARCH_PX", pipeline::SHORTEST_SEARCH_PX),
+            (AUTO_CONVOLUTION, "BAND_PX", count(auto_convolution::BAND_PX)),
+            (QUADRANT_INTERPOLATION, "CUBIC_UP_TO_PX", sampling::CUBIC_UP_TO_PX),
+            (QUADRANT_INTERPOLATION, "CUBIC_MARGIN_PX", sampling::CUBIC_MARGIN_PX),
+            (QUADRANT_INTERPOLATION, "DARKEST_LEVEL", f64::from(radial_profile::DARKEST_LEVEL)),
+            (QUADRANT_INTERPOLATION, "NOISE_IN_SAMPLES", radial_profile::NOISE_IN_SAMPLES),
+            (ZLUT_MATCH, "MIN_ROUND_RINGS", count(radial_profile::MIN_ROUND_RINGS)),
+            (QUADRANT_INTERPOLATION, "LONGEST_STEP_PX", quadrant_interpolation::LONGEST_STEP_PX),
+            (QUADRANT_INTERPOLATION, "COARSE_UNTIL_PX", quadrant_interpolation::COARSE_UNTIL_PX),
+            (QUADRANT_INTERPOLATION, "LEAST_FACTOR", quadrant_interpolation::LEAST_FACTOR),
+            (QUADRANT_INTERPOLATION, "LARGEST_FACTOR", quadrant_interpolation::LARGEST_FACTOR),
+            (ZLUT_MATCH, "MIN_RINGS", count(match_table::MIN_RINGS)),
             (ZLUT_MATCH, "MAX_STEPS", count(zlut_match::MAX_STEPS)),
             (ZLUT_MATCH, "LAST_STEP", zlut_match::LAST_STEP),
+            (ZLUT_MATCH, "LEAST_AHEAD", zlut_match::LEAST_AHEAD),
             (ZLUT_MATCH, "MOST_AHEAD", zlut_match::MOST_AHEAD),
             (FIT, "BINS_PER_KNOT", count(BINS_PER_KNOT)),
             (FIT, "KNOT_STEP_PX", radial_spline::KNOT_STEP_PX),
@@ -482,23 +495,18 @@ mod tests {
             (FIT, "BINS_PER_PX", 1.0 / bin_px),
             (FIT, "REBIN_PX", fit::REBIN_PX),
             (FIT, "MAX_PASSES", count(fit::MAX_PASSES)),
-            (QUADRANT_INTERPOLATION, "LEAST_FACTOR", quadrant_interpolation::LEAST_FACTOR),
-            (QUADRANT_INTERPOLATION, "LARGEST_FACTOR", quadrant_interpolation::LARGEST_FACTOR),
-            (ZLUT_MATCH, "MIN_RINGS", count(match_table::MIN_RINGS)),
             (FIT, "MAX_STEPS", count(fit::MAX_STEPS)),
             (FIT, "LAST_STEP", fit::LAST_STEP),
-            (ZLUT_MATCH, "LEAST_AHEAD", zlut_match::LEAST_AHEAD),
+            (FIT, "FARTHEST_PX", fit::FARTHEST_PX),
+            (FIT, "LEAST_ROOM_PX", fit::LEAST_ROOM_PX),
             (FIT, "LARGEST_RISE", fit::LARGEST_RISE),
             (FIT, "MISFIT_SHARE", fit::MISFIT_SHARE),
             (FIT, "EXCESS_REACH", count(sideways::EXCESS_REACH)),
             (FIT, "MOST_EXPECTED", sideways::MOST_EXPECTED),
-            (ZLUT_MATCH, "MIN_ROUND_RINGS", count(radial_profile::MIN_ROUND_RINGS)),
             (FIT, "DARKEST", noise::DARKEST),
             (FIT, "NOISE_PIXELS", count(bins::NOISE_PIXELS)),
             (BACKGROUND, "EDGE", f64::from(Flags::EDGE.0)),
             (BACKGROUND, "NO_ZLUT", f64::from(Flags::NO_ZLUT.0)),
-            (FIT, "FARTHEST_PX", fit::FARTHEST_PX),
-            (FIT, "LEAST_ROOM_PX", fit::LEAST_ROOM_PX),
             (BACKGROUND, "Z_OUT_OF_RANGE", f64::from(Flags::Z_OUT_OF_RANGE.0)),
             (BACKGROUND, "LOW_CONTRAST", f64::from(Flags::LOW_CONTRAST.0)),
             (BACKGROUND, "NOT_CONVERGED", f64::from(Flags::NOT_CONVERGED.0)),

@@ -1,6 +1,8 @@
 //! The stages as pipelines, and the buffers that they share.
 
-use beadscope_shaders::gpu::{Bead, Buffer, Place, Ring, Settings, Stage, Tables};
+use beadscope_shaders::gpu::{
+    Bead, Buffer, Place, Ring, SHARED_BYTES, SHARED_BYTES_PER_RING, Settings, Stage, Tables,
+};
 use wgpu::util::DeviceExt as _;
 
 use super::GpuTrackError;
@@ -9,10 +11,6 @@ use crate::gpu::Gpu;
 /// Largest buffer of one load: 4096 ROIs of 64 px as `f32`. Fewer would leave a large device idle, many more keep a small one
 /// busy for longer than systems let a dispatch take.
 const LOAD_BYTES: u64 = 64 << 20;
-
-/// Memory that `zlut_match.wgsl` shares in a workgroup: for each ring a profile and two weights, and the rest.
-const WORKGROUP_BYTES_PER_RING: u64 = 24;
-const WORKGROUP_BYTES: u64 = 2048;
 
 /// Room of the settings in a staging buffer: copies start at multiples of this.
 pub const SETTINGS_BYTES: u64 = 256;
@@ -188,7 +186,8 @@ fn capacity(limits: &wgpu::Limits, tables: &Tables) -> Result<usize, GpuTrackErr
     let roi_px = u64::from(tables.settings.roi_px);
     let per_bead =
         (4 * roi_px * roi_px).max(16 * u64::from(tables.settings.fine.n_rings)).max(rings_bytes(tables));
-    let rings_bytes_shared = WORKGROUP_BYTES_PER_RING * tables.constant("MAX_RINGS") as u64 + WORKGROUP_BYTES;
+    let rings_bytes_shared =
+        (SHARED_BYTES_PER_RING * tables.constant("MAX_RINGS") as usize + SHARED_BYTES) as u64;
     let shared = u64::from(limits.max_compute_workgroup_storage_size);
     if rings_bytes_shared > shared {
         let what = "the rings of the Z-LUT";
