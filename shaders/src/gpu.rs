@@ -72,6 +72,10 @@ pub const FIT: Stage = Stage {
         include_str!("bead.wgsl"),
         include_str!("sampling.wgsl"),
         include_str!("z_spline.wgsl"),
+        include_str!("fit/bins.wgsl"),
+        include_str!("fit/matrix.wgsl"),
+        include_str!("fit/noise.wgsl"),
+        include_str!("fit/sideways.wgsl"),
         include_str!("fit.wgsl")
     ),
     binds: &[Buffer::Model, Buffer::Rings],
