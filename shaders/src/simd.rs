@@ -12,6 +12,7 @@
 mod avx2;
 mod eight;
 mod four;
+mod operators;
 mod rings;
 mod sums;
 

@@ -1,10 +1,10 @@
 //! Four and eight numbers in one register each.
 
 use std::arch::x86_64::*;
-use std::ops::{Add, AddAssign, Div, Mul, Sub};
 
 use super::transposed;
 use crate::simd::eight::{BELOW_2_23, TWO_TO_23};
+use crate::simd::operators::operators;
 use crate::simd::{Eight, Four, LANES, Sums16, Width};
 
 /// The registers. No code can name this, or what it holds, but `simd.rs`, which does so only on a processor that has AVX2: so
@@ -53,48 +53,16 @@ impl Four for FourAvx2 {
     }
 }
 
-impl Add for FourAvx2 {
-    type Output = Self;
-    #[inline(always)]
-    fn add(self, other: Self) -> Self {
-        // SAFETY: see `Avx2`.
-        Self(unsafe { _mm256_add_pd(self.0, other.0) })
-    }
-}
-
-impl Sub for FourAvx2 {
-    type Output = Self;
-    #[inline(always)]
-    fn sub(self, other: Self) -> Self {
-        // SAFETY: see `Avx2`.
-        Self(unsafe { _mm256_sub_pd(self.0, other.0) })
-    }
-}
-
-impl Mul for FourAvx2 {
-    type Output = Self;
-    #[inline(always)]
-    fn mul(self, other: Self) -> Self {
-        // SAFETY: see `Avx2`.
-        Self(unsafe { _mm256_mul_pd(self.0, other.0) })
-    }
-}
-
-impl Div for FourAvx2 {
-    type Output = Self;
-    #[inline(always)]
-    fn div(self, other: Self) -> Self {
-        // SAFETY: see `Avx2`.
-        Self(unsafe { _mm256_div_pd(self.0, other.0) })
-    }
-}
-
-impl AddAssign for FourAvx2 {
-    #[inline(always)]
-    fn add_assign(&mut self, other: Self) {
-        *self = *self + other;
-    }
-}
+operators!(FourAvx2, |a, b|
+    // SAFETY: see `Avx2`.
+    Add add Self(unsafe { _mm256_add_pd(a.0, b.0) });
+    // SAFETY: see `Avx2`.
+    Sub sub Self(unsafe { _mm256_sub_pd(a.0, b.0) });
+    // SAFETY: see `Avx2`.
+    Mul mul Self(unsafe { _mm256_mul_pd(a.0, b.0) });
+    // SAFETY: see `Avx2`.
+    Div div Self(unsafe { _mm256_div_pd(a.0, b.0) });
+);
 
 #[derive(Clone, Copy)]
 pub struct EightAvx2(__m256);
@@ -165,48 +133,16 @@ impl Eight for EightAvx2 {
     }
 }
 
-impl Add for EightAvx2 {
-    type Output = Self;
-    #[inline(always)]
-    fn add(self, other: Self) -> Self {
-        // SAFETY: see `Avx2`.
-        Self(unsafe { _mm256_add_ps(self.0, other.0) })
-    }
-}
-
-impl Sub for EightAvx2 {
-    type Output = Self;
-    #[inline(always)]
-    fn sub(self, other: Self) -> Self {
-        // SAFETY: see `Avx2`.
-        Self(unsafe { _mm256_sub_ps(self.0, other.0) })
-    }
-}
-
-impl Mul for EightAvx2 {
-    type Output = Self;
-    #[inline(always)]
-    fn mul(self, other: Self) -> Self {
-        // SAFETY: see `Avx2`.
-        Self(unsafe { _mm256_mul_ps(self.0, other.0) })
-    }
-}
-
-impl Div for EightAvx2 {
-    type Output = Self;
-    #[inline(always)]
-    fn div(self, other: Self) -> Self {
-        // SAFETY: see `Avx2`.
-        Self(unsafe { _mm256_div_ps(self.0, other.0) })
-    }
-}
-
-impl AddAssign for EightAvx2 {
-    #[inline(always)]
-    fn add_assign(&mut self, other: Self) {
-        *self = *self + other;
-    }
-}
+operators!(EightAvx2, |a, b|
+    // SAFETY: see `Avx2`.
+    Add add Self(unsafe { _mm256_add_ps(a.0, b.0) });
+    // SAFETY: see `Avx2`.
+    Sub sub Self(unsafe { _mm256_sub_ps(a.0, b.0) });
+    // SAFETY: see `Avx2`.
+    Mul mul Self(unsafe { _mm256_mul_ps(a.0, b.0) });
+    // SAFETY: see `Avx2`.
+    Div div Self(unsafe { _mm256_div_ps(a.0, b.0) });
+);
 
 #[inline]
 #[target_feature(enable = "avx2")]
