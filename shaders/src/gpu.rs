@@ -4,7 +4,8 @@
 //! a bead's state goes from stage to stage in [`Bead`] and nothing comes back between them. Shared functions are joined
 //! in front of a stage, so that no preprocessor is needed.
 //!
-//! Sums are `f32` on a device, where the processor has `f64` for some: positions agree to about 1e-5 px and 0.003 nm.
+//! Sums are `f32` on a device, where the processor has `f64` for some: positions agree to about 1e-5 px and 0.003 nm, half of
+//! them to less (`engine/tests/gpu_parity.rs`).
 
 mod layout;
 mod stages;
