@@ -2,7 +2,8 @@
 //! `unsafe` of this crate.
 //!
 //! A plain loop is given to [`wide`], which holds it twice, once compiled for AVX2. Loops that add up are written once for
-//! any `Width` and given to `widest`; what is done once for a Z-LUT or an estimate names the scalar twins instead. What no compiler makes wide, reading between pixels, is in `rings.rs`, and by hand in `avx2/rings.rs`. Both ways do the same
+//! any `Width` and given to `widest`; what is done once for a Z-LUT or an estimate names the scalar twins instead. What no
+//! compiler makes wide, reading between pixels, is in `rings.rs`, and by hand in `avx2/rings.rs`. Both ways do the same
 //! operations in the same order, without fused multiply-add, so that they agree to the last bit: a recording tracked
 //! again on another processor gives the same positions. Other processors (NEON) run the scalar twins, of which the
 //! plain loops are vectorised by the compiler and the rings are not.
