@@ -123,12 +123,13 @@ impl Program {
         }
     }
 
-    /// Writes down the work of a load: `staging` to the device, the stages, beads to `readback`.
+    /// Writes down the work of a load: `staging`, with pixels from byte `raw_from` on, to the device, the stages, beads to
+    /// `readback`.
     pub fn encode(
         &self,
         encoder: &mut wgpu::CommandEncoder,
         settings: &Settings,
-        staging: &wgpu::Buffer,
+        (staging, raw_from): (&wgpu::Buffer, u64),
         readback: &wgpu::Buffer,
         raw_bytes: u64,
     ) {
@@ -137,7 +138,7 @@ impl Program {
         let Buffers { settings: settings_buffer, places, raw, beads, .. } = &self.buffers;
         encoder.copy_buffer_to_buffer(staging, 0, settings_buffer, 0, Some(size_of::<Settings>() as u64));
         encoder.copy_buffer_to_buffer(staging, SETTINGS_BYTES, places, 0, Some(places_bytes));
-        encoder.copy_buffer_to_buffer(staging, SETTINGS_BYTES + places_bytes, raw, 0, Some(raw_bytes));
+        encoder.copy_buffer_to_buffer(staging, raw_from, raw, 0, Some(raw_bytes));
         for (index, compiled) in self.stages.iter().enumerate() {
             let groups = (settings.row_beads, settings.n_beads.div_ceil(settings.row_beads));
             self.dispatch(encoder, index, compiled, groups);
