@@ -11,6 +11,9 @@ use crate::gpu::Gpu;
 /// Largest buffer of one load: 4096 ROIs of 64 px as `f32`. Fewer would leave a large device idle, many more keep a small one
 /// busy for longer than systems let a dispatch take.
 const LOAD_BYTES: u64 = 64 << 20;
+/// The same on a card of its own, which works on thousands of ROIs side by side: with few more than those its units wait for
+/// the last of each load.
+const LOAD_BYTES_OF_A_CARD: u64 = 256 << 20;
 
 /// Room of the settings in a staging buffer: copies start at multiples of this.
 pub const SETTINGS_BYTES: u64 = 256;
@@ -57,7 +60,7 @@ impl Program {
     /// Compiles the stages and makes room for the beads of a load.
     pub fn new(gpu: &Gpu, tables: &Tables) -> Result<Self, GpuTrackError> {
         let device = &gpu.device;
-        let capacity = capacity(&device.limits(), tables)?;
+        let capacity = capacity(&device.limits(), gpu.adapter.device_type, tables)?;
         let buffers = Buffers::new(device, tables, capacity as u64);
         let kinds = [BindingKind::Uniform, BindingKind::Written, BindingKind::Written];
         let shared_layout = layout(device, &kinds);
@@ -182,7 +185,7 @@ fn binding_limit(limits: &wgpu::Limits) -> u64 {
     limits.max_storage_buffer_binding_size.min(limits.max_buffer_size).min(u64::from(u32::MAX)) & !15
 }
 
-fn capacity(limits: &wgpu::Limits, tables: &Tables) -> Result<usize, GpuTrackError> {
+fn capacity(limits: &wgpu::Limits, kind: wgpu::DeviceType, tables: &Tables) -> Result<usize, GpuTrackError> {
     let limit = binding_limit(limits);
     let roi_px = u64::from(tables.settings.roi_px);
     let per_bead =
@@ -200,7 +203,8 @@ fn capacity(limits: &wgpu::Limits, tables: &Tables) -> Result<usize, GpuTrackErr
             return Err(GpuTrackError::TooLarge { what, bytes, limit });
         }
     }
-    Ok((LOAD_BYTES.min(limit) / per_bead).max(1) as usize)
+    let load_bytes = if kind == wgpu::DeviceType::DiscreteGpu { LOAD_BYTES_OF_A_CARD } else { LOAD_BYTES };
+    Ok((load_bytes.min(limit) / per_bead).max(1) as usize)
 }
 
 /// Of the narrow rings of a bead.
@@ -370,5 +374,28 @@ impl Clock {
             beginning_of_pass_write_index: Some(2 * stage as u32),
             end_of_pass_write_index: Some(2 * stage as u32 + 1),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use beadscope_shaders::pipeline::{Params, Tracker};
+    use wgpu::DeviceType;
+
+    use super::*;
+
+    #[test]
+    fn loads_are_larger_on_a_card_and_fit_what_can_be_bound() {
+        let tables = Tables::new(&Tracker::new(64, &Params::default()).unwrap(), None).unwrap();
+        let much = wgpu::Limits {
+            max_storage_buffer_binding_size: 1 << 30,
+            max_buffer_size: 1 << 30,
+            ..wgpu::Limits::default()
+        };
+        let beads = |limits: &wgpu::Limits, kind| capacity(limits, kind, &tables).unwrap();
+        assert_eq!(beads(&much, DeviceType::DiscreteGpu), 16_384);
+        assert_eq!(beads(&much, DeviceType::IntegratedGpu), 4096);
+        let little = wgpu::Limits { max_storage_buffer_binding_size: 1 << 20, ..much };
+        assert_eq!(beads(&little, DeviceType::DiscreteGpu), 64);
     }
 }
