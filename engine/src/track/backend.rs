@@ -1,7 +1,8 @@
 //! Where tracking computes: on the GPU while there is one that works, else on the processor.
 //!
 //! The processor is always ready to take over. When the GPU fails amid a run, it locates the beads of the same frames
-//! again, so no frame is lost; that is told once, in the log and in [`BeadTracker::on`].
+//! again, so no frame is lost, unless the GPU hangs for longer than the frame ring holds out. That is told once, in the log
+//! and in [`BeadTracker::on`].
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;

@@ -74,7 +74,7 @@ impl Flight {
 
     /// Waits until the device is done and hands `read` the first `bytes` of what came back.
     pub fn land(&mut self, gpu: &Gpu, bytes: u64, read: impl FnOnce(&[u8])) -> Result<(), GpuTrackError> {
-        super::wait(gpu, self.submission.take())?;
+        super::wait(gpu, self.submission.take(), super::patience(gpu))?;
         if self.mapped.load(Ordering::Relaxed) != 2 {
             return Err(GpuTrackError::Device("memory could not be mapped".to_owned()));
         }

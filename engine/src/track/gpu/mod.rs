@@ -76,18 +76,32 @@ fn check(gpu: &Gpu) -> Result<(), GpuTrackError> {
 }
 
 /// Waits until the device has done what was submitted up to `submission`, or all.
-fn wait(gpu: &Gpu, submission: Option<wgpu::SubmissionIndex>) -> Result<(), GpuTrackError> {
-    let wait = wgpu::PollType::Wait { submission_index: submission, timeout: Some(patience(gpu)) };
+fn wait(
+    gpu: &Gpu,
+    submission: Option<wgpu::SubmissionIndex>,
+    patience: Duration,
+) -> Result<(), GpuTrackError> {
+    let wait = wgpu::PollType::Wait { submission_index: submission, timeout: Some(patience) };
     let waited = gpu.device.poll(wait);
     // Why the device is gone says more than that waiting for it failed.
     check(gpu)?;
     waited.map(|_| ()).map_err(|error| GpuTrackError::Device(error.to_string()))
 }
 
-/// A device that needs longer for a load hangs. A software adapter is slow without being stuck.
+/// A device that needs longer for a load hangs. Until then no frame is tracked, so a card of its own, which is there for high
+/// rates and does a load in some hundredths of a second, gets less time than a small one that may be busy with fits.
 fn patience(gpu: &Gpu) -> Duration {
-    let is_software = gpu.adapter.device_type == wgpu::DeviceType::Cpu;
-    Duration::from_secs(if is_software { 300 } else { 5 })
+    match gpu.adapter.device_type {
+        wgpu::DeviceType::DiscreteGpu => Duration::from_secs(1),
+        // Slow without being stuck.
+        wgpu::DeviceType::Cpu => Duration::from_secs(300),
+        _ => Duration::from_secs(5),
+    }
+}
+
+/// The same before there are frames, when drivers compile.
+fn first_patience(gpu: &Gpu) -> Duration {
+    patience(gpu).max(Duration::from_secs(5))
 }
 
 /// A load and what carries it.

@@ -8,8 +8,8 @@ use wgpu::util::DeviceExt as _;
 use super::GpuTrackError;
 use crate::gpu::Gpu;
 
-/// Largest buffer of one load: 4096 ROIs of 64 px as `f32`. Fewer would leave a large device idle, many more keep a small one
-/// busy for longer than systems let a dispatch take.
+/// Largest buffer of one load: 4096 ROIs of 64 px as `f32`. Many more would keep a small device busy for longer than systems
+/// let a dispatch take.
 const LOAD_BYTES: u64 = 64 << 20;
 /// The same on a card of its own, which works on thousands of ROIs side by side: with few more than those its units wait for
 /// the last of each load.
@@ -80,7 +80,7 @@ impl Program {
             self.dispatch(&mut encoder, index, compiled, (1, 1));
         }
         gpu.queue.submit([encoder.finish()]);
-        super::wait(gpu, None)
+        super::wait(gpu, None, super::first_patience(gpu))
     }
 
     fn dispatch(
