@@ -22,6 +22,9 @@ use crate::tracks::TrackRow;
 /// For tests: the adapter is closed after this many frames, as if its driver had crashed.
 const DROP_AFTER: &str = "BEADSCOPE_DROP_GPU_AFTER";
 
+/// Rows that keep a hundred cores busy, and two of them for some seconds at most.
+const CPU_ROWS_AT_ONCE: usize = 4096;
+
 /// Where tracking is asked to compute.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -196,6 +199,11 @@ impl BeadTracker {
     /// How beads are located.
     pub fn method(&self) -> Method {
         self.cpu.method()
+    }
+
+    /// Beads to locate at once so that nothing idles before the last of them, if they need not come soon.
+    pub(crate) fn rows_at_once(&self) -> usize {
+        self.gpu().map_or(CPU_ROWS_AT_ONCE, GpuTracker::rows_at_once)
     }
 
     /// Worker threads of the processor.

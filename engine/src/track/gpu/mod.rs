@@ -179,6 +179,16 @@ impl GpuTracker {
         }
     }
 
+    /// Beads of a full load.
+    pub(crate) fn capacity(&self) -> usize {
+        self.program.capacity()
+    }
+
+    /// Beads that keep the device busy while others are written and read.
+    pub(crate) fn rows_at_once(&self) -> usize {
+        FLIGHTS * self.capacity()
+    }
+
     /// Tracks these from now on, all of the size of those before.
     pub(crate) fn set_rois(&mut self, rois: Arc<[Roi]>) {
         self.loader.rois = rois;
