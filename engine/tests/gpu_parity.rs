@@ -62,8 +62,7 @@ impl Film {
         let side_px = ((beads as f64).sqrt().ceil() as u32 + 1) * (roi_px + roi_px / 2);
         // An odd width: rows begin anywhere in a word.
         let (width_px, height_px) = (side_px.max(256) + 3, side_px.max(256));
-        let settings =
-            Settings { roi_px, width_px, height_px, bits, seed, ..Settings::with_beads(beads) };
+        let settings = Settings { roi_px, width_px, height_px, bits, seed, ..Settings::with_beads(beads) };
         let mut scene = Scene::new(&settings).unwrap();
         let rois = scene.beads().iter().map(|bead| Roi::around(bead.bead, (bead.x_px, bead.y_px), roi_px));
         let rois = rois.collect();
@@ -157,6 +156,13 @@ fn the_gpu_finds_what_the_cpu_finds() {
         if roi_px > 16 {
             assert_parity(&film, Method::Fit, true);
         }
+    }
+    // Of these some beads did not settle on one side only, or on none, while steps that were too long were taken whole.
+    for seed in [12, 42, 52] {
+        let film = Film::with_seed(seed, 16, 16, 8, 1);
+        assert_parity(&film, QI, true);
+        let heights = film.on_cpu(QI, true).iter().filter(|row| row.z_nm.is_finite()).count();
+        assert!(heights >= 13, "{heights} of 16 beads have a height with seed {seed}");
     }
     let film = Film::new(16, 64, 8, 2);
     for method in [Method::CenterOfMass, Method::AutoConvolution] {

@@ -14,7 +14,7 @@ const LAST_STEP: f32 = 1e-4;
 /// In f32 steps may end above that, in rounding: one that no longer shrinks is the last below so many times it.
 const ROUNDING: f32 = 10.0;
 // A step is changed by so much at least and at most.
-const LEAST_AHEAD: f32 = 0.5;
+const LEAST_AHEAD: f32 = 0.1;
 const MOST_AHEAD: f32 = 10.0;
 
 /// Of each plane, how well it matches.
