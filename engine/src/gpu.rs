@@ -27,8 +27,8 @@ pub struct AdapterListing {
     pub features: wgpu::Features,
 }
 
-/// An opened adapter, with all its limits, so that large work need not be split. Features: `TIMESTAMP_QUERY` and
-/// `SUBGROUP`, where it has them.
+/// An opened adapter, with all its limits, so that large work need not be split. Of its features `TIMESTAMP_QUERY`, where
+/// it has that.
 #[derive(Debug)]
 pub struct Gpu {
     /// Makes buffers and pipelines.

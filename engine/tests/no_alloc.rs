@@ -3,7 +3,9 @@
 #![allow(unsafe_code, reason = "an allocator that counts is unsafe by its interface")]
 #![allow(clippy::unwrap_used, reason = "a test stops at what should not be")]
 
-use std::alloc::{GlobalAlloc, Layout, System};
+#[path = "../../shaders/tests/counting/mod.rs"]
+mod counting;
+
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -17,15 +19,13 @@ use beadscope_engine::rig::Rig;
 use beadscope_engine::session::{Session, Setup};
 use beadscope_engine::settings::Settings;
 use beadscope_engine::track::backend::Backend;
+use counting::Counting;
 
 /// Frames until all memory that grows at first has grown.
 const WARM_UP: u64 = 100;
 /// Rayon takes a block of memory once in 63 batches that are handed to its pool from outside, and a batch has 32 frames at
 /// most, which is what it has when the machine is busy.
 const FRAMES: u64 = 32 * 65;
-
-/// The system's allocator, which counts by thread what is asked for while [`COUNTING`].
-struct Counting;
 
 static COUNTING: AtomicBool = AtomicBool::new(false);
 /// One for each of [`THREADS`], and one for all others.
@@ -38,6 +38,7 @@ thread_local! {
     static PLACE: Cell<Option<usize>> = const { Cell::new(None) };
 }
 
+/// Counts by thread what is asked for while [`COUNTING`].
 fn count() {
     if !COUNTING.load(Ordering::Relaxed) {
         return;
@@ -56,26 +57,8 @@ fn count() {
     });
 }
 
-// SAFETY: all calls go to the system's allocator with the arguments they came with.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count();
-        // SAFETY: the caller's promise is passed on.
-        unsafe { System.alloc(layout) }
-    }
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promise is passed on.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        count();
-        // SAFETY: the caller's promise is passed on.
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-}
-
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static ALLOCATOR: Counting = Counting(count);
 
 /// A camera whose author forgot that `read_into` must not allocate.
 struct Allocating(Box<dyn Camera>);

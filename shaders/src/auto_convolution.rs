@@ -5,7 +5,7 @@
 //! Biophys. J. 82:3314). The window keeps neighbours out; it also pulls the peak towards its own centre, so the
 //! step is done twice. Summed directly: a few dozen shifts of a short line cost less than its FFT.
 
-use crate::simd::{EightScalar, sums_of, wide};
+use crate::simd::{Eight, Width, Work, sums_of, widest};
 
 /// Lines and sums, made once per thread.
 #[derive(Clone, Debug)]
@@ -63,21 +63,45 @@ pub fn auto_convolution(
     if roi_px < 3 || pixels.len() != roi_px * roi_px || lines.line.len() != roi_px {
         return None;
     }
-    let (x_px, symmetry_x) = wide(
-        #[inline(always)]
-        || {
-            take_rows(pixels, roi_px, guess_px.1, &mut lines.line);
-            mirror_point(roi_px, guess_px.0, reach, lines)
-        },
-    )?;
-    let (y_px, symmetry_y) = wide(
-        #[inline(always)]
-        || {
-            take_columns(pixels, roi_px, guess_px.0, &mut lines.line);
-            mirror_point(roi_px, guess_px.1, reach, lines)
-        },
-    )?;
+    let (x_px, symmetry_x) = widest(Mirror { pixels, roi_px, guess_px, reach, lines, along: Along::Rows })?;
+    let (y_px, symmetry_y) =
+        widest(Mirror { pixels, roi_px, guess_px, reach, lines, along: Along::Columns })?;
     Some(Symmetry { center_px: (x_px, y_px), symmetry: symmetry_x.min(symmetry_y) })
+}
+
+/// Which lines are added up.
+enum Along {
+    Rows,
+    Columns,
+}
+
+/// What is asked of the lines along one axis: where they are their own mirror image, px, and how well.
+struct Mirror<'a> {
+    pixels: &'a [f32],
+    roi_px: usize,
+    guess_px: (f64, f64),
+    reach: Reach,
+    lines: &'a mut Lines,
+    along: Along,
+}
+
+impl Work for Mirror<'_> {
+    type Output = Option<(f64, f32)>;
+
+    #[inline(always)]
+    fn with<W: Width>(self) -> Self::Output {
+        let Self { pixels, roi_px, guess_px: (x_px, y_px), reach, lines, along } = self;
+        match along {
+            Along::Rows => {
+                take_rows(pixels, roi_px, y_px, &mut lines.line);
+                mirror_point::<W::Eight>(roi_px, x_px, reach, lines)
+            }
+            Along::Columns => {
+                take_columns(pixels, roi_px, x_px, &mut lines.line);
+                mirror_point::<W::Eight>(roi_px, y_px, reach, lines)
+            }
+        }
+    }
 }
 
 /// First and last index of the band around `center`, inside the ROI.
@@ -107,8 +131,8 @@ fn take_columns(pixels: &[f32], roi_px: usize, x_px: f64, line: &mut [f32]) {
 
 /// Windows `lines.line` about `guess_px`, finds where it is its own mirror image, and how well.
 #[inline(always)]
-fn mirror_point(n: usize, guess_px: f64, reach: Reach, lines: &mut Lines) -> Option<(f64, f32)> {
-    apply_window(guess_px, reach.window_px, lines);
+fn mirror_point<E: Eight>(n: usize, guess_px: f64, reach: Reach, lines: &mut Lines) -> Option<(f64, f32)> {
+    apply_window::<E>(guess_px, reach.window_px, lines);
     // Twice the position; `as` saturates at 0.
     let shift_at = |px: f64| ((2.0 * px) as usize).min(2 * (n - 1));
     let (low, high) = (shift_at(guess_px - reach.search_px), shift_at(guess_px + reach.search_px));
@@ -128,7 +152,11 @@ fn mirror_point(n: usize, guess_px: f64, reach: Reach, lines: &mut Lines) -> Opt
     let (before, at, after) = (lines.sums[peak - 1], lines.sums[peak], lines.sums[peak + 1]);
     let curvature = f64::from(before) - 2.0 * f64::from(at) + f64::from(after);
     let shift = 0.5 * (f64::from(before) - f64::from(after)) / curvature;
-    let [energy] = sums_of([&lines.line], |[value]: [EightScalar; 1]| [value * value]);
+    let [energy] = sums_of(
+        [&lines.line],
+        #[inline(always)]
+        |[value]: [E; 1]| [value * value],
+    );
     (shift.abs() <= 1.0).then(|| (0.5 * (peak as f64 + shift), at / energy))
 }
 
@@ -149,14 +177,17 @@ fn convolve(line: &[f32], padded: &[f32], first: usize, sums: &mut [f32]) {
 /// Multiplies the line by a Gaussian, after taking off its mean under that Gaussian: what is left of the mean would
 /// peak at the centre of the window whatever the image shows.
 #[inline(always)]
-fn apply_window(center_px: f64, window_px: f64, lines: &mut Lines) {
+fn apply_window<E: Eight>(center_px: f64, window_px: f64, lines: &mut Lines) {
     let scale = (-0.5 / (window_px * window_px)) as f32;
     for (x, window) in lines.window.iter_mut().enumerate() {
         let distance = x as f32 - center_px as f32;
         *window = exp_of_negative(scale * distance * distance);
     }
-    let [sum, weight] =
-        sums_of([&lines.window, &lines.line], |[window, value]: [EightScalar; 2]| [window * value, window]);
+    let [sum, weight] = sums_of(
+        [&lines.window, &lines.line],
+        #[inline(always)]
+        |[window, value]: [E; 2]| [window * value, window],
+    );
     let mean = sum / weight.max(f32::MIN_POSITIVE);
     for (value, window) in lines.line.iter_mut().zip(&lines.window) {
         *value = (*value - mean) * window;

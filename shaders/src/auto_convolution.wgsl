@@ -4,7 +4,9 @@
 override LARGEST_ROI: u32 = 512u;
 
 /// How far the first and the second step look, as parts of the ROI, and at least, px.
-const SEARCH: array<f32, 2> = array<f32, 2>(0.25, 0.0625);
+const FAR_SEARCH: f32 = 0.25;
+const NEAR_SEARCH: f32 = 0.0625;
+const SEARCH: array<f32, 2> = array<f32, 2>(FAR_SEARCH, NEAR_SEARCH);
 const SHORTEST_SEARCH_PX: f32 = 2.0;
 /// Rows taken each side of the central one.
 const BAND_PX: u32 = 2u;

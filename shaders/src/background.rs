@@ -153,14 +153,21 @@ fn mean_and_spread<E: Eight>(image: &[f32]) -> (f32, f32) {
 /// Pixels that are added up in f32.
 const PIECE_PX: usize = 1024;
 
+/// Least variance of an ROI with structure, in units of that of its noise: noise, and half as much deviation by structure.
+pub(crate) const LEAST_CONTRAST: f32 = 1.25;
+/// The variance of n pixels of noise varies by sqrt(2/n) of itself; so many of those do not happen.
+pub(crate) const SCATTER: f32 = 6.0;
+/// A spread below this part of the level is rounding.
+pub(crate) const ROUNDING: f32 = 1e-5;
+
 impl Background {
     /// True if structure stands out of the noise of `n_pixels` pixels: if the standard deviation of the ROI without
     /// noise is at least half that of the noise, and above what noise reaches by chance. False if a pixel is NaN.
     pub fn has_contrast(&self, n_pixels: usize) -> bool {
-        // The variance of n pixels of noise varies by sqrt(2/n) of itself; six of those do not happen.
-        let limit = 1.25 + 6.0 * (2.0 / n_pixels as f32).sqrt();
+        let limit = LEAST_CONTRAST + SCATTER * (2.0 / n_pixels as f32).sqrt();
         // The second test is for images without any noise: rounding is no structure.
-        self.spread * self.spread > limit * self.noise * self.noise && self.spread > 1e-5 * self.level.abs()
+        self.spread * self.spread > limit * self.noise * self.noise
+            && self.spread > ROUNDING * self.level.abs()
     }
 }
 

@@ -14,6 +14,12 @@ var<workgroup> border: array<u32, LARGEST_BORDER>;
 var<workgroup> ordered: atomic<u32>;
 var<workgroup> saturated: atomic<u32>;
 
+// Least variance in units of that of the noise, and how many times its own scatter is added: see the twin.
+const LEAST_CONTRAST: f32 = 1.25;
+const SCATTER: f32 = 6.0;
+/// Of the level; a spread below is rounding.
+const ROUNDING: f32 = 1e-5;
+
 /// Bits of the median found in one round: each thread tries one value.
 const ROUND_BITS: u32 = 6u;
 
@@ -146,8 +152,8 @@ fn background(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation
     if settings.n_planes == 0u {
         bead.flags |= NO_ZLUT;
     }
-    let limit = 1.25 + 6.0 * sqrt(2.0 / f32(count));
-    let stands_out = spread * spread > limit * noise * noise && spread > 1e-5 * abs(level);
+    let limit = LEAST_CONTRAST + SCATTER * sqrt(2.0 / f32(count));
+    let stands_out = spread * spread > limit * noise * noise && spread > ROUNDING * abs(level);
     if stands_out {
         // Every stage after this one goes on only if the one before it has found a centre.
         bead.center_px = vec2<f32>(0.5 * f32(side - 1u));

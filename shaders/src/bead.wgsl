@@ -90,6 +90,8 @@ const NOT_ROUND: u32 = 128u;
 
 /// Smallest normal number: divides where nothing is.
 const TINY: f32 = 1.1754944e-38;
+/// Part of a number that f32 can tell.
+const LAST_DIGIT: f32 = 1.1920929e-7;
 
 @group(0) @binding(0) var<uniform> settings: Settings;
 @group(0) @binding(1) var<storage, read_write> beads: array<Bead>;

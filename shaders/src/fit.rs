@@ -16,6 +16,7 @@ pub(crate) mod noise;
 pub(crate) mod sideways;
 
 use crate::image_model::ImageModel;
+use crate::quadrant_interpolation::SMALLEST_RADIUS_PX;
 use crate::sampling::usable_radius_px;
 use crate::simd::{self, Four, Width, Work, totals};
 
@@ -45,6 +46,12 @@ pub(crate) const LAST_STEP: f64 = 0.1;
 /// simulated ones in ROIs of 64 px, at 5 000 photo-electrons, 0.05 gives a spread of x of 1.11 times the Cramer-Rao bound
 /// and a bias in z of 0.37 nm; 0.2 gives 1.13 and 0.36 nm. Rings whose misfit is worse still are left to the excess.
 pub(crate) const MISFIT_SHARE: f64 = 0.05;
+
+/// A bead does not lie farther from where its own symmetry put it, px.
+pub(crate) const FARTHEST_PX: f64 = 2.0;
+
+/// Least distance of a centre from the border pixels, px: as for other methods in the smallest ROIs.
+pub(crate) const LEAST_ROOM_PX: f64 = SMALLEST_RADIUS_PX;
 
 /// Where the search starts and what is known of the image.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -148,8 +155,8 @@ fn search<W: Width>(
         state.z_nm += step.rise_nm;
         state.tilt = step.tilt;
         let moved = (state.center_px.0 - start.center_px.0).hypot(state.center_px.1 - start.center_px.1);
-        // A bead does not lie far from where its own symmetry put it; NaN is nowhere.
-        if !(moved < 2.0 && usable_radius_px(roi_px, state.center_px) > 3.0) {
+        // NaN is nowhere.
+        if !(moved < FARTHEST_PX && usable_radius_px(roi_px, state.center_px) > LEAST_ROOM_PX) {
             return Err(Unfit::NotConverged);
         }
         // What the tilt does to z is known to first order: enough where it is little.

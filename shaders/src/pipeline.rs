@@ -85,7 +85,7 @@ pub(crate) const DEAD_ZONE: f32 = 2.0;
 pub(crate) const GUESS_WINDOW: f64 = 0.2;
 
 /// How far the first and the second auto-convolution look, as parts of the ROI.
-const SEARCH: [f64; 2] = [1.0 / 4.0, 1.0 / 16.0];
+pub(crate) const SEARCH: [f64; 2] = [1.0 / 4.0, 1.0 / 16.0];
 
 /// Shortest search, px: the peak needs a shift on each side.
 pub(crate) const SHORTEST_SEARCH_PX: f64 = 2.0;

@@ -64,8 +64,13 @@ pub enum Lost {
 ///
 /// With only the inner rings of real beads left, which are less round than the outer ones, answers move by 0.2 px.
 pub fn smallest_radius_px(roi_px: usize) -> f64 {
-    (roi_px as f64 / 4.0).max(3.0)
+    (SMALLEST_RADIUS * roi_px as f64).max(SMALLEST_RADIUS_PX)
 }
+
+/// Part of the ROI.
+pub(crate) const SMALLEST_RADIUS: f64 = 0.25;
+/// In ROIs of any size.
+pub(crate) const SMALLEST_RADIUS_PX: f64 = 3.0;
 
 /// Longest step, px: beyond half a ring the slopes say nothing about the way to the centre.
 pub(crate) const LONGEST_STEP_PX: f64 = 1.5;
@@ -121,6 +126,10 @@ struct Gait {
     taken_px: (f64, f64),
 }
 
+// Steps are too long by up to two, and hardly ever too short: what says more says so by chance.
+pub(crate) const LEAST_FACTOR: f64 = 0.25;
+pub(crate) const LARGEST_FACTOR: f64 = 1.5;
+
 impl Default for Gait {
     fn default() -> Self {
         Self { factor: 1.0, computed_px: (0.0, 0.0), taken_px: (0.0, 0.0) }
@@ -133,7 +142,8 @@ impl Gait {
         let (taken, before) = (self.taken_px, self.computed_px);
         let answer = taken.0 * (before.0 - computed.0) + taken.1 * (before.1 - computed.1);
         if answer > 0.0 {
-            self.factor = ((taken.0 * taken.0 + taken.1 * taken.1) / answer).clamp(0.25, 1.5);
+            self.factor =
+                ((taken.0 * taken.0 + taken.1 * taken.1) / answer).clamp(LEAST_FACTOR, LARGEST_FACTOR);
         }
         self.computed_px = computed;
         self.taken_px = (limit(self.factor * computed.0), limit(self.factor * computed.1));

@@ -5,6 +5,9 @@
 
 const LONGEST_STEP_PX: f32 = 1.5;
 const COARSE_UNTIL_PX: f32 = 0.2;
+// Part of a computed step that is taken.
+const LEAST_FACTOR: f32 = 0.25;
+const LARGEST_FACTOR: f32 = 1.5;
 
 // How a pass ended.
 const AGAIN: u32 = 0u;
@@ -63,7 +66,7 @@ fn step_to_center(thread: u32, usable: u32, grid: Grid) -> vec3<f32> {
 fn walk(computed: vec2<f32>) -> u32 {
     let answer = dot(search.taken_px, search.computed_px - computed);
     if answer > 0.0 {
-        search.factor = clamp(dot(search.taken_px, search.taken_px) / answer, 0.25, 1.5);
+        search.factor = clamp(dot(search.taken_px, search.taken_px) / answer, LEAST_FACTOR, LARGEST_FACTOR);
     }
     search.computed_px = computed;
     search.taken_px = clamp(search.factor * computed, vec2<f32>(-LONGEST_STEP_PX), vec2<f32>(LONGEST_STEP_PX));

@@ -134,10 +134,16 @@ pub fn ring_share(profile: &PolarProfile, weights: &[f32]) -> f32 {
 /// rest is room for the error of the noise.
 pub(crate) const NOISE_IN_SAMPLES: f64 = 0.5;
 
+/// Fewest rings that can be judged: two besides one at radius 0, which counts nothing.
+pub(crate) const MIN_ROUND_RINGS: usize = 3;
+
 /// Share of what stands out of the noise around the centre that is round: 1 for a bead alone, less with a neighbour,
 /// dirt, or motion during the exposure. Pixels count alike. Uneven light, a first harmonic along the rings, does not
-/// count. `noise`: standard deviation of a pixel.
+/// count. `noise`: standard deviation of a pixel. NaN where there are fewer than three rings.
 pub fn roundness(profile: &PolarProfile, rings: &Rings, noise: f32) -> f32 {
+    if profile.usable < MIN_ROUND_RINGS {
+        return f32::NAN;
+    }
     let (mut sum, mut sum_mean, mut sum_squares, mut sum_other) = (0.0f64, 0.0f64, 0.0f64, 0.0f64);
     let noise = NOISE_IN_SAMPLES * f64::from(noise) * f64::from(noise);
     for k in 0..profile.usable {

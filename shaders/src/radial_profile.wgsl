@@ -10,6 +10,8 @@ const LARGEST_WEIGHT: f32 = 1e30;
 const DARKEST_LEVEL: f32 = 0.1;
 /// Part of the noise's variance that is left in samples between pixels.
 const NOISE_IN_SAMPLES: f32 = 0.5;
+/// Fewest rings that can be judged.
+const MIN_ROUND_RINGS: u32 = 3u;
 
 /// What is measured of each ring: mean, variance, right less left half, lower less upper half.
 var<workgroup> profile: array<vec4<f32>, MAX_RINGS>;
@@ -130,7 +132,7 @@ fn roundness(thread: u32, usable: u32, grid: Grid, noise: f32) -> f32 {
     return round / (round + max(sums.z, 0.0));
 }
 
-/// Enters how round the image is about the rings of the profile.
+/// Enters how round the image is about the rings of the profile, `MIN_ROUND_RINGS` at least.
 fn judge(thread: u32, index: u32, usable: u32, grid: Grid) {
     let round = roundness(thread, usable, grid, beads[index].noise);
     if thread == 0u {

@@ -56,9 +56,13 @@ fn usable_radius_px(center_px: vec2<f32>) -> f32 {
     return min(room.x, room.y);
 }
 
+// Radius that must fit around a centre, as a part of the ROI and at least, px.
+const SMALLEST_RADIUS: f32 = 0.25;
+const SMALLEST_RADIUS_PX: f32 = 3.0;
+
 /// Whether a centre is far enough from the edge to count: see `smallest_radius_px` in `quadrant_interpolation.rs`.
 fn fits(center_px: vec2<f32>) -> bool {
-    return usable_radius_px(center_px) >= max(0.25 * f32(settings.roi_px), 3.0);
+    return usable_radius_px(center_px) >= max(SMALLEST_RADIUS * f32(settings.roi_px), SMALLEST_RADIUS_PX);
 }
 
 /// Enters the centre that a stage has found. Only the last stage must not end too near the edge.

@@ -13,10 +13,9 @@ const MAX_STEPS: u32 = 20u;
 const LAST_STEP: f32 = 1e-4;
 /// In f32 steps may end above that, in rounding: one that no longer shrinks is the last below so many times it.
 const ROUNDING: f32 = 10.0;
-/// A step is lengthened by this much at most.
+// A step is changed by so much at least and at most.
+const LEAST_AHEAD: f32 = 0.1;
 const MOST_AHEAD: f32 = 10.0;
-/// Part of a height that f32 can tell.
-const LAST_DIGIT: f32 = 1.2e-7;
 
 /// Of each plane, how well it matches.
 var<workgroup> best: array<f32, THREADS>;
@@ -163,7 +162,7 @@ fn step_in_height(thread: u32, totals: vec3<f32>) {
         let solved = gain_dz * squares.x / products.x;
         let apart = solved_nm - solved;
         var secant = 1.0;
-        if apart != 0.0 && taken_nm / apart >= 0.5 && taken_nm / apart <= MOST_AHEAD {
+        if apart != 0.0 && taken_nm / apart >= LEAST_AHEAD && taken_nm / apart <= MOST_AHEAD {
             secant = taken_nm / apart;
         }
         let dz = clamp(secant * solved, -plane_step, plane_step);
@@ -210,13 +209,16 @@ fn zlut_match(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation
     if thread == 0u {
         n_usable = usable;
     }
-    if workgroupUniformLoad(&n_usable) < u32(MIN_RINGS) {
+    let n = workgroupUniformLoad(&n_usable);
+    if n >= MIN_ROUND_RINGS {
+        judge(thread, index, n, settings.zlut);
+    }
+    if n < u32(MIN_RINGS) {
         if thread == 0u {
             beads[index].flags |= POOR_MATCH;
         }
         return;
     }
-    judge(thread, index, usable, settings.zlut);
     weigh_rings(thread, usable, settings.zlut, beads[index].level);
     let totals = clean(thread, usable);
     find_best_plane(thread, totals.x);

@@ -3,17 +3,15 @@
 #![allow(unsafe_code, reason = "an allocator that counts is unsafe by its interface")]
 #![allow(clippy::unwrap_used, reason = "a test stops at what should not be")]
 
+mod counting;
 mod scene;
 
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 use beadscope_shaders::magtrack::{MagTrack, Options, Reference};
 use beadscope_shaders::pipeline::{Method, Params, Tracker};
+use counting::Counting;
 use scene::{Bead, MAX_LEVEL, Random};
-
-/// The system's allocator, which counts what this thread asks for.
-struct Counting;
 
 thread_local! {
     static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
@@ -24,26 +22,8 @@ fn count() {
     let _ = ALLOCATIONS.try_with(|allocations| allocations.set(allocations.get() + 1));
 }
 
-// SAFETY: all calls go to the system's allocator with the arguments they came with.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count();
-        // SAFETY: the caller's promise is passed on.
-        unsafe { System.alloc(layout) }
-    }
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promise is passed on.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        count();
-        // SAFETY: the caller's promise is passed on.
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-}
-
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static ALLOCATOR: Counting = Counting(count);
 
 fn allocations(work: impl FnOnce()) -> usize {
     let before = ALLOCATIONS.get();

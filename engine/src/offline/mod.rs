@@ -10,10 +10,8 @@ use crate::roi::Roi;
 use crate::track::backend::BeadTracker;
 use crate::tracks::TrackRow;
 
-/// Bytes of frames held at once: enough to keep all cores busy, little enough for a laptop.
-const BATCH_BYTES: usize = 64 << 20;
-/// Frames held at once, at most.
-const MAX_BATCH: usize = 1024;
+/// Bytes of frames held at once, at most: three loads of a large GPU, little enough for a laptop.
+const BATCH_BYTES: usize = 256 << 20;
 
 /// The single ROI of a stack in which every image is one bead.
 ///
@@ -46,9 +44,8 @@ pub fn track<E: From<StackError>>(
     tracker: &mut BeadTracker,
     mut sink: impl FnMut(&Batch<'_>) -> Result<(), E>,
 ) -> Result<(), E> {
-    let frame_bytes = stack.frame_bytes();
-    let batch = (BATCH_BYTES / frame_bytes.max(1)).clamp(1, MAX_BATCH).min(stack.len());
-    let beads = tracker.rois().len();
+    let (frame_bytes, beads) = (stack.frame_bytes(), tracker.rois().len());
+    let batch = batch_frames(frame_bytes, beads, tracker.rows_at_once()).min(stack.len());
     let mut bytes = vec![0; batch * frame_bytes];
     let mut rows = vec![TrackRow::zeroed(); batch * beads];
     for first in (0..stack.len()).step_by(batch) {
@@ -66,4 +63,24 @@ pub fn track<E: From<StackError>>(
         sink(&Batch { first: first as u64, rows, on_gpu: tracker.is_on_gpu() })?;
     }
     Ok(())
+}
+
+/// Frames to hold at once.
+fn batch_frames(frame_bytes: usize, beads: usize, rows: usize) -> usize {
+    rows.div_ceil(beads.max(1)).min(BATCH_BYTES / frame_bytes.max(1)).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_has_as_many_rows_as_are_wanted_and_no_more_bytes_than_there_is_room_for() {
+        // Stacks of one bead each, on a CPU and on a large GPU; whole frames; frames that are larger than all room.
+        assert_eq!(batch_frames(64 * 64, 1, 4096), 4096);
+        assert_eq!(batch_frames(64 * 64, 1, 3 * 16_384), 3 * 16_384);
+        assert_eq!(batch_frames(4 << 20, 100, 4096), 41);
+        assert_eq!(batch_frames(4 << 20, 1, 4096), 64);
+        assert_eq!(batch_frames(1 << 30, 1, 4096), 1);
+    }
 }

@@ -1,8 +1,10 @@
 //! Where tracking computes: on the GPU while there is one that works, else on the processor.
 //!
 //! The processor is always ready to take over. When the GPU fails amid a run, it locates the beads of the same frames
-//! again, so no frame is lost; that is told once, in the log and in [`BeadTracker::on`].
+//! again, so no frame is lost, unless the GPU hangs for longer than the frame ring holds out. That is told once, in the log
+//! and in [`BeadTracker::on`].
 
+use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -19,6 +21,9 @@ use crate::tracks::TrackRow;
 
 /// For tests: the adapter is closed after this many frames, as if its driver had crashed.
 const DROP_AFTER: &str = "BEADSCOPE_DROP_GPU_AFTER";
+
+/// Rows that keep a hundred cores busy, and two of them for some seconds at most.
+const CPU_ROWS_AT_ONCE: usize = 4096;
 
 /// Where tracking is asked to compute.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -196,6 +201,11 @@ impl BeadTracker {
         self.cpu.method()
     }
 
+    /// Beads to locate at once so that nothing idles before the last of them, if they need not come soon.
+    pub(crate) fn rows_at_once(&self) -> usize {
+        self.gpu().map_or(CPU_ROWS_AT_ONCE, GpuTracker::rows_at_once)
+    }
+
     /// Worker threads of the processor.
     pub fn threads(&self) -> usize {
         self.cpu.threads()
@@ -220,7 +230,8 @@ impl BeadTracker {
         rows: &mut [TrackRow],
     ) {
         if let Some(gpu) = &mut self.gpu {
-            match gpu.locate(frames, view, rows) {
+            // Pixels are written by our own workers, also where this is not one of them.
+            match self.cpu.pool().install(|| gpu.locate(frames, view, rows)) {
                 Ok(()) => return,
                 Err(cause) => {
                     let (adapter, done) = (&gpu.gpu.adapter.name, gpu.frames);
@@ -238,9 +249,12 @@ impl BeadTracker {
     fn fall_back(&mut self, notice: String) {
         tracing::warn!("{notice}");
         if let Some(gpu) = self.gpu.take() {
-            // Letting go of a broken device may wait for it for ever, or panic: not on this thread.
-            let ended =
-                std::thread::Builder::new().name("beadscope-gpu-end".to_owned()).spawn(move || drop(gpu));
+            // Letting go of a broken device may wait for it for ever, or panic: not on this thread, where it is kept for ever
+            // if there is no other.
+            let gpu = ManuallyDrop::new(gpu);
+            let ended = std::thread::Builder::new()
+                .name("beadscope-gpu-end".to_owned())
+                .spawn(move || drop(ManuallyDrop::into_inner(gpu)));
             if let Err(error) = ended {
                 tracing::warn!("the graphics adapter is not let go: {error}");
             }
@@ -291,7 +305,14 @@ impl OnGpu {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+    use beadscope_drivers::camera::PixelFormat;
+    use beadscope_shaders::params::Params;
+    use bytemuck::Zeroable;
+
     use super::*;
+    use crate::prepared_zlut::PreparedZLut;
 
     fn request(backend: Backend, adapter: Option<&str>) -> BackendRequest {
         BackendRequest { backend, adapter: adapter.map(str::to_owned) }
@@ -319,5 +340,28 @@ mod tests {
         assert_eq!(choice(Backend::Auto, None).unwrap(), None);
         assert!(matches!(choice(Backend::Gpu, None), Err(BackendError::MagTrack)));
         assert!(matches!(choice(Backend::Auto, Some("lvp")), Err(BackendError::MagTrack)));
+    }
+
+    /// Not skipped without an adapter: `scripts/setup test` installs llvmpipe.
+    #[test]
+    fn a_gpu_gets_its_pixels_from_our_own_workers_wherever_it_is_asked() {
+        let rois = (0..64).map(|bead| Roi { bead, left_px: 16 * bead as i32, top_px: 0, size_px: 16 });
+        let params = Params { method: Method::CenterOfMass, ..Params::default() };
+        let cpu = CpuTracker::new(16, rois.collect(), &params, PreparedZLut::Absent, Some(2)).unwrap();
+        let mut tracker = BeadTracker::new(cpu, &request(Backend::Gpu, Some("llvmpipe"))).unwrap();
+        let (asked, others) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let bytes = vec![7; 16 * 64 * 16];
+        let view = |_| {
+            asked.fetch_add(1, Relaxed);
+            let thread = std::thread::current();
+            let is_ours = thread.name().is_some_and(|name| name.starts_with("beadscope-track-"));
+            others.fetch_add(usize::from(!is_ours), Relaxed);
+            Some(FrameView { bytes: &bytes, width_px: 16 * 64, height_px: 16, format: PixelFormat::Mono8 })
+        };
+        let mut rows = vec![TrackRow::zeroed(); 64];
+        tracker.locate(1, &view, &mut rows);
+        assert!(tracker.is_on_gpu() && rows[63].bead == 63);
+        let (asked, others) = (asked.into_inner(), others.into_inner());
+        assert!(asked > 64 && others == 0, "{others} of {asked} views from threads of others");
     }
 }

@@ -171,24 +171,32 @@ impl CpuTracker {
     }
 
     fn locate_bead(&self, frame: &FrameView<'_>, roi: &Roi, worker: &mut Worker) -> TrackRow {
-        if !frame.copy_roi(roi, &mut worker.levels) {
-            return TrackRow::missing(roi, Flags::EDGE);
-        }
-        let side = roi.size_px as usize;
-        let (left_px, top_px) = (roi.left_px as usize, roi.top_px as usize);
-        let mut max_level = f32::from(frame.format.max_level());
-        let mut flags = Flags::NONE;
-        if let Some(correction) = &self.correction {
-            // The camera saturates at a raw level; a corrected one does not tell.
-            if is_saturated(&worker.levels, max_level) {
-                flags |= Flags::SATURATED;
-            }
-            max_level = f32::INFINITY;
-            correction.correct(frame, (left_px, top_px), side, &mut worker.levels);
-        }
+        let copied = match &self.correction {
+            None => frame.copy_roi(roi, &mut worker.levels).then_some(Flags::NONE),
+            Some(correction) => copy_corrected(frame, roi, correction, &mut worker.levels),
+        };
+        let Some(flags) = copied else { return TrackRow::missing(roi, Flags::EDGE) };
+        let max_level =
+            if self.correction.is_some() { f32::INFINITY } else { f32::from(frame.format.max_level()) };
         let zlut = self.zlut.as_ref();
         let mut found = self.kernels.locate(&worker.levels, max_level, zlut, &mut worker.scratch);
         found.flags |= flags;
         TrackRow::new(roi, &found)
     }
+}
+
+/// Copies the pixels of an ROI and corrects them. Tells whether they were saturated: the camera saturates at a raw level, and
+/// a corrected one does not tell. `None` if the ROI is not inside the frame.
+pub(super) fn copy_corrected(
+    frame: &FrameView<'_>,
+    roi: &Roi,
+    correction: &Correction,
+    levels: &mut [f32],
+) -> Option<Flags> {
+    if !frame.copy_roi(roi, levels) {
+        return None;
+    }
+    let saturated = is_saturated(levels, f32::from(frame.format.max_level()));
+    correction.correct(frame, (roi.left_px as usize, roi.top_px as usize), roi.size_px as usize, levels);
+    Some(if saturated { Flags::SATURATED } else { Flags::NONE })
 }

@@ -24,10 +24,11 @@ impl Difference {
         for (ours, theirs) in ours.iter().zip(theirs) {
             let pairs = [(ours.x_px, theirs.x_px), (ours.y_px, theirs.y_px), (ours.z_nm, theirs.z_nm)];
             let sigmas = ours.sigma.into_iter().zip(theirs.sigma);
+            let mut others = sigmas.clone().chain([(ours.quality, theirs.quality)]);
             if ours.bead != theirs.bead
                 || ours.flags != theirs.flags
                 || pairs.iter().any(|(a, b)| a.is_nan() != b.is_nan())
-                || sigmas.clone().any(|(a, b)| a.is_nan() != b.is_nan())
+                || others.any(|(a, b)| a.is_nan() != b.is_nan())
             {
                 worst.others += 1;
                 continue;
@@ -72,6 +73,7 @@ mod tests {
             TrackRow { z_nm: 5.11, ..row },
             TrackRow { z_nm: f64::NAN, ..row },
             TrackRow { quality: 0.01, ..row },
+            TrackRow { quality: f32::NAN, ..row },
             TrackRow { sigma: [1.0, 1.0, 1.02], ..row },
             TrackRow { sigma: [1.0, f32::NAN, 1.0], ..row },
             TrackRow { flags: 1, ..row },

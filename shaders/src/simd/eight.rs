@@ -2,6 +2,7 @@
 
 use std::ops::{Add, AddAssign, Div, Mul, Sub};
 
+use super::operators::operators;
 use super::{LANES, Sums16};
 
 /// Eight grey levels, weights or sums: in one wide register, or an array.
@@ -160,41 +161,9 @@ impl Eight for EightScalar {
     }
 }
 
-impl Add for EightScalar {
-    type Output = Self;
-    #[inline(always)]
-    fn add(self, other: Self) -> Self {
-        self.with(other, |a, b| a + b)
-    }
-}
-
-impl Sub for EightScalar {
-    type Output = Self;
-    #[inline(always)]
-    fn sub(self, other: Self) -> Self {
-        self.with(other, |a, b| a - b)
-    }
-}
-
-impl Mul for EightScalar {
-    type Output = Self;
-    #[inline(always)]
-    fn mul(self, other: Self) -> Self {
-        self.with(other, |a, b| a * b)
-    }
-}
-
-impl Div for EightScalar {
-    type Output = Self;
-    #[inline(always)]
-    fn div(self, other: Self) -> Self {
-        self.with(other, |a, b| a / b)
-    }
-}
-
-impl AddAssign for EightScalar {
-    #[inline(always)]
-    fn add_assign(&mut self, other: Self) {
-        *self = *self + other;
-    }
-}
+operators!(EightScalar, |a, b|
+    Add add a.with(b, |a, b| a + b);
+    Sub sub a.with(b, |a, b| a - b);
+    Mul mul a.with(b, |a, b| a * b);
+    Div div a.with(b, |a, b| a / b);
+);

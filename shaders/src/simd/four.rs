@@ -5,6 +5,8 @@
 
 use std::ops::{Add, AddAssign, Div, Mul, Sub};
 
+use super::operators::operators;
+
 /// Four numbers: in one wide register, or an array.
 pub trait Four:
     Copy + Add<Output = Self> + AddAssign + Sub<Output = Self> + Mul<Output = Self> + Div<Output = Self>
@@ -108,41 +110,9 @@ impl Four for FourScalar {
     }
 }
 
-impl Add for FourScalar {
-    type Output = Self;
-    #[inline(always)]
-    fn add(self, other: Self) -> Self {
-        self.with(other, |a, b| a + b)
-    }
-}
-
-impl AddAssign for FourScalar {
-    #[inline(always)]
-    fn add_assign(&mut self, other: Self) {
-        *self = *self + other;
-    }
-}
-
-impl Sub for FourScalar {
-    type Output = Self;
-    #[inline(always)]
-    fn sub(self, other: Self) -> Self {
-        self.with(other, |a, b| a - b)
-    }
-}
-
-impl Mul for FourScalar {
-    type Output = Self;
-    #[inline(always)]
-    fn mul(self, other: Self) -> Self {
-        self.with(other, |a, b| a * b)
-    }
-}
-
-impl Div for FourScalar {
-    type Output = Self;
-    #[inline(always)]
-    fn div(self, other: Self) -> Self {
-        self.with(other, |a, b| a / b)
-    }
-}
+operators!(FourScalar, |a, b|
+    Add add a.with(b, |a, b| a + b);
+    Sub sub a.with(b, |a, b| a - b);
+    Mul mul a.with(b, |a, b| a * b);
+    Div div a.with(b, |a, b| a / b);
+);

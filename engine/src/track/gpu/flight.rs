@@ -1,10 +1,14 @@
 //! One load on its way: memory that the processor writes, memory that it reads.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::GpuTrackError;
 use crate::gpu::Gpu;
+
+/// Where views of mapped memory may begin.
+pub const PART_STEP: usize = wgpu::MAP_ALIGNMENT as usize;
 
 /// Buffers of a load, mapped while the processor works on them.
 pub struct Flight {
@@ -40,9 +44,10 @@ impl Flight {
         self.staging.size() >= up && self.readback.size() >= down
     }
 
-    /// What goes to the device. Only between [`land`](Self::land), or [`new`](Self::new), and [`depart`](Self::depart).
-    pub fn cargo(&self, bytes: u64) -> Result<wgpu::BufferViewMut, GpuTrackError> {
-        self.staging.get_mapped_range_mut(..bytes).map_err(|error| GpuTrackError::Device(error.to_string()))
+    /// Some bytes of what goes to the device, from a multiple of [`PART_STEP`] on. Only between [`land`](Self::land), or
+    /// [`new`](Self::new), and [`depart`](Self::depart); it must be gone by then.
+    pub fn cargo(&self, bytes: Range<u64>) -> Result<wgpu::BufferViewMut, GpuTrackError> {
+        self.staging.get_mapped_range_mut(bytes).map_err(|error| GpuTrackError::Device(error.to_string()))
     }
 
     /// Submits the work that `encode` writes down between the two buffers.
@@ -69,7 +74,7 @@ impl Flight {
 
     /// Waits until the device is done and hands `read` the first `bytes` of what came back.
     pub fn land(&mut self, gpu: &Gpu, bytes: u64, read: impl FnOnce(&[u8])) -> Result<(), GpuTrackError> {
-        super::wait(gpu, self.submission.take())?;
+        super::wait(gpu, self.submission.take(), super::patience(gpu))?;
         if self.mapped.load(Ordering::Relaxed) != 2 {
             return Err(GpuTrackError::Device("memory could not be mapped".to_owned()));
         }

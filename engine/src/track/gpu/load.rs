@@ -3,28 +3,34 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use beadscope_shaders::background::is_saturated;
 use beadscope_shaders::flags::Flags;
 use beadscope_shaders::gpu::Place;
 use rayon::prelude::*;
 
+use super::GpuTrackError;
+use super::flight::{Flight, PART_STEP};
 use crate::correction::Correction;
 use crate::frame::FrameView;
 use crate::roi::Roi;
+use crate::track::cpu::copy_corrected;
+
+/// Parts of a load for each thread that writes it: more than one, so that all end together.
+const PARTS_PER_THREAD: usize = 4;
 
 /// How pixels go up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Upload {
     /// Whole frames; the device picks the ROIs out.
     Frames,
     /// The pixels of each ROI, as they came.
+    #[default]
     Rois,
     /// The pixels of each ROI as `f32`, corrected with dark and flat frames on the processor.
     Levels,
 }
 
 /// Beads located together.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Load {
     /// Which rows.
     pub items: Range<usize>,
@@ -36,8 +42,6 @@ pub struct Load {
     pub item_bytes: usize,
     /// Bytes of a frame.
     pub frame_bytes: usize,
-    /// What the processor has found of each bead: only where it looks at pixels.
-    pub flags: Vec<Flags>,
 }
 
 /// Plans loads and writes them into mapped memory.
@@ -48,14 +52,16 @@ pub struct Loader {
     correction: Option<Arc<Correction>>,
     raw_limit: u64,
     told: Option<Upload>,
-    /// The pixels of a load side by side, as `u32` so that `f32` lie aligned in it.
-    gathered: Vec<u32>,
+    /// The memory of each part, while a load is written.
+    rooms: Vec<wgpu::BufferViewMut>,
+    /// Room of each part for the ROI that is being corrected.
+    levels: Vec<Vec<f32>>,
 }
 
 impl Loader {
     /// Loads of `rois`, all of `roi_px` a side, of at most `raw_limit` bytes of pixels.
     pub fn new(rois: Arc<[Roi]>, roi_px: usize, correction: Option<Arc<Correction>>, raw_limit: u64) -> Self {
-        Self { rois, roi_px, correction, raw_limit, told: None, gathered: Vec::new() }
+        Self { rois, roi_px, correction, raw_limit, told: None, rooms: Vec::new(), levels: Vec::new() }
     }
 
     /// How pixels of frames like `frame` go up.
@@ -83,17 +89,36 @@ impl Loader {
         upload
     }
 
+    /// Bytes of pixels of a full load: what to expect of a camera of which no frame has been seen.
+    pub fn expected_bytes(&self, capacity: usize) -> u64 {
+        let bytes_per_px = if self.correction.is_some() { 4 } else { 1 };
+        ((capacity * self.roi_px * self.roi_px * bytes_per_px) as u64).min(self.raw_limit)
+    }
+
+    /// Bytes of pixels of a full load of frames like `frame`.
+    pub fn full_bytes(&self, upload: Upload, frame: &FrameView<'_>, capacity: usize) -> u64 {
+        let bytes = match upload {
+            // From the last bead of a frame on.
+            Upload::Frames => {
+                let frames = (self.rois.len() + capacity - 1).div_ceil(self.rois.len().max(1));
+                frames.min(self.most_frames(frame)) * frame.bytes.len()
+            }
+            Upload::Rois => capacity.min(self.most_rois(frame)) * self.roi_bytes(frame),
+            Upload::Levels => capacity * 4 * self.roi_px * self.roi_px,
+        };
+        bytes.next_multiple_of(4) as u64
+    }
+
     /// The next load of `rest`, the rows that are left, of at most `capacity` beads.
     pub fn plan(&self, upload: Upload, frame: &FrameView<'_>, rest: Range<usize>, capacity: usize) -> Load {
         let beads = self.rois.len();
         let count = match upload {
             Upload::Frames => {
-                let most_frames = (self.raw_limit as usize / frame.bytes.len().max(1)).max(1);
                 // Up to the end of the last frame that fits.
-                let end = (rest.start / beads + most_frames) * beads;
+                let end = (rest.start / beads + self.most_frames(frame)) * beads;
                 capacity.min(end - rest.start)
             }
-            Upload::Rois => capacity.min(self.raw_limit as usize / self.roi_bytes(frame)),
+            Upload::Rois => capacity.min(self.most_rois(frame)),
             Upload::Levels => capacity,
         };
         let items = rest.start..rest.end.min(rest.start + count);
@@ -105,14 +130,8 @@ impl Loader {
             Upload::Frames => frames_of(&items, beads).len() * frame.bytes.len(),
             _ => items.len() * item_bytes,
         };
-        Load {
-            items,
-            upload,
-            raw_bytes: raw_bytes.next_multiple_of(4) as u64,
-            item_bytes,
-            frame_bytes: frame.bytes.len(),
-            flags: Vec::new(),
-        }
+        let raw_bytes = raw_bytes.next_multiple_of(4) as u64;
+        Load { items, upload, raw_bytes, item_bytes, frame_bytes: frame.bytes.len() }
     }
 
     /// Where each bead's pixels lie in what [`write`](Self::write) writes.
@@ -138,46 +157,87 @@ impl Loader {
         })
     }
 
-    /// Writes the pixels of a load into `out`. What `view` has not is left as it is.
+    /// Writes the pixels of a load to where they leave for the device, from byte `from` of `flight` on, and what is known of
+    /// each bead into `flags`. Rayon's workers write a part each: mapped memory may be slow for one of them, as each byte of it
+    /// goes past the caches. What `view` has not is left as it is.
     pub fn write<'a>(
         &mut self,
-        load: &mut Load,
+        load: &Load,
         view: &(impl Fn(usize) -> Option<FrameView<'a>> + Sync),
-        mut out: wgpu::WriteOnly<'_, [u8]>,
-    ) {
-        let beads = self.rois.len();
+        (flight, from): (&Flight, u64),
+        flags: &mut Vec<Flags>,
+    ) -> Result<(), GpuTrackError> {
+        let parts = PARTS_PER_THREAD * rayon::current_num_threads();
+        // So many items, or bytes, of a part that the next may begin behind it.
+        let step = |whole: usize| whole.div_ceil(parts).next_multiple_of(PART_STEP);
+        flags.clear();
         if load.upload == Upload::Frames {
-            for frame in frames_of(&load.items, beads) {
-                // Room is left for a frame that is not there, as `places` counts on it.
-                let Some(mut room) = out.split_off(..load.frame_bytes) else { return };
-                if let Some(frame) = view(frame) {
-                    room.copy_from_slice(frame.bytes);
+            let part_bytes = step(load.raw_bytes as usize);
+            self.open(flight, from, load.raw_bytes, part_bytes)?;
+            let first = load.items.start / self.rois.len();
+            self.rooms.par_drain(..).enumerate().for_each(|(part, mut room)| {
+                write_frames(part * part_bytes, load.frame_bytes, &mut room, |frame| view(first + frame));
+            });
+            return Ok(());
+        }
+        let part_items = step(load.items.len());
+        flags.resize(load.items.len(), Flags::NONE);
+        self.open(flight, from, load.raw_bytes, part_items * load.item_bytes)?;
+        self.levels.resize_with(self.rooms.len().max(self.levels.len()), Vec::new);
+        let (rois, correction) = (&self.rois, self.correction.as_deref());
+        let item_at = |item: usize| (view(item / rois.len()), &rois[item % rois.len()]);
+        let parts = self.rooms.par_drain(..).zip(flags.par_chunks_mut(part_items)).zip(&mut self.levels);
+        parts.enumerate().for_each(|(part, ((mut room, flags), levels))| {
+            let first = load.items.start + part * part_items;
+            for (index, flag) in flags.iter_mut().enumerate() {
+                // As in `cpu.rs`: the rows of an ROI lie far apart.
+                if let (Some(frame), roi) = item_at((first + index + 1).min(load.items.end - 1)) {
+                    frame.fetch_roi_ahead(roi);
+                }
+                let (Some(frame), roi) = item_at(first + index) else { continue };
+                let room = room.slice(index * load.item_bytes..(index + 1) * load.item_bytes);
+                if !roi.is_inside(frame.width_px, frame.height_px) {
+                    continue;
+                }
+                match correction {
+                    None => write_raw(&frame, roi, room),
+                    Some(correction) => *flag = write_levels(&frame, roi, correction, levels, room),
                 }
             }
-            return;
-        }
-        let bytes = load.item_bytes;
-        self.gathered.resize(load.raw_bytes as usize / 4, 0);
-        let gathered: &mut [u8] = bytemuck::cast_slice_mut(&mut self.gathered);
-        let (rois, correction) = (&self.rois, self.correction.as_deref());
-        let rooms = gathered.par_chunks_exact_mut(bytes).zip(load.items.clone());
-        let write = |(room, item): (&mut [u8], usize)| {
-            let roi = &rois[item % beads];
-            match (
-                view(item / beads).filter(|frame| roi.is_inside(frame.width_px, frame.height_px)),
-                correction,
-            ) {
-                (Some(frame), Some(correction)) => write_levels(&frame, roi, correction, room),
-                (Some(frame), None) => write_raw(&frame, roi, room),
-                (None, _) => Flags::NONE,
+        });
+        Ok(())
+    }
+
+    /// Opens the memory of a load, in parts of `part_bytes`.
+    fn open(
+        &mut self,
+        flight: &Flight,
+        from: u64,
+        bytes: u64,
+        part_bytes: usize,
+    ) -> Result<(), GpuTrackError> {
+        for start in (0..bytes).step_by(part_bytes) {
+            match flight.cargo(from + start..from + bytes.min(start + part_bytes as u64)) {
+                Ok(room) => self.rooms.push(room),
+                Err(error) => {
+                    self.rooms.clear();
+                    return Err(error);
+                }
             }
-        };
-        load.flags = rooms.map(write).collect();
-        out.copy_from_slice(gathered);
+        }
+        Ok(())
     }
 
     fn roi_bytes(&self, frame: &FrameView<'_>) -> usize {
         self.roi_px * self.roi_px * frame.format.bytes_per_px()
+    }
+
+    fn most_frames(&self, frame: &FrameView<'_>) -> usize {
+        (self.raw_limit as usize / frame.bytes.len().max(1)).max(1)
+    }
+
+    fn most_rois(&self, frame: &FrameView<'_>) -> usize {
+        self.raw_limit as usize / self.roi_bytes(frame)
     }
 }
 
@@ -186,21 +246,44 @@ fn frames_of(items: &Range<usize>, beads: usize) -> Range<usize> {
     items.start / beads..items.end.div_ceil(beads)
 }
 
-fn write_raw(frame: &FrameView<'_>, roi: &Roi, room: &mut [u8]) -> Flags {
-    let (side, bytes_per_px) = (roi.size_px as usize, frame.format.bytes_per_px());
-    for (y_px, row) in room.chunks_exact_mut(side * bytes_per_px).enumerate() {
-        let first = ((roi.top_px as usize + y_px) * frame.width_px + roi.left_px as usize) * bytes_per_px;
-        row.copy_from_slice(&frame.bytes[first..first + row.len()]);
+/// Fills `room`, which begins at byte `start` of frames one after the other. One that is not there leaves a gap: `places`
+/// counts on it.
+fn write_frames<'a>(
+    start: usize,
+    frame_bytes: usize,
+    room: &mut wgpu::BufferViewMut,
+    frame: impl Fn(usize) -> Option<FrameView<'a>>,
+) {
+    let end = start + room.len();
+    for index in start / frame_bytes..end.div_ceil(frame_bytes) {
+        let Some(frame) = frame(index) else { continue };
+        let first = index * frame_bytes;
+        let (from, to) = (start.max(first), end.min(first + frame_bytes));
+        room.slice(from - start..to - start).copy_from_slice(&frame.bytes[from - first..to - first]);
     }
-    Flags::NONE
 }
 
-fn write_levels(frame: &FrameView<'_>, roi: &Roi, correction: &Correction, room: &mut [u8]) -> Flags {
-    let side = roi.size_px as usize;
-    let levels: &mut [f32] = bytemuck::cast_slice_mut(room);
-    frame.copy_roi(roi, levels);
-    // The camera saturates at a raw level; a corrected one does not tell.
-    let saturated = is_saturated(levels, f32::from(frame.format.max_level()));
-    correction.correct(frame, (roi.left_px as usize, roi.top_px as usize), side, levels);
-    if saturated { Flags::SATURATED } else { Flags::NONE }
+/// Writes the pixels of an ROI inside the frame.
+fn write_raw(frame: &FrameView<'_>, roi: &Roi, mut room: wgpu::WriteOnly<'_, [u8]>) {
+    let (side, bytes_per_px) = (roi.size_px as usize, frame.format.bytes_per_px());
+    let row_bytes = side * bytes_per_px;
+    for y_px in 0..side {
+        let first = ((roi.top_px as usize + y_px) * frame.width_px + roi.left_px as usize) * bytes_per_px;
+        room.slice(y_px * row_bytes..(y_px + 1) * row_bytes)
+            .copy_from_slice(&frame.bytes[first..first + row_bytes]);
+    }
+}
+
+/// The same, corrected, by way of `levels`: mapped memory can only be written.
+fn write_levels(
+    frame: &FrameView<'_>,
+    roi: &Roi,
+    correction: &Correction,
+    levels: &mut Vec<f32>,
+    mut room: wgpu::WriteOnly<'_, [u8]>,
+) -> Flags {
+    levels.resize(room.len() / 4, 0.0);
+    let flags = copy_corrected(frame, roi, correction, levels);
+    room.copy_from_slice(bytemuck::cast_slice(levels));
+    flags.unwrap_or(Flags::EDGE)
 }

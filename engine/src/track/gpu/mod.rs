@@ -1,13 +1,13 @@
 //! Tracking on a graphics processor: the stages of `beadscope_shaders::gpu`, one dispatch each for many beads at once.
 //!
-//! Runs on: the thread that calls [`GpuTracker::locate`], which alone talks to the queue for tracking. Beads go in loads:
-//! while the device works on one, the next is written into mapped memory and the rows of the one before are read.
+//! Runs on: the thread that calls [`GpuTracker::locate`], which alone talks to the queue for tracking, and rayon's workers of
+//! that thread, which write pixels. Beads go in loads: while the device works on one, the next is written into mapped memory
+//! and the rows of the one before are read. Room for full loads is made at the start, so that a backlog meets none that grows.
 
 mod flight;
 mod load;
 mod program;
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -65,24 +65,51 @@ pub struct Traffic {
     pub stage_ns: Vec<(&'static str, u64)>,
 }
 
+/// Where the pixels of so many beads begin in what goes to the device: behind the settings and the places.
+fn raw_from(n_beads: usize) -> u64 {
+    (SETTINGS_BYTES + (n_beads * size_of::<Place>()) as u64).next_multiple_of(SETTINGS_BYTES)
+}
+
 /// Whether the device still works.
 fn check(gpu: &Gpu) -> Result<(), GpuTrackError> {
     gpu.lost().map_or(Ok(()), |why| Err(GpuTrackError::Device(why)))
 }
 
 /// Waits until the device has done what was submitted up to `submission`, or all.
-fn wait(gpu: &Gpu, submission: Option<wgpu::SubmissionIndex>) -> Result<(), GpuTrackError> {
-    let wait = wgpu::PollType::Wait { submission_index: submission, timeout: Some(patience(gpu)) };
+fn wait(
+    gpu: &Gpu,
+    submission: Option<wgpu::SubmissionIndex>,
+    patience: Duration,
+) -> Result<(), GpuTrackError> {
+    let wait = wgpu::PollType::Wait { submission_index: submission, timeout: Some(patience) };
     let waited = gpu.device.poll(wait);
     // Why the device is gone says more than that waiting for it failed.
     check(gpu)?;
     waited.map(|_| ()).map_err(|error| GpuTrackError::Device(error.to_string()))
 }
 
-/// A device that needs longer for a load hangs. A software adapter is slow without being stuck.
+/// A device that needs longer for a load hangs. Until then no frame is tracked, so a card of its own, which is there for high
+/// rates and does a load in some hundredths of a second, gets less time than a small one that may be busy with fits.
 fn patience(gpu: &Gpu) -> Duration {
-    let is_software = gpu.adapter.device_type == wgpu::DeviceType::Cpu;
-    Duration::from_secs(if is_software { 300 } else { 5 })
+    match gpu.adapter.device_type {
+        wgpu::DeviceType::DiscreteGpu => Duration::from_secs(1),
+        // Slow without being stuck.
+        wgpu::DeviceType::Cpu => Duration::from_secs(300),
+        _ => Duration::from_secs(5),
+    }
+}
+
+/// The same before there are frames, when drivers compile.
+fn first_patience(gpu: &Gpu) -> Duration {
+    patience(gpu).max(Duration::from_secs(5))
+}
+
+/// A load and what carries it.
+struct Trip {
+    flight: Flight,
+    load: Load,
+    /// What the processor has found of each bead: only where it looks at pixels.
+    flags: Vec<Flags>,
 }
 
 /// Locates beads in frames on a graphics processor.
@@ -90,7 +117,8 @@ pub struct GpuTracker {
     gpu: Arc<Gpu>,
     loader: Loader,
     program: Program,
-    flights: Vec<Flight>,
+    /// As many as [`FLIGHTS`], each with as much room; none after a failure.
+    trips: Vec<Trip>,
     /// Height of the first plane of the Z-LUT, nm.
     first_nm: f64,
     traffic: Traffic,
@@ -131,7 +159,34 @@ impl GpuTracker {
         let traffic = Traffic { stage_ns, ..Traffic::default() };
         program.warm_up(&gpu)?;
         let first_nm = tables.first_nm;
-        Ok(Self { gpu, loader, program, flights: Vec::new(), first_nm, traffic })
+        let mut tracker = Self { gpu, loader, program, trips: Vec::new(), first_nm, traffic };
+        tracker.make_room(tracker.loader.expected_bytes(tracker.program.capacity()));
+        Ok(tracker)
+    }
+
+    /// Makes room for loads with this many bytes of pixels.
+    fn make_room(&mut self, raw_bytes: u64) {
+        let capacity = self.program.capacity();
+        let (up, down) = (raw_from(capacity) + raw_bytes, self.bytes_back(capacity));
+        if self.trips.first().is_none_or(|trip| !trip.flight.holds(up, down)) {
+            self.program.make_room(&self.gpu, raw_bytes);
+            self.trips.clear();
+            self.trips.extend((0..FLIGHTS).map(|_| Trip {
+                flight: Flight::new(&self.gpu, up.next_multiple_of(4096), down),
+                load: Load::default(),
+                flags: Vec::with_capacity(capacity),
+            }));
+        }
+    }
+
+    /// Beads of a full load.
+    pub(crate) fn capacity(&self) -> usize {
+        self.program.capacity()
+    }
+
+    /// Beads that keep the device busy while others are written and read.
+    pub(crate) fn rows_at_once(&self) -> usize {
+        FLIGHTS * self.capacity()
     }
 
     /// Tracks these from now on, all of the size of those before.
@@ -163,7 +218,7 @@ impl GpuTracker {
         let located = self.locate_in_loads(frames, view, rows);
         if located.is_err() {
             // What is under way, or mapped, is of no use any more.
-            self.flights.clear();
+            self.trips.clear();
         }
         located
     }
@@ -174,18 +229,21 @@ impl GpuTracker {
         view: &(impl Fn(usize) -> Option<FrameView<'a>> + Sync),
         rows: &mut [TrackRow],
     ) -> Result<(), GpuTrackError> {
-        let Some(any) = (0..frames).find_map(view) else { return Ok(()) };
-        let upload = self.loader.choose(&any, self.program.capacity());
-        let mut under_way = VecDeque::with_capacity(FLIGHTS);
-        let (mut next, mut flight) = (0, 0);
-        while next < rows.len() || !under_way.is_empty() {
-            if next < rows.len() && under_way.len() < FLIGHTS {
-                let load = self.loader.plan(upload, &any, next..rows.len(), self.program.capacity());
+        let Some(any) = (0..frames).find_map(view).filter(|_| !rows.is_empty()) else { return Ok(()) };
+        let capacity = self.program.capacity();
+        let upload = self.loader.choose(&any, capacity);
+        // Only frames of more bits than was expected, or that go up in another way, need more than there is.
+        self.make_room(self.loader.full_bytes(upload, &any, capacity));
+        let (mut next, mut sent, mut collected) = (0, 0, 0);
+        while next < rows.len() || collected < sent {
+            if next < rows.len() && sent - collected < FLIGHTS {
+                let load = self.loader.plan(upload, &any, next..rows.len(), capacity);
                 next = load.items.end;
-                under_way.push_back((flight, self.send(flight, load, &any, view)?));
-                flight = (flight + 1) % FLIGHTS;
-            } else if let Some((flight, load)) = under_way.pop_front() {
-                self.collect(flight, &load, view, rows)?;
+                self.send(sent % FLIGHTS, load, &any, view)?;
+                sent += 1;
+            } else {
+                self.collect(collected % FLIGHTS, view, rows)?;
+                collected += 1;
             }
         }
         Ok(())
@@ -193,57 +251,52 @@ impl GpuTracker {
 
     fn send<'a>(
         &mut self,
-        flight: usize,
-        mut load: Load,
+        trip: usize,
+        load: Load,
         any: &FrameView<'a>,
         view: &(impl Fn(usize) -> Option<FrameView<'a>> + Sync),
-    ) -> Result<Load, GpuTrackError> {
+    ) -> Result<(), GpuTrackError> {
         let n_beads = load.items.len();
         let (bits, max_level) = match load.upload {
             Upload::Levels => (32, f32::MAX),
             _ => (8 * any.format.bytes_per_px() as u32, f32::from(any.format.max_level())),
         };
         let settings = self.program.settings(&self.gpu, n_beads, bits, max_level);
-        let places_bytes = (n_beads * size_of::<Place>()) as u64;
-        let up = SETTINGS_BYTES + places_bytes + load.raw_bytes;
+        let raw_from = raw_from(n_beads);
         let down = self.bytes_back(n_beads);
-        self.program.make_room(&self.gpu, load.raw_bytes);
-        if self.flights.get(flight).is_none_or(|flight| !flight.holds(up, down)) {
-            let room = Flight::new(&self.gpu, up.next_multiple_of(4096), down);
-            if flight < self.flights.len() { self.flights[flight] = room } else { self.flights.push(room) }
-        }
-        let flight = &mut self.flights[flight];
+        let Trip { flight, load: carried, flags } = &mut self.trips[trip];
         {
-            let mut cargo = flight.cargo(up)?;
-            let places: Vec<Place> = self.loader.places(&load, any).collect();
-            cargo.slice(..size_of::<Settings>()).copy_from_slice(bytemuck::bytes_of(&settings));
-            let raw_from = (SETTINGS_BYTES + places_bytes) as usize;
-            cargo.slice(SETTINGS_BYTES as usize..raw_from).copy_from_slice(bytemuck::cast_slice(&places));
-            self.loader.write(&mut load, view, cargo.slice(raw_from..));
+            let mut head = flight.cargo(0..raw_from)?;
+            head.slice(..size_of::<Settings>()).copy_from_slice(bytemuck::bytes_of(&settings));
+            let (places, _) = head.slice(SETTINGS_BYTES as usize..).into_chunks::<{ size_of::<Place>() }>();
+            let places_of_load = self.loader.places(&load, any);
+            places.into_slice(..n_beads).write_iter(places_of_load.map(bytemuck::cast));
         }
+        self.loader.write(&load, view, (flight, raw_from), flags)?;
         let program = &self.program;
         flight.depart(&self.gpu, |encoder, staging, readback| {
-            program.encode(encoder, &settings, staging, readback, load.raw_bytes);
+            program.encode(encoder, &settings, (staging, raw_from), readback, load.raw_bytes);
         });
         self.traffic.loads += 1;
         self.traffic.dispatches += program.n_stages() as u64;
-        self.traffic.bytes_up += up;
+        self.traffic.bytes_up += raw_from + load.raw_bytes;
         self.traffic.bytes_down += down;
-        Ok(load)
+        *carried = load;
+        Ok(())
     }
 
     fn collect<'a>(
         &mut self,
-        flight: usize,
-        load: &Load,
+        trip: usize,
         view: &(impl Fn(usize) -> Option<FrameView<'a>> + Sync),
         rows: &mut [TrackRow],
     ) -> Result<(), GpuTrackError> {
-        let n_beads = load.items.len();
-        let (rois, first_nm) = (&self.loader.rois, self.first_nm);
+        let n_beads = self.trips[trip].load.items.len();
         let down = self.bytes_back(n_beads);
+        let (rois, first_nm) = (&self.loader.rois, self.first_nm);
         let (program, stage_ns) = (&self.program, &mut self.traffic.stage_ns);
-        self.flights[flight].land(&self.gpu, down, |bytes| {
+        let Trip { flight, load, flags } = &mut self.trips[trip];
+        flight.land(&self.gpu, down, |bytes| {
             let (beads, ticks) = bytes.split_at(n_beads * size_of::<Bead>());
             let beads: &[Bead] = bytemuck::cast_slice(beads);
             for (index, (row, bead)) in rows[load.items.clone()].iter_mut().zip(beads).enumerate() {
@@ -252,7 +305,7 @@ impl GpuTracker {
                 let roi = &rois[item % rois.len()];
                 *row = if roi.is_inside(frame.width_px, frame.height_px) {
                     let mut found = bead.localization(first_nm);
-                    found.flags |= load.flags.get(index).copied().unwrap_or(Flags::NONE);
+                    found.flags |= flags.get(index).copied().unwrap_or(Flags::NONE);
                     TrackRow::new(roi, &found)
                 } else {
                     TrackRow::missing(roi, Flags::EDGE)

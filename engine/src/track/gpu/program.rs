@@ -1,18 +1,19 @@
 //! The stages as pipelines, and the buffers that they share.
 
-use beadscope_shaders::gpu::{Bead, Buffer, Place, Ring, Settings, Stage, Tables};
+use beadscope_shaders::gpu::{
+    Bead, Buffer, Place, Ring, SHARED_BYTES, SHARED_BYTES_PER_RING, Settings, Stage, Tables,
+};
 use wgpu::util::DeviceExt as _;
 
 use super::GpuTrackError;
 use crate::gpu::Gpu;
 
-/// Largest buffer of one load: 4096 ROIs of 64 px as `f32`. Fewer would leave a large device idle, many more keep a small one
-/// busy for longer than systems let a dispatch take.
+/// Largest buffer of one load: 4096 ROIs of 64 px as `f32`. Many more would keep a small device busy for longer than systems
+/// let a dispatch take.
 const LOAD_BYTES: u64 = 64 << 20;
-
-/// Memory that `zlut_match.wgsl` shares in a workgroup: for each ring a profile and two weights, and the rest.
-const WORKGROUP_BYTES_PER_RING: u64 = 24;
-const WORKGROUP_BYTES: u64 = 2048;
+/// The same on a card of its own, which works on thousands of ROIs side by side: with few more than those its units wait for
+/// the last of each load.
+const LOAD_BYTES_OF_A_CARD: u64 = 256 << 20;
 
 /// Room of the settings in a staging buffer: copies start at multiples of this.
 pub const SETTINGS_BYTES: u64 = 256;
@@ -59,7 +60,7 @@ impl Program {
     /// Compiles the stages and makes room for the beads of a load.
     pub fn new(gpu: &Gpu, tables: &Tables) -> Result<Self, GpuTrackError> {
         let device = &gpu.device;
-        let capacity = capacity(&device.limits(), tables)?;
+        let capacity = capacity(&device.limits(), gpu.adapter.device_type, tables)?;
         let buffers = Buffers::new(device, tables, capacity as u64);
         let kinds = [BindingKind::Uniform, BindingKind::Written, BindingKind::Written];
         let shared_layout = layout(device, &kinds);
@@ -79,7 +80,7 @@ impl Program {
             self.dispatch(&mut encoder, index, compiled, (1, 1));
         }
         gpu.queue.submit([encoder.finish()]);
-        super::wait(gpu, None)
+        super::wait(gpu, None, super::first_patience(gpu))
     }
 
     fn dispatch(
@@ -125,12 +126,13 @@ impl Program {
         }
     }
 
-    /// Writes down the work of a load: `staging` to the device, the stages, beads to `readback`.
+    /// Writes down the work of a load: `staging`, with pixels from byte `raw_from` on, to the device, the stages, beads to
+    /// `readback`.
     pub fn encode(
         &self,
         encoder: &mut wgpu::CommandEncoder,
         settings: &Settings,
-        staging: &wgpu::Buffer,
+        (staging, raw_from): (&wgpu::Buffer, u64),
         readback: &wgpu::Buffer,
         raw_bytes: u64,
     ) {
@@ -139,7 +141,7 @@ impl Program {
         let Buffers { settings: settings_buffer, places, raw, beads, .. } = &self.buffers;
         encoder.copy_buffer_to_buffer(staging, 0, settings_buffer, 0, Some(size_of::<Settings>() as u64));
         encoder.copy_buffer_to_buffer(staging, SETTINGS_BYTES, places, 0, Some(places_bytes));
-        encoder.copy_buffer_to_buffer(staging, SETTINGS_BYTES + places_bytes, raw, 0, Some(raw_bytes));
+        encoder.copy_buffer_to_buffer(staging, raw_from, raw, 0, Some(raw_bytes));
         for (index, compiled) in self.stages.iter().enumerate() {
             let groups = (settings.row_beads, settings.n_beads.div_ceil(settings.row_beads));
             self.dispatch(encoder, index, compiled, groups);
@@ -183,12 +185,13 @@ fn binding_limit(limits: &wgpu::Limits) -> u64 {
     limits.max_storage_buffer_binding_size.min(limits.max_buffer_size).min(u64::from(u32::MAX)) & !15
 }
 
-fn capacity(limits: &wgpu::Limits, tables: &Tables) -> Result<usize, GpuTrackError> {
+fn capacity(limits: &wgpu::Limits, kind: wgpu::DeviceType, tables: &Tables) -> Result<usize, GpuTrackError> {
     let limit = binding_limit(limits);
     let roi_px = u64::from(tables.settings.roi_px);
     let per_bead =
         (4 * roi_px * roi_px).max(16 * u64::from(tables.settings.fine.n_rings)).max(rings_bytes(tables));
-    let rings_bytes_shared = WORKGROUP_BYTES_PER_RING * tables.constant("MAX_RINGS") as u64 + WORKGROUP_BYTES;
+    let rings_bytes_shared =
+        (SHARED_BYTES_PER_RING * tables.constant("MAX_RINGS") as usize + SHARED_BYTES) as u64;
     let shared = u64::from(limits.max_compute_workgroup_storage_size);
     if rings_bytes_shared > shared {
         let what = "the rings of the Z-LUT";
@@ -200,7 +203,8 @@ fn capacity(limits: &wgpu::Limits, tables: &Tables) -> Result<usize, GpuTrackErr
             return Err(GpuTrackError::TooLarge { what, bytes, limit });
         }
     }
-    Ok((LOAD_BYTES.min(limit) / per_bead).max(1) as usize)
+    let load_bytes = if kind == wgpu::DeviceType::DiscreteGpu { LOAD_BYTES_OF_A_CARD } else { LOAD_BYTES };
+    Ok((load_bytes.min(limit) / per_bead).max(1) as usize)
 }
 
 /// Of the narrow rings of a bead.
@@ -370,5 +374,28 @@ impl Clock {
             beginning_of_pass_write_index: Some(2 * stage as u32),
             end_of_pass_write_index: Some(2 * stage as u32 + 1),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use beadscope_shaders::pipeline::{Params, Tracker};
+    use wgpu::DeviceType;
+
+    use super::*;
+
+    #[test]
+    fn loads_are_larger_on_a_card_and_fit_what_can_be_bound() {
+        let tables = Tables::new(&Tracker::new(64, &Params::default()).unwrap(), None).unwrap();
+        let much = wgpu::Limits {
+            max_storage_buffer_binding_size: 1 << 30,
+            max_buffer_size: 1 << 30,
+            ..wgpu::Limits::default()
+        };
+        let beads = |limits: &wgpu::Limits, kind| capacity(limits, kind, &tables).unwrap();
+        assert_eq!(beads(&much, DeviceType::DiscreteGpu), 16_384);
+        assert_eq!(beads(&much, DeviceType::IntegratedGpu), 4096);
+        let little = wgpu::Limits { max_storage_buffer_binding_size: 1 << 20, ..much };
+        assert_eq!(beads(&little, DeviceType::DiscreteGpu), 64);
     }
 }
