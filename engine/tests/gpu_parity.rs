@@ -149,16 +149,15 @@ fn assert_parity(film: &Film, method: Method, with_zlut: bool) {
 #[test]
 fn the_gpu_finds_what_the_cpu_finds() {
     for (roi_px, bits, beads) in
-        [(64, 8, 16), (65, 12, 6), (100, 16, 4), (33, 8, 9), (201, 12, 1), (16, 8, 9)]
+        [(64, 8, 16), (65, 12, 6), (100, 16, 4), (33, 8, 9), (201, 12, 1), (256, 8, 1)]
     {
         let film = Film::new(beads, roi_px, bits, 1);
         assert_parity(&film, QI, true);
-        if roi_px > 16 {
-            assert_parity(&film, Method::Fit, true);
-        }
+        assert_parity(&film, Method::Fit, true);
     }
-    // Of these some beads did not settle on one side only, or on none, while steps that were too long were taken whole.
-    for seed in [12, 42, 52] {
+    // Not fresh: in 16 px one bead in a thousand settles on one side only. Of the first three some did not, or on no side,
+    // while steps that were too long were taken whole.
+    for seed in [12, 42, 52, 1, 2] {
         let film = Film::with_seed(seed, 16, 16, 8, 1);
         assert_parity(&film, QI, true);
         let heights = film.on_cpu(QI, true).iter().filter(|row| row.z_nm.is_finite()).count();
@@ -177,7 +176,7 @@ fn the_gpu_finds_what_the_cpu_finds() {
 /// part of its standard error at which it stops.
 #[test]
 fn in_16_px_the_gpu_fits_what_the_cpu_fits() {
-    let film = Film::new(25, 16, 8, 1);
+    let film = Film::with_seed(1, 25, 16, 8, 1);
     let cpu = film.on_cpu(Method::Fit, true);
     let gpu = film.on_gpu(&film.tables(Method::Fit, true)).0;
     let mut fitted = 0;
