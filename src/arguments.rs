@@ -48,6 +48,12 @@ pub enum Command {
     Doctor(DoctorArguments),
     /// Makes a whole file of a recording that a crash or a power cut left behind.
     Recover(RecoverArguments),
+    /// Describes a recording: when, with what, where its frames went, how its beads move.
+    Info(InfoArguments),
+    /// Checks that a recording is whole; exits 1 and prints one line for each thing that is wrong.
+    Verify(VerifyArguments),
+    /// Writes a recording in the format of another program.
+    Export(ExportArguments),
     /// Settings: an example, what holds and why, changes, MagScope's preferences.
     Rig(RigArguments),
 }
@@ -413,6 +419,40 @@ pub struct DoctorArguments {
 pub struct RecoverArguments {
     /// The folder of a run, or its tracks.h5.partial.
     pub run: PathBuf,
+}
+
+#[derive(Args)]
+pub struct InfoArguments {
+    /// The folder of a run or its tracks.h5; a .partial one is described as far as it is whole.
+    pub run: PathBuf,
+    /// Prints one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+pub struct VerifyArguments {
+    /// The folder of a run, its tracks.h5 or a .partial one.
+    pub run: PathBuf,
+}
+
+#[derive(Args)]
+pub struct ExportArguments {
+    /// The folder of a run or its tracks.h5; a .partial one is exported as far as it is whole.
+    pub run: PathBuf,
+    /// The format.
+    #[arg(long, value_enum)]
+    pub to: ExportFormat,
+    /// Where it goes. Replaces a file of that name, but never a recording.
+    #[arg(long, value_name = "PATH")]
+    pub out: PathBuf,
+}
+
+/// What other programs read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ExportFormat {
+    /// frame,bead,x_px,y_px,z_nm,quality,flags,time_s; lines that start with # are metadata.
+    Csv,
 }
 
 #[derive(Args)]

@@ -8,27 +8,11 @@
 
 mod common;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use beadscope_engine::session::Session;
-use common::{Step, beadscope_ok, crash_and_recover, setup};
-
-/// The interpreter with the peers' packages, if `scripts/test` could install them.
-fn python(test: &str) -> Option<PathBuf> {
-    let python = std::env::var_os("BEADSCOPE_PEERS_PYTHON")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("target/peers/bin/python"), PathBuf::from);
-    if python.exists() {
-        return Some(python);
-    }
-    assert!(
-        std::env::var_os("BEADSCOPE_REQUIRE_PEERS").is_none(),
-        "no {}: run scripts/test",
-        python.display()
-    );
-    println!("skipped: {test}: no {}; run scripts/test", python.display());
-    None
-}
+use common::{Step, beadscope_ok, crash_and_recover, python, setup};
 
 #[test]
 fn magscope_accepts_a_run_and_appends_to_a_copy() {
