@@ -453,6 +453,12 @@ pub struct ExportArguments {
 pub enum ExportFormat {
     /// frame,bead,x_px,y_px,z_nm,quality,flags,time_s; lines that start with # are metadata.
     Csv,
+    /// MagScope's HDF5 file, with its group /tracking and nothing else.
+    Magscope,
+    /// An HDF5 file that lumicks.pylake opens: channels x, y, z in nm in a group for each bead.
+    Pylake,
+    /// A new folder for Tweezepy: of each bead the longest trace without a gap, in nm (.npy), and the Python that reads them.
+    Tweezepy,
 }
 
 #[derive(Args)]

@@ -93,6 +93,29 @@ fn a_partial_recording_is_read_and_said_to_be_one() {
 }
 
 #[test]
+fn positions_from_images_on_disk_are_a_recording_without_times() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| text(&folder.path().join(name)).to_owned();
+    let (made, tracks, rows) = (path("made"), path("tracks.h5"), path("rows.csv"));
+    beadscope_ok(&["simulate", "--beads", "2", "--frames", "3", "--out", &made]);
+    let rois = Path::new(&made).join("rois.csv");
+    let track = ["track", &made, "--rois", text(&rois), "--pixel-size-nm", "100", "--out", &tracks];
+    beadscope_ok(&track);
+    // The mark "no times" makes one attribute more than an object header keeps.
+    assert_eq!(beadscope_ok(&["verify", &tracks]), "3 frames, 6 rows: whole\n");
+    let told = info(Path::new(&tracks));
+    assert_eq!((&told["has_times"], &told["unix_ns"]), (&false.into(), &Value::Null));
+    assert_eq!((&told["method"], &told["pixel_size_nm"]), (&"qi".into(), &100.0.into()));
+    assert_eq!(told["beads"][0]["flags"], serde_json::json!({"no_zlut": 3}));
+    beadscope_ok(&["export", &tracks, "--to", "csv", "--out", &rows]);
+    let csv = std::fs::read_to_string(rows).unwrap();
+    assert!(csv.contains("# images carry no time\n") && csv.trim_end().ends_with(",no_zlut,NaN"), "{csv}");
+    let output = beadscope(&["export", &tracks, "--to", "pylake", "--out", &path("pylake.h5")]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.code() == Some(1) && said.contains("export it to csv"), "{said}");
+}
+
+#[test]
 fn what_is_no_recording_is_one_clear_line() {
     let folder = tempfile::tempdir().unwrap();
     let other = folder.path().join("other.h5");

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
-use beadscope_engine::record::read::export::csv;
+use beadscope_engine::record::read::export::{csv, magscope, pylake, tweezepy};
 use beadscope_engine::record::read::{Recording, files_of};
 use beadscope_engine::replace::Output;
 
@@ -19,6 +19,9 @@ pub fn run(arguments: &ExportArguments) -> Result<()> {
     let progress = |done: u64| bar.set_position(done);
     let written = match to {
         ExportFormat::Csv => csv::write(&recording, out, &progress),
+        ExportFormat::Magscope => magscope::write(&recording, out, &progress),
+        ExportFormat::Pylake => pylake::write(&recording, out, &progress),
+        ExportFormat::Tweezepy => tweezepy::write(&recording, out, &progress),
     };
     bar.finish_and_clear();
     written.with_context(|| format!("{} not written", out.display()))?;

@@ -77,7 +77,9 @@ fn when(summary: &Summary) -> String {
             format!("{} to {}, {:.3} s", utc_text(first), utc_text(last), summary.duration_s)
         }
         None => {
-            format!("no times: tracked from images on disk, {}", utc_text(summary.about.started_unix_ns))
+            let what =
+                if summary.about.has_times { "no frames" } else { "no times: tracked from images on disk" };
+            format!("{what}, started {}", utc_text(summary.about.started_unix_ns))
         }
     }
 }
@@ -86,7 +88,8 @@ fn with_what(summary: &Summary) -> String {
     let of = |table: &toml::Table, key: &str| {
         table.get(key).map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned))
     };
-    let mut text = of(&summary.camera, "driver").unwrap_or_else(|| "camera not known".to_owned());
+    let source = of(&summary.camera, "driver").or_else(|| of(&summary.camera, "input"));
+    let mut text = source.unwrap_or_else(|| "camera not known".to_owned());
     if let Some(window) = summary.camera.get("window").and_then(toml::Value::as_table)
         && let (Some(width), Some(height)) = (of(window, "width_px"), of(window, "height_px"))
     {

@@ -154,7 +154,9 @@ pub fn summarise(recording: &Recording, progress: &dyn Fn(u64)) -> Result<Summar
     longest_gaps.truncate(LONGEST_GAPS);
     let (intervals, seconds) = pass.in_segments;
     let settings: toml::Table = about.settings_toml.parse().unwrap_or_default();
+    // Of images from disk it is not a setting of an instrument.
     let method = settings.get("tracking").and_then(|tracking| tracking.get("method"));
+    let method = method.or_else(|| settings.get("method"));
     let zlut = |(hash, zlut): (String, beadscope_zlut::ZLut)| ZLutRead {
         hash,
         planes: zlut.n_planes(),
