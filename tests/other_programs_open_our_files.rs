@@ -8,27 +8,13 @@
 
 mod common;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
+use beadscope_engine::record::read::verify::verify;
 use beadscope_engine::session::Session;
-use common::{Step, beadscope_ok, crash_and_recover, setup};
-
-/// The interpreter with the peers' packages, if `scripts/test` could install them.
-fn python(test: &str) -> Option<PathBuf> {
-    let python = std::env::var_os("BEADSCOPE_PEERS_PYTHON")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("target/peers/bin/python"), PathBuf::from);
-    if python.exists() {
-        return Some(python);
-    }
-    assert!(
-        std::env::var_os("BEADSCOPE_REQUIRE_PEERS").is_none(),
-        "no {}: run scripts/test",
-        python.display()
-    );
-    println!("skipped: {test}: no {}; run scripts/test", python.display());
-    None
-}
+use common::made::recording;
+use common::{Step, beadscope, beadscope_ok, crash_and_recover, python, setup};
 
 #[test]
 fn magscope_accepts_a_run_and_appends_to_a_copy() {
@@ -97,7 +83,34 @@ fn the_preferences_that_magscope_exports_become_a_rig() {
     assert!(alone.contains("roi_px = 96") && !alone.contains("magtrack"), "{alone}");
 }
 
+#[test]
+fn magscope_pylake_and_tweezepy_open_what_is_exported_for_them() {
+    let Some(python) = python("magscope_pylake_and_tweezepy_open_what_is_exported_for_them") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/check_export.py");
+    for has_losses in [false, true] {
+        let run = folder.path().join(has_losses.to_string());
+        std::fs::create_dir(&run).unwrap();
+        let tracks = recording(&run, has_losses, true);
+        for (to, name) in [("magscope", "magscope.h5"), ("pylake", "pylake.h5"), ("tweezepy", "traces")] {
+            let out = run.join(name);
+            let export = ["export", run.to_str().unwrap(), "--to", to, "--out", out.to_str().unwrap()];
+            assert!(beadscope_ok(&export).starts_with("400 frames, 1200 rows: "));
+            let output = Command::new(&python).arg(&script).arg(to).args([&out, &tracks]).output().unwrap();
+            let said = String::from_utf8_lossy(&output.stdout);
+            println!("{said}");
+            assert!(output.status.success(), "{to}: {said}{}", String::from_utf8_lossy(&output.stderr));
+            // What is there may be a recording, or a folder with other things in it.
+            assert_eq!(beadscope(&export).status.code(), Some(1), "{to}");
+        }
+    }
+}
+
 fn check(python: &Path, tracks: &Path, option: Option<&str>) {
+    if option.is_none() {
+        let verdict = verify(tracks, &|_, _| {}).unwrap();
+        assert_eq!(verdict.problems, [""; 0], "our own checks find nothing where others' find nothing");
+    }
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/check_tracks.py");
     let output = Command::new(python).arg(script).arg(tracks).args(option).output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout);

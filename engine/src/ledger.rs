@@ -1,9 +1,10 @@
 //! The ledger: where every frame went, from the camera's own frame numbers to the file. It always sums.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Frames that are gone, by who lost them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Lost {
     /// The camera's frame number jumped: it never sent them.
     pub camera: u64,
@@ -20,7 +21,8 @@ pub struct Lost {
 }
 
 /// Where every frame went. `camera` counts exposures by the device's own numbers, the others count what we saw.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Ledger {
     /// Frames the camera exposed: the sum of last − first device frame number + 1 over the segments.
     pub camera: u64,

@@ -1,6 +1,7 @@
 //! The command line as data. What each argument does is said here once and printed by `--help`.
 
 mod bench;
+mod recordings;
 mod rig;
 mod run;
 mod shared;
@@ -14,6 +15,7 @@ use beadscope_engine::rig::DEFAULT_ROI_PX;
 use clap::{Args, Parser, Subcommand};
 
 pub use self::bench::{BenchCommand, BenchLiveArguments, BenchTrackArguments};
+pub use self::recordings::{ExportArguments, ExportFormat, InfoArguments, VerifyArguments};
 pub use self::rig::RigArguments;
 pub use self::run::RunArguments;
 pub use self::shared::CorrectionArguments;
@@ -61,6 +63,12 @@ pub enum Command {
     Doctor(DoctorArguments),
     /// Makes a whole file of a recording that a crash or a power cut left behind.
     Recover(RecoverArguments),
+    /// Describes a recording: when, with what, where its frames went, how its beads move.
+    Info(InfoArguments),
+    /// Checks that a recording is whole; exits 1 and prints one line for each thing that is wrong.
+    Verify(VerifyArguments),
+    /// Writes a recording in the format of another program.
+    Export(ExportArguments),
     /// Settings: an example, what holds and why, changes, MagScope's preferences.
     Rig(RigArguments),
 }

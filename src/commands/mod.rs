@@ -3,13 +3,16 @@
 pub mod bench;
 pub mod command_list;
 pub mod doctor;
+pub mod export;
 pub mod find;
+pub mod info;
 mod obey;
 pub mod recover;
 pub mod rig;
 pub mod run;
 pub mod simulate;
 pub mod track;
+pub mod verify;
 pub mod window;
 pub mod zlut;
 mod zlut_precision;

@@ -7,6 +7,8 @@
     reason = "helpers of tests, where these are how a test fails"
 )]
 
+pub mod made;
+
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::Arc;
@@ -246,5 +248,21 @@ pub fn real_data(test: &str) -> Option<PathBuf> {
         return Some(folder);
     }
     println!("skipped: {test}: no real data at {}", folder.display());
+    None
+}
+
+/// The interpreter with the peers' packages, if `scripts/test` could install them.
+pub fn python(test: &str) -> Option<PathBuf> {
+    let python = std::env::var_os("BEADSCOPE_PEERS_PYTHON")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("target/peers/bin/python"), PathBuf::from);
+    if python.exists() {
+        return Some(python);
+    }
+    assert!(
+        std::env::var_os("BEADSCOPE_REQUIRE_PEERS").is_none(),
+        "no {}: run scripts/test",
+        python.display()
+    );
+    println!("skipped: {test}: no {}; run scripts/test", python.display());
     None
 }

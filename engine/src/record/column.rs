@@ -29,10 +29,13 @@ impl Column {
     pub fn create(file: &mut SwmrFileWriter, spec: &ColumnSpec) -> Result<Self, Hdf5Error> {
         let dataset = schema::create(file, spec)?;
         let row_bytes = spec.element.bytes() * spec.width;
-        let chunk_bytes = row_bytes * usize::try_from(spec.chunk_rows).unwrap_or(usize::MAX);
-        let width = spec.width as u64;
-        let chunk = vec![0; chunk_bytes];
-        Ok(Self { dataset, width, row_bytes, chunk, filled: 0, chunks: 0, saved: 0, flushed: 0 })
+        Ok(Self::new(dataset, spec.width as u64, row_bytes, spec.chunk_rows))
+    }
+
+    /// For a dataset that was created empty, with chunks of so many rows.
+    pub fn new(dataset: usize, width: u64, row_bytes: usize, chunk_rows: u64) -> Self {
+        let chunk = vec![0; row_bytes * usize::try_from(chunk_rows).unwrap_or(usize::MAX)];
+        Self { dataset, width, row_bytes, chunk, filled: 0, chunks: 0, saved: 0, flushed: 0 }
     }
 
     /// Adds whole rows. A chunk that fills is written at once; readers see it after [`Self::extend`] and a flush.

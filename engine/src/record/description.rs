@@ -72,7 +72,8 @@ impl RunDescription<'_> {
     }
 
     fn write_groups(&self, file: &H5File) -> Result<H5Group, Hdf5Error> {
-        self.write_magscope_attributes(&file.create_group(TRACKING)?)?;
+        let tracking = file.create_group(TRACKING)?;
+        write_magscope_attributes(&tracking, self.recording_id, self.started_unix_ns)?;
         let ours = file.create_group(OURS)?;
         self.write_our_attributes(&ours)?;
         for name in ["frames", "rows", "gaps", "segments", "events", "health"] {
@@ -82,21 +83,6 @@ impl RunDescription<'_> {
         write_text(&ours, "settings_toml", &self.settings_toml, "Every setting of the run, as TOML.")?;
         write_text(&ours, "camera", &self.camera, "The camera and the configuration that it applied.")?;
         Ok(ours)
-    }
-
-    /// The attributes of MagScope's schema 1, types as h5py writes them.
-    fn write_magscope_attributes(&self, group: &H5Group) -> Result<(), Hdf5Error> {
-        group.set_attr_numeric("schema_version", &1_i64)?;
-        group.set_attr_numeric("include_roi_positions", &1_u8)?;
-        group.set_attr_string("record_order", "writer_append_order")?;
-        group.set_attr_string("batch_sequence_order", "video_task_enqueue_order")?;
-        group.set_attr_numeric("recording_id", &self.recording_id)?;
-        group.set_attr_numeric("recording_start_ns", &self.started_unix_ns)?;
-        group.set_attr_numeric("file_start_ns", &self.started_unix_ns)?;
-        group.set_attr_numeric("rotation_interval_ns", &0_u64)?;
-        // The empty range until `finish`: whoever appends takes the smaller and the larger.
-        group.set_attr_numeric("min_frame_timestamp_ns", &u64::MAX)?;
-        group.set_attr_numeric("max_frame_timestamp_ns", &0_u64)
     }
 
     fn write_our_attributes(&self, group: &H5Group) -> Result<(), Hdf5Error> {
@@ -131,6 +117,25 @@ impl RunDescription<'_> {
             "1 where the bead is stuck to the surface: its motion is the drift of the instrument.",
         )
     }
+}
+
+/// The attributes of MagScope's schema 1, types as h5py writes them.
+pub(super) fn write_magscope_attributes(
+    group: &H5Group,
+    recording_id: u64,
+    started_unix_ns: u64,
+) -> Result<(), Hdf5Error> {
+    group.set_attr_numeric("schema_version", &1_i64)?;
+    group.set_attr_numeric("include_roi_positions", &1_u8)?;
+    group.set_attr_string("record_order", "writer_append_order")?;
+    group.set_attr_string("batch_sequence_order", "video_task_enqueue_order")?;
+    group.set_attr_numeric("recording_id", &recording_id)?;
+    group.set_attr_numeric("recording_start_ns", &started_unix_ns)?;
+    group.set_attr_numeric("file_start_ns", &started_unix_ns)?;
+    group.set_attr_numeric("rotation_interval_ns", &0_u64)?;
+    // The empty range until `finish`: whoever appends takes the smaller and the larger.
+    group.set_attr_numeric("min_frame_timestamp_ns", &u64::MAX)?;
+    group.set_attr_numeric("max_frame_timestamp_ns", &0_u64)
 }
 
 /// The legend of `flags`: `1 = edge; 2 = no_zlut; …`.

@@ -11,6 +11,7 @@ pub mod info;
 mod losses;
 mod numbers;
 mod open;
+pub mod read;
 mod schema;
 pub mod space;
 pub mod tracks_file;

@@ -6,6 +6,8 @@
 use rust_hdf5::swmr::SwmrFileWriter;
 use rust_hdf5::{DatatypeMessage, Hdf5Error};
 
+/// Has one entry more than there are frames.
+pub const OFFSETS: &str = "tracking/frame_offsets";
 /// Version of our groups. A reader that meets a higher one should say so.
 pub const FORMAT_VERSION: u32 = 1;
 /// MagScope's group.

@@ -47,6 +47,7 @@ mod unlock;
 use claim::Claim;
 use columns::Columns;
 pub use columns::Gap;
+pub(super) use recover::whole;
 pub use recover::{Recovered, recover};
 pub(super) use reserve::MAX_GAPS;
 use reserve::Reserve;
@@ -67,7 +68,7 @@ pub struct TracksFile {
 }
 
 /// How much a recording holds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Counts {
     /// Calls of `append` with at least one frame.
     pub batches: u64,

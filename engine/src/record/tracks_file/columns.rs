@@ -32,6 +32,14 @@ pub struct Gap {
     pub reason: String,
 }
 
+impl Gap {
+    /// Frames that it cost, each with its name in `lost` of the ledger.
+    pub fn losses(&self) -> impl Iterator<Item = (&str, u64)> {
+        let parts = self.reason.split_whitespace().filter_map(|part| part.split_once('='));
+        parts.filter_map(|(name, count)| Some((name, count.parse().ok()?)))
+    }
+}
+
 /// The columns, in the order of the tables in `schema.rs`.
 pub struct Columns {
     /// An entry for each bead in each frame.

@@ -10,12 +10,9 @@ use super::unlock::unlock;
 use super::{Counts, rename};
 use crate::record::error::RecordError;
 use crate::record::schema::{
-    BATCH_COLUMNS, ColumnSpec, EVENT_COLUMNS, FRAME_COLUMNS, HEALTH_COLUMNS, ROW_COLUMNS, SEGMENT_COLUMNS,
-    TRACKING,
+    BATCH_COLUMNS, ColumnSpec, EVENT_COLUMNS, FRAME_COLUMNS, HEALTH_COLUMNS, OFFSETS, ROW_COLUMNS,
+    SEGMENT_COLUMNS, TRACKING,
 };
-
-/// Has one entry more than there are frames.
-const OFFSETS: &str = "tracking/frame_offsets";
 
 /// What was found in a partial file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,7 +56,7 @@ fn final_name(partial: &Path) -> Result<PathBuf, RecordError> {
 
 /// What counts, and the first and last time. A crash between two lengths leaves the columns of one flush apart, so a
 /// frame is whole if its rows reach as far, and a batch if its frames do.
-fn whole(file: &H5File) -> Result<(Counts, [u64; 2]), Hdf5Error> {
+pub(in crate::record) fn whole(file: &H5File) -> Result<(Counts, [u64; 2]), Hdf5Error> {
     let offsets: Vec<u64> = read(file, OFFSETS)?;
     let rows = shortest(file, &ROW_COLUMNS)?;
     let frames = shortest(file, &FRAME_COLUMNS)?

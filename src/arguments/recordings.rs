@@ -1,0 +1,45 @@
+//! What `beadscope info`, `verify` and `export` take.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+#[derive(Args)]
+pub struct InfoArguments {
+    /// The folder of a run or its tracks.h5; a .partial one is described as far as it is whole.
+    pub run: PathBuf,
+    /// Prints one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+pub struct VerifyArguments {
+    /// The folder of a run, its tracks.h5 or a .partial one.
+    pub run: PathBuf,
+}
+
+#[derive(Args)]
+pub struct ExportArguments {
+    /// The folder of a run or its tracks.h5; a .partial one is exported as far as it is whole.
+    pub run: PathBuf,
+    /// The format.
+    #[arg(long, value_enum)]
+    pub to: ExportFormat,
+    /// Where it goes. Replaces a file of that name, but never a recording.
+    #[arg(long, value_name = "PATH")]
+    pub out: PathBuf,
+}
+
+/// What other programs read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ExportFormat {
+    /// frame,bead,x_px,y_px,z_nm,quality,flags,time_s; lines that start with # are metadata.
+    Csv,
+    /// MagScope's HDF5 file, with its group /tracking and nothing else.
+    Magscope,
+    /// An HDF5 file that lumicks.pylake opens: channels x, y, z in nm in a group for each bead.
+    Pylake,
+    /// A new folder for Tweezepy: of each bead the longest trace without a gap, in nm (.npy), and the Python that reads them.
+    Tweezepy,
+}
