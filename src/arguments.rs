@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use beadscope_engine::rig::DEFAULT_ROI_PX;
 use beadscope_engine::settings::CommandLineOption;
 use beadscope_engine::track::backend::{Backend, BackendRequest};
+use beadscope_engine::video::Mode;
 use beadscope_shaders::params::{MAX_ROI_PX, MIN_ROI_PX};
 use beadscope_shaders::pipeline::{Method, Params};
 use clap::builder::{PossibleValuesParser, RangedI64ValueParser, TypedValueParser};
-use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Parser, Subcommand};
 
 /// Runs a magnetic-tweezers microscope: films beads, tracks them in x, y, z, and loses nothing.
 ///
@@ -86,9 +87,9 @@ pub struct RunArguments {
     /// How many frames to take.
     #[arg(long)]
     pub frames: Option<u64>,
-    /// What to record.
-    #[arg(long, value_enum, default_value_t = Mode::Track)]
-    pub mode: Mode,
+    /// What to record: positions, the pixels of every ROI, whole frames (default: what the rig says, else track).
+    #[arg(long, value_parser = PossibleValuesParser::new(Mode::NAMES.map(|(_, name)| name)))]
+    pub mode: Option<String>,
     /// The ROIs (default: those of the rig, else found in the first frame).
     #[arg(long, value_name = "FILE.csv")]
     pub rois: Option<PathBuf>,
@@ -122,13 +123,6 @@ pub struct RunArguments {
     /// Prints one JSON object at the end.
     #[arg(long)]
     pub json: bool,
-}
-
-/// What a run records.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Mode {
-    /// Positions of every bead in every frame.
-    Track,
 }
 
 #[derive(Args)]
@@ -336,6 +330,36 @@ pub enum BenchCommand {
     /// The whole line, from the simulated camera to the recording, which is deleted: frames lost, latency, CPU. Prints what
     /// `beadscope run` prints.
     Live(BenchLiveArguments),
+    /// How much video a disk takes: whole frames, or the crops of beads. The video is deleted.
+    Record(BenchRecordArguments),
+}
+
+#[derive(Args)]
+pub struct BenchRecordArguments {
+    /// Frames per second, Hz.
+    #[arg(long, value_name = "HZ", default_value_t = 1000.0, value_parser = parse_rate)]
+    pub rate_hz: f64,
+    /// Columns of a frame, which has 8 bits a pixel.
+    #[arg(long, value_name = "PX", default_value_t = 1024, value_parser = RangedI64ValueParser::<u32>::new().range(1..=16384))]
+    pub width: u32,
+    /// Rows of a frame.
+    #[arg(long, value_name = "PX", default_value_t = 1024, value_parser = RangedI64ValueParser::<u32>::new().range(1..=16384))]
+    pub height: u32,
+    /// Writes crops of so many beads in place of whole frames.
+    #[arg(long, value_parser = RangedI64ValueParser::<u32>::new().range(1..=65536))]
+    pub beads: Option<u32>,
+    /// Side of a crop, px.
+    #[arg(long, value_name = "PX", default_value_t = DEFAULT_ROI_PX, value_parser = roi_px_parser())]
+    pub roi_px: u32,
+    /// How long to write.
+    #[arg(long, value_parser = parse_duration, default_value = "5s")]
+    pub duration: std::time::Duration,
+    /// Folder on the disk to measure; the bench makes one of its own in it, and deletes that.
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub out: PathBuf,
+    /// Prints one JSON object.
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Args)]
@@ -411,7 +435,7 @@ pub struct DoctorArguments {
 
 #[derive(Args)]
 pub struct RecoverArguments {
-    /// The folder of a run, or its tracks.h5.partial.
+    /// The folder of a run, its tracks.h5.partial, or its video.ome.zarr.
     pub run: PathBuf,
 }
 
@@ -476,6 +500,12 @@ fn backend_parser() -> impl TypedValueParser<Value = Backend> {
         let found = Backend::NAMES.iter().find(|(_, name)| *name == asked);
         found.map(|(backend, _)| *backend).ok_or("not a back end")
     })
+}
+
+/// A rate that frames can come at, Hz.
+fn parse_rate(text: &str) -> Result<f64, String> {
+    let rate_hz: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
+    if (0.01..=1e6).contains(&rate_hz) { Ok(rate_hz) } else { Err("0.01 to 1000000 Hz".to_owned()) }
 }
 
 /// `10s`, `5min`, `2h`, `500ms`; a bare number is seconds.
