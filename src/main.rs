@@ -35,6 +35,9 @@ fn main() -> ExitCode {
             commands::bench::track(&arguments)
         }
         Some(Command::Bench { command: BenchCommand::Live(arguments) }) => commands::bench::live(&arguments),
+        Some(Command::Bench { command: BenchCommand::Record(arguments) }) => {
+            commands::bench::record(&arguments)
+        }
         Some(Command::Commands(arguments)) => commands::command_list::run(&arguments),
         Some(Command::Doctor(arguments)) => commands::doctor::run(&arguments),
         Some(Command::Recover(arguments)) => commands::recover::run(&arguments),

@@ -424,13 +424,32 @@ fn a_folder_whose_name_is_not_text() {
 }
 
 #[test]
-fn a_run_that_cannot_start_leaves_no_folder() {
+fn a_bead_number_of_more_than_16_bit_is_refused_with_its_line() {
     let folder = tempfile::tempdir().unwrap();
     let (rois, runs) = (folder.path().join("rois.csv"), folder.path().join("runs"));
     fs::write(&rois, "bead,x_px,y_px\n70000,200,200\n").unwrap();
     let (rois, out) = (rois.to_str().unwrap(), runs.to_str().unwrap());
     let line = refuse(&["run", "--frames", "3", "--rois", rois, "--out", out], None);
-    assert!(line.contains("bead number 70000"), "{line}");
+    assert!(line.contains("\"70000\" is not a bead number: 0 to 65535 (line 2 of"), "{line}");
+    assert!(!runs.exists(), "nothing was begun");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_run_that_cannot_start_leaves_no_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let runs = folder.path().join("runs");
+    // No file may grow: the folder of the run can be made, its files cannot.
+    let script = "trap '' XFSZ; ulimit -f 0; exec \"$@\"";
+    let mut program = Command::new("sh");
+    program
+        .args(["-c", script, "sh", env!("CARGO_BIN_EXE_beadscope"), "run", "--frames", "3", "--out"])
+        .arg(&runs);
+    program.env("XDG_STATE_HOME", env!("CARGO_TARGET_TMPDIR")).env("BEADSCOPE_USER_CONFIG", "");
+    let output = program.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.lines().any(|line| line.starts_with("beadscope: cannot write into")), "{said}");
     assert_eq!(fs::read_dir(&runs).unwrap().count(), 0, "a folder of a run that never was");
 }
 

@@ -1,7 +1,8 @@
-//! The engine: from the camera to rows on disk, in three threads and two rings. It never opens a window.
+//! The engine: from the camera to rows and video on disk, in a few threads and two rings. It never opens a window.
 //!
 //! ```text
 //! camera ──fills a slot──▶ frame ring ──▶ tracking ──rows──▶ track ring ──▶ recorder ──▶ tracks.h5
+//!                              ├──▶ video ──blocks──▶ disk ──▶ video.ome.zarr
 //!                              └──▶ newest frame (window)        └──▶ rows in order, may skip (plots)
 //! ```
 //!
@@ -11,6 +12,8 @@
 //! | `beadscope-track` ([`track`]) | nothing: it waits for the worker that tracks | for that worker | no | rayon |
 //! | `beadscope-track-N`, the one waited for | tracker, writer of the track ring, scratch of one worker | for frames only | no; the graphics library does | both rings, rayon |
 //! | `beadscope-track-N`, the others | scratch of one worker | for work only | no | rayon |
+//! | `beadscope-video` ([`video`]) | where it copies frames to, in modes that film | for frames only | no | frame ring, blocks |
+//! | `beadscope-video-disk` | the shard that is written | on the disk | at the end of a shard | blocks |
 //! | `beadscope-record` ([`record`]) | the open file | on the disk | yes | track ring, commands |
 //! | `beadscope-health` ([`health`]) | what is measured of the others | yes | yes | counters, [`status::Health`] |
 //! | `beadscope-log` (the program's) | the log file | on the disk | yes | a bounded queue that loses lines |
@@ -57,3 +60,4 @@ mod sync;
 pub mod threads;
 pub mod track;
 pub mod tracks;
+pub mod video;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::threads::ThreadsSection;
 use crate::track::backend::{Backend, BackendRequest};
+use crate::video::Mode;
 
 /// A complete, commented rig; it says the same as [`Rig::default`].
 pub const EXAMPLE: &str = include_str!("rig_example.toml");
@@ -98,6 +99,8 @@ pub struct RecordingSection {
     pub folder: PathBuf,
     /// Goes into the name of the run's folder.
     pub name: String,
+    /// What a run records.
+    pub mode: Mode,
 }
 
 impl Default for CameraSection {
@@ -135,7 +138,7 @@ impl TrackingSection {
 
 impl Default for RecordingSection {
     fn default() -> Self {
-        Self { folder: PathBuf::from("runs"), name: "run".to_owned() }
+        Self { folder: PathBuf::from("runs"), name: "run".to_owned(), mode: Mode::Track }
     }
 }
 

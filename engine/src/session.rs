@@ -5,7 +5,7 @@
 //! joins them in this order. A thread that panics ends the session with a reason, and the others go on draining.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -34,6 +34,9 @@ use crate::threads::Answer;
 use crate::track::Tracking;
 use crate::track::backend::{BeadTracker, TrackedOn};
 use crate::tracks::{TrackRow, TracksHeader};
+use crate::video::film::{self, Source};
+use crate::video::plan::Plan;
+use crate::video::store::Store;
 
 pub use beadscope_drivers::camera::CameraConfig;
 
@@ -115,20 +118,35 @@ impl Session {
     /// # Errors
     /// If the recording cannot be begun or the system refuses a thread. Nothing runs then.
     pub fn start(setup: Setup) -> Result<(Self, View), SessionError> {
-        let Setup { camera, config, tracker, frame_limit, info, record, settings, notes, hurry } = setup;
+        let Setup { camera, config, mut tracker, frame_limit, info, record, settings, notes, hurry } = setup;
         let wishes = settings.rig().threads.clone();
         tell_start(&config, &info, tracker.on());
-        let file =
-            record.as_ref().map(|path| info.create_file(path, &info.rois.clone().into())).transpose()?;
+        let rois = tracker.rois().clone();
+        let roi_px = rois.first().map_or(DEFAULT_ROI_PX, |roi| roi.size_px);
+        let room = room_for(rois.len());
+        let mode = settings.rig().recording.mode;
+        let plan = mode.picture().map(|picture| {
+            let (beads, pixel_size_nm) = (rois.len(), info.pixel_size_nm);
+            Plan { picture, config, roi_px, beads, room, pixel_size_nm }
+        });
+        let run = record.as_deref().and_then(Path::parent);
+        let store = plan.as_ref().zip(run).map(|(plan, run)| plan.create(run, rois.len(), config.rate_hz));
+        let mut store = store.transpose()?;
+        let file = record.as_ref().map(|path| info.create_file(path, &info.rois.clone().into())).transpose();
+        let file = file.inspect_err(|_| store.take().into_iter().for_each(Store::remove))?;
         let status = Arc::new(Status::default());
         status.set_tracked_on(tracker.on());
         let clock = Clock::start();
-        let room = room_for(tracker.rois().len());
         let correction = tracker.correction().cloned();
+        if !mode.tracks() {
+            // Frames pass through without a position, so that the recording says which there were.
+            tracker.replace_rois(Arc::from([]));
+        }
 
         let frame_bytes = config.frame_bytes();
-        let Ends { writer: ring_in, lossless: [frames], skipping: [frame_view] } =
-            ring::<FrameHeader, 1, 1>(slots(FRAME_RING, frame_bytes), frame_bytes, ["tracking"]);
+        let capacity = slots(FRAME_RING, frame_bytes);
+        let Ends { writer: ring_in, lossless: [frames, to_film], skipping: [frame_view] } =
+            ring::<FrameHeader, 2, 1>(capacity, frame_bytes, ["tracking", "video"]);
         let row_bytes = room * size_of::<TrackRow>();
         let Ends { writer: rows_in, lossless: [tracks], skipping: [track_view] } =
             ring::<TracksHeader, 1, 1>(slots(TRACK_RING, row_bytes), row_bytes, ["recorder"]);
@@ -145,8 +163,19 @@ impl Session {
         let (recorder, handle) = Recorder::new(tracks, status.clone(), clock, file);
         let (retarget, retargets) = sync_channel(1);
         let frame = FrameView::new(&config, &[]);
-        let rois = tracker.rois().clone();
-        let roi_px = rois.first().map_or(DEFAULT_ROI_PX, |roi| roi.size_px);
+        // A reader of the ring that is dropped, where nothing is filmed, holds nothing back.
+        let video = plan.map(|plan| {
+            let _ = status.video.mode.set(mode);
+            let (rois, status) = (rois.clone(), status.clone());
+            let max_record_bytes = plan.max_record_bytes();
+            let pool_bytes = film::POOL_BYTES;
+            let frames = to_film;
+            let source =
+                Source { frames, capacity, config, rois, room, max_record_bytes, pool_bytes, status, clock };
+            let film::Parts { film, disk, handle } = film::prepare(source, store);
+            ((plan, handle), (film, disk))
+        });
+        let (video, filming) = video.unzip();
         let beads = BeadSet::new(rois, roi_px, room, (frame.width_px, frame.height_px));
         let parts = Parts {
             status: status.clone(),
@@ -156,6 +185,8 @@ impl Session {
             clock,
             info: info.clone(),
             notes,
+            video,
+            tracks: mode.tracks(),
         };
         let commands = CommandBus::new(parts, beads, settings, record);
         let mut answers: Vec<Answer> = tracker
@@ -165,6 +196,10 @@ impl Session {
             .flatten()
             .collect();
         let mut threads = vec![spawn("beadscope-record", &status, move |_| recorder.run())?];
+        if let Some((film, disk)) = filming {
+            threads.push(spawn("beadscope-video-disk", &status, move |_| disk.run())?);
+            threads.push(spawn("beadscope-video", &status, move |_| film.run())?);
+        }
         threads.push(spawn("beadscope-track", &status, move |status| {
             Tracking { frames, config, tracker, room, retargets, tracks: rows_in, status, clock, hurry }
                 .run();

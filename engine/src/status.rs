@@ -12,6 +12,7 @@ use crate::latency::{Latencies, Percentiles};
 use crate::ledger::{Ledger, Lost};
 use crate::record::space::Disk;
 use crate::track::backend::TrackedOn;
+use crate::video::status::{VideoHealth, VideoStatus};
 
 /// A counter with one writing thread. `Relaxed`: each is a statistic of its own; equations are checked after joining.
 #[derive(Default)]
@@ -90,6 +91,7 @@ pub(crate) struct Status {
     pub(crate) camera_loop: Latencies,
     pub(crate) camera_temperature_c: Gauge,
     pub(crate) gpu_stages: StageTimes,
+    pub(crate) video: VideoStatus,
     pub(crate) threads: Threads,
     /// Of the recorder, which may wait.
     disk: Mutex<Option<Disk>>,
@@ -152,6 +154,8 @@ pub struct Health {
     pub camera: CameraHealth,
     /// Frames that were passed over because the session was to end soon.
     pub not_located: u64,
+    /// The video, where the session films.
+    pub video: Option<VideoHealth>,
 }
 
 impl Health {
@@ -163,7 +167,9 @@ impl Health {
                 self.not_located
             )
         });
-        self.on.notice.iter().chain(&self.camera.notices).cloned().chain(passed_over).collect()
+        let video = self.video.iter().flat_map(VideoHealth::notices);
+        let notices = self.on.notice.iter().chain(&self.camera.notices).cloned();
+        notices.chain(passed_over).chain(video).collect()
     }
 }
 
@@ -245,6 +251,7 @@ impl Status {
             on: self.tracked_on(),
             camera: self.seen.health(),
             not_located: self.not_located.get(),
+            video: self.video.health(),
         }
     }
 

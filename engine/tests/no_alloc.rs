@@ -1,4 +1,4 @@
-//! Once a session is under way, neither its camera thread nor any of its tracking threads allocates.
+//! Once a session is under way, neither its camera thread nor any of its tracking threads allocates, nor what films for it.
 
 #![allow(unsafe_code, reason = "an allocator that counts is unsafe by its interface")]
 #![allow(clippy::unwrap_used, reason = "a test stops at what should not be")]
@@ -31,7 +31,14 @@ static COUNTING: AtomicBool = AtomicBool::new(false);
 /// One for each of [`THREADS`], and one for all others.
 static ALLOCATIONS: [AtomicU64; THREADS.len() + 1] = [const { AtomicU64::new(0) }; THREADS.len() + 1];
 /// How names of threads begin, the longer first.
-const THREADS: [&str; 4] = ["beadscope-camera", "beadscope-track-", "beadscope-track", "beadscope-record"];
+const THREADS: [&str; 6] = [
+    "beadscope-camera",
+    "beadscope-track-",
+    "beadscope-track",
+    "beadscope-record",
+    "beadscope-video-disk",
+    "beadscope-video",
+];
 
 thread_local! {
     /// This thread's place in `ALLOCATIONS`.
@@ -79,7 +86,7 @@ impl Camera for Allocating {
     }
 }
 
-/// A session of the simulated microscope that finds x, y and z of its beads and records them.
+/// A session of the simulated microscope that finds x, y and z of its beads, records them and films them.
 fn setup(folder: &std::path::Path) -> Setup {
     let mut rig = Rig::default();
     rig.camera.rate_hz = 500.0;
@@ -92,7 +99,8 @@ fn setup(folder: &std::path::Path) -> Setup {
     let info =
         RunInfo { pixel_size_nm, settings_toml: String::new(), camera: "simulated".to_owned(), rois, zlut };
     let record = Some(folder.join("tracks.h5"));
-    let (settings, notes, hurry) = (Settings::load(None, None).unwrap(), Vec::new(), Arc::default());
+    let (mut settings, notes, hurry) = (Settings::load(None, None).unwrap(), Vec::new(), Arc::default());
+    settings.change("recording.mode", "track+roi-video").unwrap();
     Setup { camera, config, tracker, frame_limit: None, info, record, settings, notes, hurry }
 }
 
@@ -117,14 +125,15 @@ fn allocations(setup: Setup, frames: u64) -> [u64; THREADS.len()] {
     let counts = std::array::from_fn(|thread| ALLOCATIONS[thread].load(Ordering::Relaxed));
     let outcome = session.stop();
     assert!(outcome.health.record_error.is_none() && outcome.health.ledger.recorded > frames, "{outcome:?}");
+    assert!(outcome.health.video.as_ref().is_some_and(|video| video.frames > frames), "{outcome:?}");
     counts
 }
 
 #[test]
-fn camera_and_tracking_threads_do_not_allocate() {
+fn camera_tracking_and_video_threads_do_not_allocate() {
     let folder = tempfile::tempdir().unwrap();
-    let [camera, workers, tracking, recorder] = allocations(setup(folder.path()), FRAMES);
-    assert_eq!((camera, workers, tracking), (0, 0, 0), "camera, workers, tracking");
+    let [camera, workers, tracking, recorder, _, video] = allocations(setup(folder.path()), FRAMES);
+    assert_eq!((camera, workers, tracking, video), (0, 0, 0, 0), "camera, workers, tracking, video");
     assert!(recorder > 0, "the counter counts nothing");
 }
 

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use beadscope_engine::rig::DEFAULT_ROI_PX;
 use clap::{Args, Parser, Subcommand};
 
-pub use self::bench::{BenchCommand, BenchLiveArguments, BenchTrackArguments};
+pub use self::bench::{BenchCommand, BenchLiveArguments, BenchRecordArguments, BenchTrackArguments};
 pub use self::recordings::{ExportArguments, ExportFormat, InfoArguments, VerifyArguments};
 pub use self::rig::RigArguments;
 pub use self::run::RunArguments;
@@ -150,7 +150,7 @@ pub struct DoctorArguments {
 
 #[derive(Args)]
 pub struct RecoverArguments {
-    /// The folder of a run, or its tracks.h5.partial.
+    /// The folder of a run, its tracks.h5.partial, or its video.ome.zarr.
     pub run: PathBuf,
 }
 

@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use beadscope_engine::video::Mode;
+use clap::Args;
+use clap::builder::PossibleValuesParser;
 
 use super::shared::{BackendArguments, CorrectionArguments};
 use super::values::{parse_duration, roi_px_parser};
@@ -18,9 +20,9 @@ pub struct RunArguments {
     /// How many frames to take.
     #[arg(long)]
     pub frames: Option<u64>,
-    /// What to record.
-    #[arg(long, value_enum, default_value_t = Mode::Track)]
-    pub mode: Mode,
+    /// What to record: positions, the pixels of every ROI, whole frames (default: what the rig says, else track).
+    #[arg(long, value_parser = PossibleValuesParser::new(Mode::NAMES.map(|(_, name)| name)))]
+    pub mode: Option<String>,
     /// The ROIs (default: those of the rig, else found in the first frame).
     #[arg(long, value_name = "FILE.csv")]
     pub rois: Option<PathBuf>,
@@ -54,11 +56,4 @@ pub struct RunArguments {
     /// Prints one JSON object at the end.
     #[arg(long)]
     pub json: bool,
-}
-
-/// What a run records.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Mode {
-    /// Positions of every bead in every frame.
-    Track,
 }

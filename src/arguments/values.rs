@@ -30,6 +30,12 @@ pub fn backend_parser() -> impl TypedValueParser<Value = Backend> {
     })
 }
 
+/// A rate that frames can come at, Hz.
+pub fn parse_rate(text: &str) -> Result<f64, String> {
+    let rate_hz: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
+    if (0.01..=1e6).contains(&rate_hz) { Ok(rate_hz) } else { Err("0.01 to 1000000 Hz".to_owned()) }
+}
+
 /// `10s`, `5min`, `2h`, `500ms`; a bare number is seconds.
 pub fn parse_duration(text: &str) -> Result<std::time::Duration, String> {
     let split = text.find(|letter: char| letter.is_alphabetic()).unwrap_or(text.len());

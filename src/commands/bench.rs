@@ -1,15 +1,16 @@
 //! `beadscope bench`: how fast this machine is, on simulated beads.
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use beadscope_engine::bench::{self, Film, GpuCost, TrackBench};
 use beadscope_engine::settings::{Settings, path_value};
 use beadscope_engine::track::backend::{BeadTracker, TrackedOn};
 use beadscope_engine::track::cpu::CpuTracker;
+use beadscope_engine::video::bench::{self as video_bench, VideoBench};
 use beadscope_shaders::pipeline::Params;
 use serde::Serialize;
 
 use super::run::{self, Plan};
-use crate::arguments::{BenchLiveArguments, BenchTrackArguments};
+use crate::arguments::{BenchLiveArguments, BenchRecordArguments, BenchTrackArguments};
 use crate::output;
 
 /// The JSON object that `bench track --json` prints.
@@ -72,6 +73,29 @@ pub fn live(arguments: &BenchLiveArguments) -> Result<()> {
     let plan = Plan { frames: None, duration: Some(duration), commands: None, json };
     run::record(&settings, &plan)?;
     folder.close().context("cannot delete what the bench recorded")
+}
+
+/// Writes a video into a folder of its own, and deletes it.
+pub fn record(arguments: &BenchRecordArguments) -> Result<()> {
+    let BenchRecordArguments { rate_hz, width, height, beads, roi_px, duration, ref out, json } = *arguments;
+    let folder = tempfile::Builder::new().prefix("beadscope-bench-").tempdir_in(out);
+    let folder = folder.with_context(|| format!("cannot write into {}", out.display()))?;
+    let rois = beads.map(|beads| (beads as usize, roi_px));
+    let plan = VideoBench { rate_hz, size_px: (width, height), rois, duration };
+    let speed = video_bench::record(folder.path(), &plan)?;
+    folder.close().context("cannot delete what the bench wrote")?;
+    if let Some(error) = &speed.video.error {
+        bail!("{error}");
+    }
+    if json {
+        return output::print_json(&speed);
+    }
+    let (video, lost) = (&speed.video, speed.video.lost.video_late + speed.ring_full);
+    let past = if video.direct { "past" } else { "through" };
+    output::print(&format!(
+        "{} frames at {:.1} Hz, {lost} lost; {:.0} MB/s, {:.0} MB/s while writing, {past} the system's cache\n",
+        video.frames, speed.rate_hz, video.mb_per_s, video.disk_mb_per_s
+    ))
 }
 
 fn sentence(report: &Report<'_>) -> String {

@@ -88,13 +88,16 @@ fn with_place(settings: &Settings, error: OpenError) -> anyhow::Error {
 /// Whether a session went as it should, with or without a window.
 ///
 /// # Errors
-/// If its last recording failed, it ended for a reason nobody wanted, or its ledger does not sum.
+/// If its last recording or video failed, it ended for a reason nobody wanted, or its ledger does not sum.
 fn check(outcome: &Outcome) -> Result<()> {
     if let Some(error) = &outcome.health.record_error {
         bail!("recording stopped: {error}");
     }
     if outcome.reason.is_failure() {
         bail!("{}", outcome.reason);
+    }
+    if let Some(error) = outcome.health.video.as_ref().and_then(|video| video.error.as_ref()) {
+        bail!("the video ended before its time, positions are whole: {error}");
     }
     let sums = outcome.health.ledger.check();
     sums.map_err(|equation| anyhow!("the ledger does not sum ({equation}); please report this"))

@@ -19,6 +19,7 @@ use beadscope_engine::rig::Rig;
 use beadscope_engine::session::{Outcome, Session, Setup, View};
 use beadscope_engine::settings::{CommandLineOption, SettingError, Settings, path_value};
 use beadscope_engine::track::backend::TrackedOn;
+use beadscope_engine::video::status::VideoHealth;
 use serde::Serialize;
 
 use crate::arguments::RunArguments;
@@ -46,6 +47,8 @@ struct Summary<'a> {
     ended: String,
     ledger_sums: bool,
     run: &'a Path,
+    /// Where the frames of the video went; `None` where none was asked for.
+    video: Option<&'a VideoHealth>,
     correction: Option<&'a Used>,
     notes: &'a [String],
     health: &'a Vitals,
@@ -130,6 +133,7 @@ pub fn record(settings: &Settings, plan: &Plan<'_>) -> Result<()> {
         ended: outcome.reason.to_string(),
         ledger_sums: health.ledger.check().is_ok(),
         run: &folder,
+        video: health.video.as_ref(),
         correction: correction.as_ref(),
         notes: &notes,
         health: &health.vitals,
@@ -158,9 +162,9 @@ fn remove_folder(folder: &Path) {
 }
 
 /// What the command line says about settings.
-fn options(arguments: &RunArguments) -> Result<[CommandLineOption; 9], SettingError> {
+fn options(arguments: &RunArguments) -> Result<[CommandLineOption; 10], SettingError> {
     let path = |path: &Option<PathBuf>| path.as_deref().map(path_value).transpose();
-    let RunArguments { rois, zlut, z_step_nm, correction, out, rate_hz, beads, roi_px, .. } = arguments;
+    let RunArguments { rois, zlut, z_step_nm, correction, out, rate_hz, beads, roi_px, mode, .. } = arguments;
     Ok([
         ("--rois", "tracking.rois", path(rois)?),
         ("--zlut", "tracking.zlut", path(zlut)?),
@@ -170,6 +174,7 @@ fn options(arguments: &RunArguments) -> Result<[CommandLineOption; 9], SettingEr
         ("--flat", "correction.flat", path(&correction.flat)?),
         ("--rate-hz", "camera.rate_hz", rate_hz.map(Into::into)),
         ("--out", "recording.folder", path(out)?),
+        ("--mode", "recording.mode", mode.clone().map(Into::into)),
         ("--beads", "camera.settings.beads", beads.map(|beads| i64::from(beads).into())),
     ])
 }
@@ -220,10 +225,14 @@ fn report(as_json: bool, outcome: &Outcome, summary: &Summary<'_>) -> Result<()>
 fn describe(summary: &Summary<'_>) -> String {
     let Summary { frames, beads, latency_ms, rate_hz, ended, run, on, .. } = summary;
     let lost = serde_json::to_string(&frames.lost).unwrap_or_default();
+    let video = summary.video.map_or(String::new(), |video| {
+        let lost = serde_json::to_string(&video.lost).unwrap_or_default();
+        format!("{} frames filmed, {:.1} MB/s; lost {lost}\n", video.frames, video.mb_per_s)
+    });
     format!(
         "{} frames from the camera, {} received, {} tracked, {} recorded; lost {lost}\n\
          {beads} beads at {rate_hz:.2} Hz on the {} ({}); latency {:.2} ms median, {:.2} ms p99, {:.2} ms max\n\
-         {ended}; {}\n",
+         {video}{ended}; {}\n",
         frames.camera,
         frames.received,
         frames.tracked,

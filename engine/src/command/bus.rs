@@ -25,6 +25,10 @@ use crate::rois::{self, RoisError};
 use crate::settings::keys::Applies;
 use crate::settings::{Change, Setting, SettingError, Settings};
 use crate::status::{EndReason, Health, Status};
+use crate::video::film::VideoHandle;
+use crate::video::plan::Plan;
+use crate::video::store::Store;
+use crate::video::video_path;
 
 /// Sends commands; as many as there are senders.
 #[derive(Clone)]
@@ -47,6 +51,10 @@ pub(crate) struct Parts {
     pub(crate) info: RunInfo,
     /// What was found out when the instrument was opened.
     pub(crate) notes: Vec<String>,
+    /// Where the session films.
+    pub(crate) video: Option<(Plan, VideoHandle)>,
+    /// Beads are located.
+    pub(crate) tracks: bool,
 }
 
 /// Asks the tracking thread to track other ROIs from the next batch on.
@@ -325,17 +333,36 @@ impl State {
     fn start_recording(&mut self, parts: &Parts, place: RecordingSection) -> Result<Applied, CommandError> {
         let info = self.info(parts);
         let run = NewRun::make(&info, &place)?;
+        let video = self.create_video(parts, &run.folder).inspect_err(|_| run.remove())?;
         let create = || info.create_file(&run.file, self.beads.now());
         if let Err(error) = parts.recorder.begin(&run.file, create) {
+            drop(video);
             run.remove();
             return Err(error.into());
+        }
+        if let Some((video, store)) = video {
+            video.begin(store);
         }
         self.file = Some(run.file.clone());
         self.place = place;
         Ok(Applied::Recording { file: run.file })
     }
 
+    /// The video of a recording that is to begin, and who films it.
+    fn create_video<'a>(
+        &self,
+        parts: &'a Parts,
+        run: &Path,
+    ) -> Result<Option<(&'a VideoHandle, Store)>, RecordError> {
+        let Some((plan, handle)) = &parts.video else { return Ok(None) };
+        let store = plan.create(run, self.beads.now().rois.len(), parts.camera.config().rate_hz)?;
+        Ok(Some((handle, store)))
+    }
+
     fn stop_recording(&mut self, parts: &Parts) -> Result<Applied, CommandError> {
+        if let Some((_, video)) = &parts.video {
+            video.end();
+        }
         match (parts.recorder.end(), &self.file) {
             (Some(ledger), Some(file)) => Ok(Applied::Recorded { file: file.clone(), ledger: ledger? }),
             _ => Err(no_recording(parts)),
@@ -349,11 +376,16 @@ impl State {
         };
         let info = self.info(parts);
         let run = NewRun::make(&info, &self.place)?;
+        let video = self.create_video(parts, &run.folder).inspect_err(|_| run.remove())?;
         let created = info.create_file(&run.file, self.beads.now()).inspect_err(|_| run.remove())?;
         let Some(ledger) = parts.recorder.next(created) else {
+            drop(video);
             run.remove();
             return Err(no_recording(parts));
         };
+        if let Some((video, store)) = video {
+            video.next(store);
+        }
         self.file = Some(run.file.clone());
         match ledger {
             Ok(ledger) => Ok(Applied::NextRecording { file: run.file, before, ledger }),
@@ -378,10 +410,16 @@ impl State {
         let mut edited = self.beads.clone();
         let applied = edit(&mut edited)?;
         if edited.now().rois != self.beads.now().rois {
-            let (answer, answers) = sync_channel(1);
-            let retarget = Retarget { rois: edited.now().rois.clone(), answer };
-            parts.retarget.send(retarget).map_err(|_| CommandError::Ended)?;
-            answers.recv().map_err(|_| CommandError::Ended)?;
+            let rois = edited.now().rois.clone();
+            if parts.tracks {
+                let (answer, answers) = sync_channel(1);
+                let retarget = Retarget { rois: rois.clone(), answer };
+                parts.retarget.send(retarget).map_err(|_| CommandError::Ended)?;
+                answers.recv().map_err(|_| CommandError::Ended)?;
+            }
+            if let Some((_, video)) = &parts.video {
+                video.set_rois(rois);
+            }
         }
         self.beads = edited;
         Ok(applied)
@@ -445,6 +483,7 @@ impl NewRun {
     /// As if it had not been made; what is not ours stays. The error to tell is why.
     fn remove(&self) {
         let _ = std::fs::remove_file(rig_path(&self.folder));
+        let _ = std::fs::remove_dir_all(video_path(&self.folder));
         let _ = std::fs::remove_dir(&self.folder);
     }
 }

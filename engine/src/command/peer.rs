@@ -26,7 +26,10 @@ pub const MAGSCOPE: &[(&str, Place)] = &[
     ("SetAcquisitionOn", Commands(&["acquire"])),
     ("SetAcquisitionDir", Commands(&["record.start"])),
     ("SetAcquisitionDirOn", Commands(&["record.start", "record.stop"])),
-    ("SetAcquisitionMode", NotYet("video; positions are recorded")),
+    (
+        "SetAcquisitionMode",
+        NotNeeded("set in rig.toml or with run --mode: video takes its memory before the session starts"),
+    ),
     ("UpdateBeadRois", ONE_PROCESS),
     ("UpdateSettings", Commands(&["setting.list"])),
     ("LogException", NotNeeded("a panic ends the session with its reason, on screen and in the exit code")),

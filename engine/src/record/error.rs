@@ -130,7 +130,7 @@ pub enum RecordError {
 
 impl RecordError {
     /// Sorts a system error by what the caller does next.
-    pub(super) fn io(action: &'static str, path: &Path, error: io::Error) -> Self {
+    pub(crate) fn io(action: &'static str, path: &Path, error: io::Error) -> Self {
         let path = path.to_path_buf();
         match error.kind() {
             io::ErrorKind::AlreadyExists => Self::Exists { path },

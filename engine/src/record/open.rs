@@ -187,7 +187,7 @@ impl Open {
             return Ok(());
         }
         self.looked = now;
-        let disk = self.space.look(now, self.file.bytes());
+        let disk = self.space.look(now, [self.file.bytes(), status.video.bytes.get()]);
         status.set_disk(disk.inspect_err(|error| self.ended = Some(error.to_string()))?);
         Ok(())
     }

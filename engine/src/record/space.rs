@@ -23,7 +23,7 @@ const RATE_OVER: Duration = Duration::from_secs(10);
 pub struct Disk {
     /// Space that is free, bytes.
     pub free_bytes: u64,
-    /// By how much the recording grew a second, in the last ten seconds; `None` in the first one.
+    /// By how much the recording and its video grew a second, in the last ten seconds; `None` in the first one.
     pub write_bytes_per_s: Option<f64>,
     /// Time until the recording is ended for want of space, s; `None` as long as it does not grow.
     pub time_left_s: Option<f64>,
@@ -46,14 +46,14 @@ impl fmt::Display for Disk {
 /// # Errors
 /// [`RecordError::Reserve`] if it would have to end at once.
 pub(crate) fn check(folder: &Path) -> Result<(), RecordError> {
-    Space::new(folder.to_path_buf()).look(Instant::now(), 0).map(|_| ())
+    Space::new(folder.to_path_buf()).look(Instant::now(), [0; 2]).map(|_| ())
 }
 
 /// Watches the disk of one recording.
 pub(super) struct Space {
     file: PathBuf,
-    /// Bytes of the recording at moments of the last seconds.
-    grown: VecDeque<(Instant, u64)>,
+    /// Bytes of the recording, and of its video, at moments of the last seconds.
+    grown: VecDeque<(Instant, [u64; 2])>,
     notice: Option<String>,
 }
 
@@ -62,20 +62,24 @@ impl Space {
         Self { file, grown: VecDeque::new(), notice: None }
     }
 
-    /// Looks at the disk, once a second; the recording has `bytes` now. `None` if the system does not tell what is free.
+    /// Looks at the disk, once a second; the recording and its video have `bytes` now. `None` if the system does not tell
+    /// what is free.
     ///
     /// # Errors
     /// [`RecordError::Reserve`] if the recording must end.
-    pub(super) fn look(&mut self, now: Instant, bytes: u64) -> Result<Option<Disk>, RecordError> {
+    pub(super) fn look(&mut self, now: Instant, bytes: [u64; 2]) -> Result<Option<Disk>, RecordError> {
         // A file system that answers with an error may write all the same.
         let Ok(free_bytes) = fs4::available_space(&self.file) else { return Ok(None) };
         self.judge(now, bytes, free_bytes).map(Some)
     }
 
-    fn judge(&mut self, now: Instant, bytes: u64, free_bytes: u64) -> Result<Disk, RecordError> {
-        let write_bytes_per_s = self.rate(now, bytes);
-        let rate = write_bytes_per_s.unwrap_or(0.0);
-        let reserve_bytes = KEEP_FREE_BYTES.max((rate * RESERVE_TIME.as_secs_f64()) as u64);
+    fn judge(&mut self, now: Instant, bytes: [u64; 2], free_bytes: u64) -> Result<Disk, RecordError> {
+        let rates = self.rates(now, bytes);
+        let [rows, video] = rates.unwrap_or_default();
+        let write_bytes_per_s = rates.map(|[rows, video]| rows + video);
+        let rate = rows + video;
+        // A video ends before the recording does, so it makes the recording's reserve no larger.
+        let reserve_bytes = KEEP_FREE_BYTES.max((rows * RESERVE_TIME.as_secs_f64()) as u64);
         if free_bytes <= reserve_bytes {
             return Err(RecordError::Reserve { free_bytes, reserve_bytes, path: self.file.clone() });
         }
@@ -100,14 +104,15 @@ impl Space {
         Ok(Disk { free_bytes, write_bytes_per_s, time_left_s, notice: self.notice.clone() })
     }
 
-    fn rate(&mut self, now: Instant, bytes: u64) -> Option<f64> {
+    fn rates(&mut self, now: Instant, bytes: [u64; 2]) -> Option<[f64; 2]> {
         while self.grown.get(1).is_some_and(|(at, _)| now.duration_since(*at) >= RATE_OVER) {
             self.grown.pop_front();
         }
         self.grown.push_back((now, bytes));
         let (then, before) = self.grown.front()?;
         let seconds = now.duration_since(*then).as_secs_f64();
-        (seconds > 0.5).then(|| bytes.saturating_sub(*before) as f64 / seconds)
+        let rate = |of: usize| bytes[of].saturating_sub(before[of]) as f64 / seconds;
+        (seconds > 0.5).then(|| [rate(0), rate(1)])
     }
 }
 
@@ -120,9 +125,9 @@ mod tests {
     /// Looks for 20 s at a recording that grows by `rate` bytes a second; the last answer.
     fn judge(rate: u64, free_bytes: u64) -> Result<Disk, RecordError> {
         let (mut space, start) = (Space::new("run/tracks.h5.partial".into()), Instant::now());
-        let mut last = space.judge(start, 0, 1_000 * GB)?;
+        let mut last = space.judge(start, [0; 2], 1_000 * GB)?;
         for second in 1..=20 {
-            last = space.judge(start + Duration::from_secs(second), second * rate, free_bytes)?;
+            last = space.judge(start + Duration::from_secs(second), [second * rate, 0], free_bytes)?;
         }
         Ok(last)
     }
@@ -149,11 +154,20 @@ mod tests {
     }
 
     #[test]
+    fn a_video_shortens_the_time_and_not_the_recording() {
+        let (mut space, start) = (Space::new("run/tracks.h5.partial".into()), Instant::now());
+        space.judge(start, [0; 2], 100 * GB).unwrap();
+        let disk = space.judge(start + Duration::from_secs(1), [1_000_000, GB], 3 * GB).unwrap();
+        assert_eq!(disk.write_bytes_per_s, Some(1.001e9));
+        assert!((disk.time_left_s.unwrap() - 2.0).abs() < 0.01, "{disk:?}");
+    }
+
+    #[test]
     fn the_warning_goes_when_space_was_made() {
         let (mut space, start) = (Space::new("run/tracks.h5.partial".into()), Instant::now());
         let mut warned = |second: u64, free_bytes| {
             let now = start + Duration::from_secs(second);
-            space.judge(now, second * GB / 100, free_bytes).unwrap().notice.is_some()
+            space.judge(now, [second * GB / 100, 0], free_bytes).unwrap().notice.is_some()
         };
         let seen =
             [(0, 100 * GB), (10, 20 * GB), (11, 22 * GB), (12, 100 * GB)].map(|(s, free)| warned(s, free));

@@ -9,6 +9,7 @@ use toml::Value;
 
 use crate::magtrack_options::{options_from_toml, toml_from_options};
 use crate::track::backend::Backend;
+use crate::video::Mode;
 
 /// Starts the names of what only the camera's driver understands.
 pub const CAMERA_SETTINGS: &str = "camera.settings.";
@@ -81,6 +82,7 @@ const MAX_CORE: i64 = 4095;
 
 const METHODS: [&str; Method::NAMES.len()] = names(Method::NAMES);
 const BACKENDS: [&str; Backend::NAMES.len()] = names(Backend::NAMES);
+const MODES: [&str; Mode::NAMES.len()] = names(Mode::NAMES);
 
 const fn names<T: Copy, const N: usize>(pairs: [(T, &'static str); N]) -> [&'static str; N] {
     let mut names = [""; N];
@@ -170,6 +172,7 @@ pub static KEYS: &[Key] = &[
     key("recording.folder", Values::Path, "each run makes a folder of its own in here")
         .applies(Applies::Live),
     key("recording.name", Values::Text, "part of the name of a run's folder").applies(Applies::Live),
+    key("recording.mode", Values::Word(&MODES), "what a run records: positions, video or both"),
     key("threads.realtime", Values::Flag, "the camera thread goes before all that is not real-time"),
     key("threads.camera_core", Values::Whole(0, MAX_CORE), "the core of the camera thread, from 0")
         .left_out("as the system chooses"),

@@ -1,0 +1,168 @@
+//! Videos as files: what is written, what a crash leaves, what is made of it.
+
+use std::fs;
+
+use beadscope_drivers::camera::PixelFormat;
+
+use super::block::Block;
+use super::crc32c::crc32c;
+use super::frame_record::{self, FrameId};
+use super::layout::{Layout, Picture};
+use super::recover::recover;
+use super::shard::{Shard, partial_path, shard_path};
+use super::store::Store;
+use super::zarr::{self, Description};
+use super::*;
+use crate::frame::FrameView;
+use crate::record::error::RecordError;
+use crate::roi::Roi;
+
+const SIZE_PX: (usize, usize) = (7, 5);
+
+/// Small shards, so that a few frames fill several.
+fn layout(picture: Picture) -> Layout {
+    let size_px = if picture == Picture::Full { SIZE_PX } else { (3, 3) };
+    Layout { frames_per_shard: 4, ..Layout::new(picture, size_px, PixelFormat::Mono8, 2, 5) }
+}
+
+fn create(run: &Path, layout: &Layout) -> Store {
+    let about = Description { software: "test".to_owned(), pixel_size_nm: 100.0, rate_hz: 50.0 };
+    Store::create(&video_path(run), layout.clone(), &about).unwrap()
+}
+
+fn film(store: &mut Store, numbers: std::ops::Range<u64>) {
+    let layout = store.layout().clone();
+    numbers.for_each(|number| store.write(&block(&layout, number)).unwrap());
+}
+
+/// Frame `number`, of which all pixels are `number`.
+fn block(layout: &Layout, number: u64) -> Block {
+    let roi = |bead, left_px| Some(Roi { bead, left_px, top_px: 1, size_px: 3 });
+    let places = [roi(4, 0), roi(9, 2)];
+    let pixels = [number as u8; SIZE_PX.0 * SIZE_PX.1];
+    let frame =
+        FrameView { bytes: &pixels, width_px: SIZE_PX.0, height_px: SIZE_PX.1, format: layout.format };
+    let id = FrameId { frame: number, device_frame: 100 + number, time_ns: 7, unix_ns: 8, segment: 0 };
+    let bytes = layout.record_bytes(places.len());
+    let mut block = Block::new(bytes);
+    frame_record::write(block.add(bytes).unwrap(), layout, &id, &places, &frame);
+    block
+}
+
+/// The first pixel of each frame in a closed shard, found by its index alone; `None` where it has no chunk.
+fn by_index(video: &Path, layout: &Layout, number: u64) -> Vec<Option<u8>> {
+    let file = fs::read(shard_path(video, layout, number)).unwrap();
+    let index = &file[file.len() - layout.index_bytes()..];
+    let (entries, checksum) = index.split_at(index.len() - 4);
+    assert_eq!(crc32c(entries).to_le_bytes(), checksum);
+    let numbers: Vec<u64> =
+        entries.as_chunks::<8>().0.iter().map(|bytes| u64::from_le_bytes(*bytes)).collect();
+    numbers
+        .chunks_exact(2 * layout.chunks_per_frame())
+        .map(|chunks| {
+            let is_there = chunks[0] != u64::MAX;
+            assert!(!is_there || chunks[1] == layout.chunk_bytes() as u64);
+            is_there.then(|| file[chunks[0] as usize])
+        })
+        .collect()
+}
+
+/// Numbers in an array with one for each frame.
+fn numbers(video: &Path, array: &str, shard: u64) -> Vec<u64> {
+    let bytes = fs::read(video.join(array).join("c").join(shard.to_string())).unwrap();
+    bytes.as_chunks::<8>().0.iter().map(|bytes| u64::from_le_bytes(*bytes)).collect()
+}
+
+#[test]
+fn closed_shards_can_be_read_while_the_next_one_is_written() {
+    for picture in [Picture::Full, Picture::Rois] {
+        let folder = tempfile::tempdir().unwrap();
+        let (layout, video) = (layout(picture), video_path(folder.path()));
+        let mut store = create(folder.path(), &layout);
+        film(&mut store, 0..6);
+        assert_eq!(zarr::read_extent(&video).unwrap(), zarr::Extent { frames: 4, places: 2 });
+        assert_eq!(by_index(&video, &layout, 0), [0, 1, 2, 3].map(Some));
+        assert_eq!(numbers(&video, "device_frame", 0), [100, 101, 102, 103]);
+        assert_eq!(store.finish().unwrap(), 6);
+        assert_eq!(zarr::read_extent(&video).unwrap().frames, 6);
+        assert_eq!(by_index(&video, &layout, 1), [Some(4), Some(5), None, None]);
+        assert_eq!(numbers(&video, "frame", 1), [4, 5, 0, 0]);
+        assert!(recover(&video).unwrap().is_none(), "it is whole");
+        let left: Vec<_> = fs::read_dir(shard_path(&video, &layout, 0).parent().unwrap()).unwrap().collect();
+        assert_eq!(left.len(), 1, "{left:?}");
+    }
+}
+
+#[test]
+fn a_crash_keeps_every_whole_frame() {
+    for picture in [Picture::Full, Picture::Rois] {
+        let folder = tempfile::tempdir().unwrap();
+        let (layout, video) = (layout(picture), video_path(folder.path()));
+        let mut store = create(folder.path(), &layout);
+        film(&mut store, 0..7);
+        assert!(matches!(recover(&video), Err(RecordError::InUse { .. })), "it is being written");
+        drop(store);
+        // The crash came amid the last frame.
+        let partial = partial_path(&video, &layout, 1);
+        let length = partial.metadata().unwrap().len();
+        assert_eq!(length, 3 * layout.record_bytes(2) as u64, "the length tells the frames");
+        fs::OpenOptions::new().write(true).open(&partial).unwrap().set_len(length - 1).unwrap();
+
+        assert_eq!(recover(&video).unwrap().unwrap().frames, 6);
+        assert_eq!(zarr::read_extent(&video).unwrap(), zarr::Extent { frames: 6, places: 2 });
+        assert_eq!(by_index(&video, &layout, 1), [Some(4), Some(5), None, None]);
+        assert_eq!(numbers(&video, "device_frame", 1), [104, 105, 0, 0]);
+        assert!(!partial.exists() && !partial_path(&video, &layout, 2).exists());
+        assert!(recover(&video).unwrap().is_none(), "it is done once");
+    }
+}
+
+#[test]
+fn a_file_system_that_refuses_direct_writing_gets_the_same_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let layout = layout(Picture::Rois);
+    let mut shard = Shard::create(folder.path(), &layout, 0, 2).unwrap();
+    for number in 0..4 {
+        if number == 2 {
+            shard.go_through_the_cache().unwrap();
+        }
+        shard.write(&layout, &block(&layout, number)).unwrap();
+    }
+    assert!(!shard.is_direct());
+    shard.finish(folder.path(), &layout).unwrap();
+    assert_eq!(by_index(folder.path(), &layout, 0), [0, 1, 2, 3].map(Some));
+}
+
+#[test]
+fn a_crash_between_a_shard_and_the_metadata_is_mended() {
+    let folder = tempfile::tempdir().unwrap();
+    let (layout, video) = (layout(Picture::Full), video_path(folder.path()));
+    let mut store = create(folder.path(), &layout);
+    film(&mut store, 0..6);
+    store.finish().unwrap();
+    zarr::write_arrays(&video, &layout, zarr::Extent { frames: 4, places: 2 }).unwrap();
+    assert_eq!(recover(&video).unwrap().unwrap().frames, 6);
+    assert_eq!(zarr::read_extent(&video).unwrap().frames, 6);
+}
+
+#[test]
+fn a_video_is_never_written_over() {
+    let folder = tempfile::tempdir().unwrap();
+    create(folder.path(), &layout(Picture::Full)).remove();
+    fs::create_dir(video_path(folder.path())).unwrap();
+    let about = Description { software: String::new(), pixel_size_nm: 1.0, rate_hz: 1.0 };
+    let again = Store::create(&video_path(folder.path()), layout(Picture::Full), &about);
+    assert!(matches!(again, Err(RecordError::Exists { .. })));
+}
+
+#[test]
+fn shards_are_neither_many_nor_long() {
+    let layout = |beads| Layout::new(Picture::Rois, (64, 64), PixelFormat::Mono8, beads, 2 * beads.max(128));
+    // 50 beads: 200 KiB of pixels, and a header of 664 bytes in a page of its own.
+    assert_eq!(layout(50).record_bytes(50), 51 * 4096);
+    assert_eq!(layout(50).frames_per_shard, 642);
+    // One bead may become 256, so each frame has 4 KiB of index.
+    assert_eq!(layout(1).frames_per_shard, 1023);
+    let full = |side| Layout::new(Picture::Full, (side, side), PixelFormat::Mono16, 50, 256);
+    assert_eq!((full(1024).frames_per_shard, full(5120).frames_per_shard), (63, 16));
+}

@@ -1,0 +1,191 @@
+//! Every pixel of a video is the camera's, in whole frames and in crops, and other programs read it without our help.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "helpers of tests, outside #[test], where these are how a test fails"
+)]
+
+mod common;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use beadscope_drivers::camera::{
+    Camera, CameraConfig, CameraError, CameraRequest, FrameInfo, PixelFormat, SensorWindow,
+};
+use beadscope_drivers::npy::NpyWriter;
+use beadscope_engine::command::{Command as Ask, Sender};
+use beadscope_engine::record::tracks_path;
+use beadscope_engine::roi::Roi;
+use beadscope_engine::session::{Outcome, Session, Setup};
+use beadscope_engine::track::cpu::CpuTracker;
+use beadscope_engine::video::video_path;
+use beadscope_shaders::pipeline::Params;
+use common::setup;
+
+/// Sides that are no multiple of anything.
+const SIZE_PX: (u32, u32) = (67, 41);
+const ROI_PX: u32 = 17;
+
+/// A camera whose every pixel tells its frame and its place.
+struct Pattern {
+    config: CameraConfig,
+    frames: u64,
+    next: u64,
+}
+
+impl Pattern {
+    fn new(format: PixelFormat, frames: u64) -> Self {
+        let window = SensorWindow { x_px: 0, y_px: 0, width_px: SIZE_PX.0, height_px: SIZE_PX.1 };
+        Self { config: CameraConfig { window, format, rate_hz: 500.0, exposure_us: 100.0 }, frames, next: 0 }
+    }
+
+    fn fill(&self, frame: u64, slot: &mut [u8]) {
+        let levels = u64::from(self.config.format.max_level()) + 1;
+        let bytes_per_px = self.config.format.bytes_per_px();
+        for (px, out) in (0..).zip(slot.chunks_exact_mut(bytes_per_px)) {
+            let level = (frame * 7919 + px * 31) % levels;
+            out.copy_from_slice(&level.to_le_bytes()[..bytes_per_px]);
+        }
+    }
+
+    /// All frames that it sends, as NumPy reads them.
+    fn write_stack(&self, path: &Path) {
+        let mut stack = NpyWriter::create(path, SIZE_PX.0, SIZE_PX.1, self.config.format).unwrap();
+        let mut frame = vec![0; self.config.frame_bytes()];
+        for number in 0..self.frames {
+            self.fill(number, &mut frame);
+            stack.append(&frame).unwrap();
+        }
+        stack.finish().unwrap();
+    }
+}
+
+impl Camera for Pattern {
+    fn configure(&mut self, _request: &CameraRequest) -> Result<CameraConfig, CameraError> {
+        Ok(self.config)
+    }
+    fn start(&mut self) -> Result<(), CameraError> {
+        Ok(())
+    }
+    fn read_into(&mut self, slot: &mut [u8], _timeout: Duration) -> Result<FrameInfo, CameraError> {
+        if self.next == self.frames {
+            return Err(CameraError::Ended);
+        }
+        std::thread::sleep(Duration::from_secs_f64(1.0 / self.config.rate_hz));
+        self.fill(self.next, slot);
+        self.next += 1;
+        Ok(FrameInfo { device_frame: self.next - 1, device_time_ns: None, arrival: Instant::now() })
+    }
+    fn stop(&mut self) -> Result<(), CameraError> {
+        Ok(())
+    }
+}
+
+/// A session that films three beads, one of them over the frame's edge.
+fn filming(run: &Path, mode: &str, format: PixelFormat, frames: u64) -> Setup {
+    let roi = |(bead, left_px, top_px)| Roi { bead, left_px, top_px, size_px: ROI_PX };
+    let rois = [(0, 3, 5), (1, 40, 20), (7, -4, 30)].map(roi).to_vec();
+    let camera = Pattern::new(format, frames);
+    camera.write_stack(&run.join("stack.npy"));
+    let mut setup = setup(Vec::new(), 0, Some(tracks_path(run)));
+    setup.tracker = CpuTracker::new(ROI_PX, rois.clone(), &Params::default(), None, None).unwrap().into();
+    setup.info.rois = rois;
+    setup.config = camera.config;
+    setup.camera = Box::new(camera);
+    setup.settings.change("recording.mode", mode).unwrap();
+    setup
+}
+
+fn wait(session: &Session, is_over: impl Fn(&Session) -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(120);
+    while session.is_running() && !is_over(session) {
+        assert!(Instant::now() < deadline, "{:?}", session.health());
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+fn run(setup: Setup) -> Outcome {
+    let (session, _view) = Session::start(setup).unwrap();
+    wait(&session, |_| false);
+    session.stop()
+}
+
+/// The interpreter with zarr-python and ome-zarr-models, if `scripts/test` could install them.
+fn python(test: &str) -> Option<PathBuf> {
+    let python = std::env::var_os("BEADSCOPE_PEERS_PYTHON")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("target/peers/bin/python"), PathBuf::from);
+    if python.exists() {
+        return Some(python);
+    }
+    let must = std::env::var_os("BEADSCOPE_REQUIRE_PEERS").is_some();
+    assert!(!must, "no {}: run scripts/test", python.display());
+    println!("skipped: {test}: no {}; run scripts/test", python.display());
+    None
+}
+
+fn check(python: &Path, run: &Path, options: &[&str]) {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/check_video.py");
+    let mut check = Command::new(python);
+    check.arg(script).args([video_path(run), run.join("stack.npy")]).args(options);
+    let output = check.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    println!("{said}");
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn zarr_reads_the_cameras_pixels_in_every_mode() {
+    let python = python("zarr_reads_the_cameras_pixels_in_every_mode");
+    for (mode, format, options) in [
+        ("track+roi-video", PixelFormat::Mono8, &["--beads", "0,1,7"][..]),
+        ("roi-video", PixelFormat::Mono12, &["--beads", "0,1,7"]),
+        ("track+full-video", PixelFormat::Mono12, &["--full"]),
+        ("full-video", PixelFormat::Mono8, &["--full"]),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let frames = 150;
+        let health = run(filming(folder.path(), mode, format, frames)).health;
+        let video = health.video.as_ref().unwrap();
+        assert_eq!((video.frames, video.lost, &video.error), (frames, Default::default(), &None), "{mode}");
+        assert_eq!((health.ledger.recorded, health.ledger.check()), (frames, Ok(())), "{mode}");
+        let rows = if mode.starts_with("track") { 3 * frames } else { 0 };
+        assert_eq!(health.rows, rows, "{mode}");
+        if let Some(python) = &python {
+            check(python, folder.path(), options);
+        }
+    }
+}
+
+#[test]
+fn crops_follow_the_beads_and_recordings_begin_and_end() {
+    let python = python("crops_follow_the_beads_and_recordings_begin_and_end");
+    let folder = tempfile::tempdir().unwrap();
+    let (session, _view) =
+        Session::start(filming(folder.path(), "roi-video", PixelFormat::Mono8, 1000)).unwrap();
+    let ask = |line: &str| {
+        let before = session.health().ledger.received;
+        let command: Ask = line.parse().unwrap();
+        session.commands().send(Sender::Text, command).unwrap_or_else(|error| panic!("{line}: {error}"));
+        wait(&session, |session| session.health().ledger.received >= before + 60);
+    };
+    for line in [
+        "roi.move bead=1, dx_px=-5, dy_px=-9",
+        "roi.remove beads=[7]",
+        // Into the place that is free now, and then into one of a group of its own.
+        "roi.add x_px=30, y_px=20",
+        "roi.add x_px=50, y_px=12",
+        "record.stop",
+    ] {
+        ask(line);
+    }
+    let filmed = session.health().video.unwrap();
+    assert!(filmed.frames >= 240 && filmed.frames < session.health().ledger.received, "{filmed:?}");
+    let outcome = session.stop();
+    assert_eq!(outcome.health.video.unwrap().frames, filmed.frames, "nothing is filmed after the end");
+    if let Some(python) = &python {
+        check(python, folder.path(), &["--beads", "0,1,7,8,9"]);
+    }
+}
