@@ -16,6 +16,7 @@ use rust_hdf5::H5File;
 use tempfile::TempDir;
 
 use super::info::RunInfo;
+use super::read::verify::verify;
 use super::*;
 use crate::acquire::Acquisition;
 use crate::acquire::control::control;
@@ -558,6 +559,8 @@ fn compare_file(seed: u64, world: &World, path: &Path) {
         listed == segments || world.disk_is_broken && listed.starts_with(&segments),
         "seed {seed}: {listed:?}"
     );
+    let verdict = verify(path, &|_, _| {}).unwrap();
+    assert_eq!(verdict.problems, [""; 0], "seed {seed}");
 }
 
 #[test]
