@@ -78,4 +78,6 @@ pub(super) fn compare_file(seed: u64, world: &World, path: &Path) {
         listed == segments || world.disk_is_broken && listed.starts_with(&segments),
         "seed {seed}: {listed:?}"
     );
+    let verdict = verify(path, &|_, _| {}).unwrap();
+    assert_eq!(verdict.problems, [""; 0], "seed {seed}");
 }

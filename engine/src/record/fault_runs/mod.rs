@@ -20,6 +20,7 @@ use rust_hdf5::H5File;
 use tempfile::TempDir;
 
 use super::info::RunInfo;
+use super::read::verify::verify;
 use super::*;
 use crate::acquire::Acquisition;
 use crate::acquire::control::control;

@@ -290,6 +290,9 @@ struct Frame {
     segment: u64,
     arrival_ns: u64,
     device_time_ns: u64,
+    /// Nothing is remarkable about it.
+    is_plain: bool,
+    is_after_loss: bool,
 }
 
 impl<'a> Pass<'a> {
@@ -305,9 +308,10 @@ impl<'a> Pass<'a> {
                 segment: block.segment[place],
                 arrival_ns: block.arrival_ns[place],
                 device_time_ns: block.device_time_ns[place],
+                is_plain: FrameFlags(block.frame_flags[place]) == FrameFlags::NONE,
+                is_after_loss: block.lost_before[place] != [0; 3],
             };
-            let flags = FrameFlags(block.frame_flags[place]);
-            self.check_order(&frame, flags, block.time_ns[place], problems);
+            self.check_order(&frame, problems);
             self.check_losses(&frame, block.lost_before[place], problems);
             let unix_ns = block.unix_ns[place];
             let [first, last] = self.times.unwrap_or([unix_ns; 2]);
@@ -317,11 +321,8 @@ impl<'a> Pass<'a> {
         }
     }
 
-    fn check_order(&self, frame: &Frame, flags: FrameFlags, time_ns: u64, problems: &mut Problems) {
+    fn check_order(&self, frame: &Frame, problems: &mut Problems) {
         let number = frame.frame;
-        if time_ns > frame.arrival_ns {
-            problems.note("a frame was taken after it arrived", || format!("frame {number}"));
-        }
         let new_segment = self.last.is_none_or(|last| last.segment != frame.segment);
         if new_segment && self.begins.get(&frame.segment).is_some_and(|begin| *begin != number) {
             problems.note("a segment begins elsewhere", || {
@@ -340,9 +341,10 @@ impl<'a> Pass<'a> {
         if frame.arrival_ns < last.arrival_ns {
             problems.note("arrivals run back", || format!("at frame {number}"));
         }
-        // Its flags say where the camera's own clock runs back.
+        // Its flags say where the camera's own clock runs back, or those of the frame before, or of one that was lost.
         let known = ![frame.device_time_ns, last.device_time_ns].contains(&NO_DEVICE_TIME);
-        if !new_segment && known && frame.device_time_ns < last.device_time_ns && flags == FrameFlags::NONE {
+        let is_plain = frame.is_plain && last.is_plain && !frame.is_after_loss;
+        if !new_segment && known && is_plain && frame.device_time_ns < last.device_time_ns {
             problems.note("the camera's clock runs back without a flag", || format!("at frame {number}"));
         }
     }
