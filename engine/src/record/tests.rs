@@ -287,7 +287,7 @@ fn between_two_recordings_in_a_row_no_frame_is_lost_or_forgotten() {
     assert_eq!((first, last), (vec![3], vec![5]));
     assert!(!bench.status.is_recording());
     for name in ["1.h5", "2.h5"] {
-        let verdict = super::read::verify::verify(&bench.path(name), &|_, _| {}).unwrap();
+        let verdict = read::verify::verify(&bench.path(name), &|_, _| {}).unwrap();
         assert_eq!(verdict.problems, [""; 0], "{name}");
     }
 }
