@@ -4,18 +4,13 @@
 
 mod common;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use beadscope_engine::video::video_path;
-use common::{age, beadscope, beadscope_ok, program};
+use common::{age, beadscope, beadscope_ok, program, run_in};
 use serde_json::Value;
-
-/// The only folder in `folder`.
-fn run_in(folder: &Path) -> Option<PathBuf> {
-    Some(std::fs::read_dir(folder).ok()?.flatten().next()?.path())
-}
 
 fn json(path: &Path) -> Value {
     serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()

@@ -7,7 +7,7 @@ mod common;
 use std::path::Path;
 use std::process::Command;
 
-use common::{beadscope_ok, python};
+use common::{beadscope_ok, crash, python};
 
 /// What the page calls its run.
 const EXAMPLE: &str = "2026-11-21T03-19-05Z_run";
@@ -39,10 +39,59 @@ assert highest_nm == np.nanmax(position_nm[:, 2])
 print("as simulated:", rms_nm)
 "##;
 
-/// The fenced Python of the page, block after block.
-fn snippets(page: &str) -> String {
-    let blocks = page.split("```python\n").skip(1);
-    blocks.map(|block| block.split_once("```").unwrap().0).collect::<Vec<_>>().join("\n")
+/// What a journal and the file that is made of it both tell.
+const CHECKS_OF_A_CRASHED_RUN: &str = r#"
+import h5py, sys
+
+with h5py.File(sys.argv[1]) as file:
+    for path, new in columns.items():
+        told, recovered = np.concatenate(new), file[path][:]
+        if path == "tracking/frame_offsets":
+            recovered = recovered[1:]  # the first is 0
+        if told.dtype.kind == "S":
+            recovered = recovered.astype(told.dtype)
+        assert np.array_equal(told.squeeze(1) if recovered.ndim == 1 else told, recovered, equal_nan=told.dtype.kind == "f"), path
+assert {"tracking/positions_nm", "beadscope/frames/arrival_ns", "beadscope/health/unix_ns"} <= set(columns), set(columns)
+assert len(crashed_nm) > 100
+"#;
+
+/// The page's Python in fences that begin so, block after block.
+fn snippets(fence: &str) -> String {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/read_a_run.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let fence = format!("```{fence}\n");
+    let blocks = page.split(&fence).skip(1);
+    blocks.map(|block| block.split_once("```").unwrap().0.to_owned()).collect::<Vec<_>>().join("\n")
+}
+
+/// Runs a script, which must be content.
+fn run(python: &Path, script: &Path, arguments: &[&str]) {
+    let output = Command::new(python).arg(script).args(arguments).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stdout));
+    // numpy warns of means over nothing, and so would a reader's screen.
+    assert!(!said.contains("Warning"), "{said}");
+}
+
+#[test]
+fn mcaps_own_reader_finds_in_a_journal_what_is_recovered_from_it() {
+    let Some(python) = python("mcaps_own_reader_finds_in_a_journal_what_is_recovered_from_it") else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let partial = crash(folder.path());
+    let (crashed, kept) = (partial.parent().unwrap(), folder.path().join("kept"));
+    std::fs::create_dir(&kept).unwrap();
+    std::fs::copy(crashed.join("tracks.journal.mcap"), kept.join("tracks.journal.mcap")).unwrap();
+    beadscope_ok(&["recover", crashed.to_str().unwrap()]);
+    let script = folder.path().join("crashed.py");
+    let code = format!(
+        "run = {:?}\n{}{CHECKS_OF_A_CRASHED_RUN}",
+        kept.to_str().unwrap(),
+        snippets("python crashed")
+    );
+    std::fs::write(&script, code).unwrap();
+    run(&python, &script, &[crashed.join("tracks.h5").to_str().unwrap()]);
 }
 
 #[test]
@@ -55,19 +104,13 @@ fn the_pages_snippets_find_what_was_simulated() {
     let rig = Path::new(&made).join("rig.toml");
     let json = beadscope_ok(&["run", "--rig", rig.to_str().unwrap(), "--out", &runs, "--json"]);
     let summary: serde_json::Value = serde_json::from_str(&json).unwrap();
-    let run = Path::new(summary["run"].as_str().unwrap());
-    assert_eq!(beadscope_ok(&["verify", run.to_str().unwrap()]), "40 frames, 240 rows: whole\n");
+    let recorded = summary["run"].as_str().unwrap();
+    assert_eq!(beadscope_ok(&["verify", recorded]), "40 frames, 240 rows: whole\n");
 
-    let page =
-        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/read_a_run.md")).unwrap();
-    let code = snippets(&page);
+    let code = snippets("python");
     assert!(code.contains(EXAMPLE) && code.matches("import").count() >= 4, "{code}");
     let script = path("page.py");
-    std::fs::write(&script, code.replace(EXAMPLE, run.to_str().unwrap()) + CHECKS).unwrap();
+    std::fs::write(&script, code.replace(EXAMPLE, recorded) + CHECKS).unwrap();
     let truth = Path::new(&made).join("truth.csv");
-    let output = Command::new(python).arg(&script).arg(truth).arg("40").output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stdout));
-    // numpy warns of means over nothing, and so would a reader's screen.
-    assert!(!said.contains("Warning"), "{said}");
+    run(&python, Path::new(&script), &[truth.to_str().unwrap(), "40"]);
 }

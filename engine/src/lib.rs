@@ -52,6 +52,8 @@ pub mod rig;
 pub mod ring;
 pub mod roi;
 pub mod rois;
+#[cfg(test)]
+mod seeded;
 pub mod segment;
 pub mod session;
 pub mod settings;

@@ -132,7 +132,8 @@ impl Session {
         let run = record.as_deref().and_then(Path::parent);
         let store = plan.as_ref().zip(run).map(|(plan, run)| plan.create(run, rois.len(), config.rate_hz));
         let mut store = store.transpose()?;
-        let file = record.as_ref().map(|path| info.create_file(path, &info.rois.clone().into())).transpose();
+        let file =
+            record.as_ref().map(|path| info.begin_recording(path, &info.rois.clone().into())).transpose();
         let file = file.inspect_err(|_| store.take().into_iter().for_each(Store::remove))?;
         let status = Arc::new(Status::default());
         status.set_tracked_on(tracker.on());

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Result, bail};
-use beadscope_engine::record::tracks_file::{Counts, Recovered, partial_path, recover};
+use beadscope_engine::record::tracks_file::{Counts, Recovered, journal_path, partial_path, recover};
 use beadscope_engine::record::tracks_path;
 use beadscope_engine::video::recover::{RecoveredVideo, recover as recover_video};
 use beadscope_engine::video::video_path;
@@ -16,12 +16,13 @@ pub fn run(arguments: &RecoverArguments) -> Result<()> {
     if !run.is_dir() {
         return tracks(run);
     }
-    let (partial, video) = (partial_path(&tracks_path(run)), video_path(run));
+    let (partial, journal) = (partial_path(&tracks_path(run)), journal_path(&tracks_path(run)));
+    let video = video_path(run);
     if !partial.exists() && !video.exists() && video.file_name() == run.file_name() {
         return if film(run)? { Ok(()) } else { nothing(run) };
     }
     // First what tells whether another program is at work.
-    let is_tracked = partial.exists();
+    let is_tracked = partial.exists() || journal.exists();
     if is_tracked {
         tracks(&partial)?;
     }
@@ -30,7 +31,10 @@ pub fn run(arguments: &RecoverArguments) -> Result<()> {
 }
 
 fn tracks(partial: &Path) -> Result<()> {
-    let Recovered { path, counts } = recover(partial)?;
+    let Recovered { path, counts, damages } = recover(partial)?;
+    for damage in &damages {
+        eprintln!("the journal is kept, since it is not whole: {damage}");
+    }
     let Counts { frames, rows, .. } = counts;
     output::print(&format!("{frames} whole frames, {rows} rows: {}\n", path.display()))
 }

@@ -8,6 +8,7 @@
 )]
 
 pub mod made;
+pub mod undisturbed;
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -224,6 +225,11 @@ pub fn crash(folder: &Path) -> PathBuf {
         age(&partial);
     }
     partial
+}
+
+/// The only run in `folder`.
+pub fn run_in(folder: &Path) -> Option<PathBuf> {
+    Some(std::fs::read_dir(folder).ok()?.flatten().next()?.path())
 }
 
 /// Lets `path` look as if nothing had written to it for a minute.

@@ -334,7 +334,7 @@ impl State {
         let info = self.info(parts);
         let run = NewRun::make(&info, &place)?;
         let video = self.create_video(parts, &run.folder).inspect_err(|_| run.remove())?;
-        let create = || info.create_file(&run.file, self.beads.now());
+        let create = || info.begin_recording(&run.file, self.beads.now());
         if let Err(error) = parts.recorder.begin(&run.file, create) {
             drop(video);
             run.remove();
@@ -377,7 +377,7 @@ impl State {
         let info = self.info(parts);
         let run = NewRun::make(&info, &self.place)?;
         let video = self.create_video(parts, &run.folder).inspect_err(|_| run.remove())?;
-        let created = info.create_file(&run.file, self.beads.now()).inspect_err(|_| run.remove())?;
+        let created = info.begin_recording(&run.file, self.beads.now()).inspect_err(|_| run.remove())?;
         let Some(ledger) = parts.recorder.next(created) else {
             drop(video);
             run.remove();

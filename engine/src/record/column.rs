@@ -1,7 +1,8 @@
 //! One growing dataset: rows gather in memory and go out as whole chunks.
 //!
 //! rust-hdf5 writes part of a chunk by reading all of it and writing all of it, 1.5 MB for `positions_nm`. So the
-//! chunk that is still filling stays here, and `save` writes it once a flush. Memory: one chunk a column.
+//! chunk that is still filling stays here, and `save` writes it once a flush. Memory: one chunk a column, and a second of
+//! rows for the journal.
 
 use rust_hdf5::Hdf5Error;
 use rust_hdf5::swmr::SwmrFileWriter;
@@ -22,24 +23,40 @@ pub struct Column {
     saved: usize,
     /// Rows at the last flush.
     flushed: u64,
+    /// What was pushed since it was taken for the journal, if there is one.
+    news: Option<Vec<u8>>,
 }
 
 impl Column {
     /// Creates the empty dataset.
     pub fn create(file: &mut SwmrFileWriter, spec: &ColumnSpec) -> Result<Self, Hdf5Error> {
         let dataset = schema::create(file, spec)?;
-        let row_bytes = spec.element.bytes() * spec.width;
-        Ok(Self::new(dataset, spec.width as u64, row_bytes, spec.chunk_rows))
+        Ok(Self::new(dataset, spec.width as u64, spec.entry_bytes(), spec.chunk_rows))
     }
 
     /// For a dataset that was created empty, with chunks of so many rows.
     pub fn new(dataset: usize, width: u64, row_bytes: usize, chunk_rows: u64) -> Self {
         let chunk = vec![0; row_bytes * usize::try_from(chunk_rows).unwrap_or(usize::MAX)];
-        Self { dataset, width, row_bytes, chunk, filled: 0, chunks: 0, saved: 0, flushed: 0 }
+        Self { dataset, width, row_bytes, chunk, filled: 0, chunks: 0, saved: 0, flushed: 0, news: None }
+    }
+
+    /// From now on, what is pushed is also kept for the journal.
+    pub fn keep_news(&mut self) {
+        self.news = Some(Vec::new());
+    }
+
+    /// Moves what was pushed since the last time to the end of `news`.
+    pub fn take_news(&mut self, news: &mut Vec<u8>) {
+        if let Some(kept) = &mut self.news {
+            news.append(kept);
+        }
     }
 
     /// Adds whole rows. A chunk that fills is written at once; readers see it after [`Self::extend`] and a flush.
     pub fn push(&mut self, file: &mut SwmrFileWriter, mut bytes: &[u8]) -> Result<(), Hdf5Error> {
+        if let Some(news) = &mut self.news {
+            news.extend_from_slice(bytes);
+        }
         while !bytes.is_empty() {
             let take = bytes.len().min(self.chunk.len() - self.filled);
             let (now, later) = bytes.split_at(take);

@@ -32,6 +32,21 @@ pub enum RecordError {
         /// The file.
         path: PathBuf,
     },
+    /// The journal is begun before the first frame.
+    #[error("nothing was recorded before the crash; remove what it left: {}", .path.display())]
+    Empty {
+        /// The partial file.
+        path: PathBuf,
+    },
+    /// What to recover is in the journal.
+    #[error(
+        "the journal does not say what was recorded: its beginning is damaged, or it is another file; a copy of it may be whole: \
+         {}", .path.display()
+    )]
+    Journal {
+        /// The journal.
+        path: PathBuf,
+    },
     /// Two writers would destroy a recording.
     #[error("another program has the recording open; stop the recording there and try again: {}", .path.display())]
     InUse {

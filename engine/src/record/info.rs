@@ -34,11 +34,23 @@ pub fn camera_text(driver: &str, config: &CameraConfig) -> String {
 }
 
 impl RunInfo {
-    /// Begins a recording of these beads that starts now.
+    /// Begins a recording of these beads that starts now, with a journal.
     ///
     /// # Errors
     /// If the file exists or cannot be written.
+    pub fn begin_recording(&self, path: &Path, beads: &Beads) -> Result<TracksFile, RecordError> {
+        self.describe(beads, |run| TracksFile::create_with_journal(path, run))
+    }
+
+    /// Begins a file of what can be tracked again.
+    ///
+    /// # Errors
+    /// As [`Self::begin_recording`].
     pub fn create_file(&self, path: &Path, beads: &Beads) -> Result<TracksFile, RecordError> {
+        self.describe(beads, |run| TracksFile::create(path, run))
+    }
+
+    fn describe<T>(&self, beads: &Beads, then: impl FnOnce(&RunDescription) -> T) -> T {
         let started_unix_ns = unix_ns_now();
         let write = |group: &rust_hdf5::H5Group| {
             let Some(zlut) = &self.zlut else { return Ok(()) };
@@ -56,6 +68,6 @@ impl RunInfo {
             beads: beads.clone(),
             zluts: self.zlut.iter().map(source).collect(),
         };
-        TracksFile::create(path, &description)
+        then(&description)
     }
 }

@@ -76,9 +76,9 @@ impl Losses {
         self.note(end);
     }
 
-    /// As the file lists them.
-    pub(super) fn to_gaps(&self) -> Vec<tracks_file::Gap> {
-        self.0.iter().map(|loss| loss.to_gap()).collect()
+    /// As the file lists them, from the `first` on.
+    pub(super) fn to_gaps(&self, first: usize) -> Vec<tracks_file::Gap> {
+        self.0.iter().skip(first).map(|loss| loss.to_gap()).collect()
     }
 }
 

@@ -8,6 +8,7 @@ mod column;
 pub mod description;
 pub mod error;
 pub mod info;
+mod journal;
 mod losses;
 mod numbers;
 mod open;
@@ -16,7 +17,6 @@ mod schema;
 pub mod space;
 pub mod tracks_file;
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
@@ -82,8 +82,8 @@ impl RecorderHandle {
         if reached && answer.recv().is_ok() {
             return Ok(());
         }
-        // The error to tell is why nothing is recorded; a file without frames is harmless.
-        let _ = fs::remove_file(partial);
+        // The error to tell is why nothing is recorded.
+        tracks_file::remove(&partial);
         self.status.end_recording(None);
         Err(RecordError::Ended { path: path.to_path_buf() })
     }
@@ -112,8 +112,7 @@ impl RecorderHandle {
         let partial = file.partial_path().to_path_buf();
         let ended = self.end_and(Some(Box::new(file)));
         if ended.is_none() {
-            // A file without frames is harmless.
-            let _ = fs::remove_file(partial);
+            tracks_file::remove(&partial);
         }
         ended
     }

@@ -5,6 +5,7 @@
 use std::time::{Duration, Instant};
 
 use super::error::RecordError;
+use super::journal::SoFar;
 use super::losses::{Failure, Losses};
 use super::numbers::{Rest, Step};
 use super::space::Space;
@@ -16,8 +17,8 @@ use crate::segment::Segment;
 use crate::status::Status;
 use crate::tracks::{TrackRow, TracksHeader};
 
-/// What a power cut may cost at most is this much and one batch.
-const FLUSH_EVERY: Duration = Duration::from_secs(1);
+/// What a power cut may cost at most is this much, and the time that the disk takes.
+const FLUSH_EVERY: Duration = Duration::from_millis(500);
 /// For tests: a flush takes so many ms longer, as on a disk that sleeps, is far away or busy for others.
 const SLOW_DISK: &str = "BEADSCOPE_SLOW_DISK_MS";
 /// Free space is looked at this often.
@@ -34,6 +35,8 @@ pub(super) struct Open {
     /// Segments that begin with one of `headers`.
     segments: Vec<(Segment, FrameHeader)>,
     losses: Losses,
+    /// Losses that the journal has.
+    logged: usize,
     lost: Gap,
     /// Frames that the file has accepted.
     frames: u64,
@@ -71,6 +74,7 @@ impl Open {
             events: Vec::new(),
             segments: Vec::new(),
             losses: Losses::default(),
+            logged: 0,
             lost: Gap::default(),
             frames: 0,
             counted: Counted::default(),
@@ -157,7 +161,7 @@ impl Open {
         }
     }
 
-    /// Writes what was gathered once it is worth it, and flushes once a second.
+    /// Writes what was gathered once it is worth it, and flushes twice a second.
     pub(super) fn write(&mut self, status: &Status) -> Result<(), RecordError> {
         let written = self.write_if_due(status);
         self.failed = written.is_err();
@@ -165,16 +169,25 @@ impl Open {
     }
 
     fn write_if_due(&mut self, status: &Status) -> Result<(), RecordError> {
-        if self.gathered_since.elapsed() >= self.every[0] {
+        let is_due = self.flushed.elapsed() >= self.every[1];
+        if is_due || self.gathered_since.elapsed() >= self.every[0] {
             self.append(status)?;
         }
-        if self.flushed.elapsed() >= self.every[1] {
+        if is_due {
             self.file.append_health(&status.health())?;
             self.slow_disk.inspect(|longer| std::thread::sleep(*longer));
+            self.log()?;
             self.file.flush()?;
             self.flushed = Instant::now();
         }
         Ok(())
+    }
+
+    /// Everything that was appended is safe from a power cut once this returns.
+    fn log(&mut self) -> Result<(), RecordError> {
+        let gaps = self.losses.to_gaps(self.logged);
+        self.logged += gaps.len();
+        self.file.log(&SoFar { ledger: self.ledger(self.frames, 0), gaps })
     }
 
     /// Looks at the disk once a second.
@@ -206,7 +219,7 @@ impl Open {
 
     /// Closes the file around what the disk has taken; the rest is counted as lost and is the file's last gap.
     pub(super) fn finish(mut self, status: &Status) -> Result<Ledger, RecordError> {
-        let written = if self.failed { Ok(()) } else { self.append(status) };
+        let written = if self.failed { Ok(()) } else { self.append(status).and_then(|()| self.log()) };
         let written = match self.file.flush() {
             // A file that has failed refuses; the caller knows of the failure.
             Err(error) if !self.failed => written.and(Err(error)),
@@ -231,7 +244,7 @@ impl Open {
         let thread_notes = status.thread_notes.get().cloned().unwrap_or_default();
         let told = status.health().notices().into_iter();
         let notices: Vec<String> = told.chain(thread_notes).chain(self.ended.take()).collect();
-        self.file.finish(&json, &self.losses.to_gaps(), &notices)?;
+        self.file.finish(&json, &self.losses.to_gaps(0), &notices)?;
         written.map(|()| ledger)
     }
 

@@ -101,6 +101,13 @@ pub struct ColumnSpec {
     pub text: Option<(&'static str, &'static str)>,
 }
 
+impl ColumnSpec {
+    /// Bytes of an entry.
+    pub fn entry_bytes(&self) -> usize {
+        self.element.bytes() * self.width
+    }
+}
+
 const fn magscope(path: &'static str, element: Element, width: usize, chunk_rows: u64) -> ColumnSpec {
     ColumnSpec { path, element, width, chunk_rows, text: None }
 }
@@ -500,7 +507,7 @@ pub const CLOSING_COLUMNS: [ColumnSpec; 9] = [
 
 /// Bytes of an entry of all these columns together.
 pub fn bytes_of(columns: &[ColumnSpec]) -> u64 {
-    columns.iter().map(|column| (column.element.bytes() * column.width) as u64).sum()
+    columns.iter().map(|column| column.entry_bytes() as u64).sum()
 }
 
 /// Creates the dataset, empty, with its attributes, and returns its index in `file`.

@@ -1,3 +1,4 @@
+use std::fs;
 use std::sync::mpsc::RecvTimeoutError;
 
 use rust_hdf5::H5File;
@@ -8,7 +9,7 @@ use beadscope_shaders::pipeline::Params;
 
 use super::info::RunInfo;
 use super::losses::{Failure, Loss, Losses};
-use super::tracks_file::{LastFrame, partial_path};
+use super::tracks_file::{LastFrame, journal_path, partial_path};
 use super::*;
 use crate::frame::{Counted, FrameFlags, FrameHeader, Gap};
 use crate::ring::{Ends, Writer, ring};
@@ -71,7 +72,7 @@ impl Bench {
         let (handle, recorder) = (&self.handle, &mut self.recorder);
         std::thread::scope(|threads| {
             let asked =
-                threads.spawn(|| handle.begin(&path, || info().create_file(&path, &info().rois.into())));
+                threads.spawn(|| handle.begin(&path, || info().begin_recording(&path, &info().rois.into())));
             match recorder.commands.recv_timeout(PATIENCE).unwrap() {
                 Command::Begin(file, begun) => recorder.begin(*file, &begun),
                 Command::End(..) | Command::Note(_) => panic!("not begun"),
@@ -89,7 +90,7 @@ impl Bench {
     /// Ends the recording and goes on with this one.
     fn next(&mut self, name: &str) -> Result<Ledger, RecordError> {
         let (answer, answers) = sync_channel(1);
-        let file = info().create_file(&self.path(name), &info().rois.into()).unwrap();
+        let file = info().begin_recording(&self.path(name), &info().rois.into()).unwrap();
         self.recorder.end(Some(Box::new(file)), &answer);
         answers.recv().unwrap()
     }
@@ -239,13 +240,13 @@ fn what_is_lost_behind_frames_that_cannot_be_written_is_in_the_same_gap() {
     }
     let failure = Failure { frames: 4, highest_device_frame: 29, segment: 0, last_ns: 90 };
     losses.fail(Some(last), &failure);
-    let gaps = losses.to_gaps();
+    let gaps = losses.to_gaps(0);
     let found: Vec<_> = gaps.iter().map(|gap| (gap.first_device_frame, gap.last_device_frame)).collect();
     assert_eq!(found, [(12, Some(13)), (16, Some(31))]);
     assert_eq!((gaps[1].after_frame, gaps[1].reason.as_str()), (5, "record_failed=4 ring_full=4"));
     assert_eq!((gaps[1].from_ns, gaps[1].to_ns), (50, 100));
     losses.fail(None, &failure);
-    assert_eq!(losses.to_gaps(), [], "there is no frame that they follow");
+    assert_eq!(losses.to_gaps(0), [], "there is no frame that they follow");
 }
 
 #[test]
@@ -254,14 +255,14 @@ fn a_second_recording_is_refused_and_the_first_goes_on() {
     bench.begin("1.h5");
     bench.frames(0..2);
     let path = bench.path("2.h5");
-    let error = bench.handle.begin(&path, || info().create_file(&path, &info().rois.into())).unwrap_err();
+    let error = bench.handle.begin(&path, || info().begin_recording(&path, &info().rois.into())).unwrap_err();
     assert!(matches!(error, RecordError::Running { .. }), "{error}");
     bench.frames(2..4);
     assert_eq!(bench.end().unwrap().recorded, 4);
     assert_eq!(fs::read_dir(bench.folder.path()).unwrap().count(), 1, "nothing was begun");
 
     fs::write(&path, "in the way").unwrap();
-    let error = bench.handle.begin(&path, || info().create_file(&path, &info().rois.into())).unwrap_err();
+    let error = bench.handle.begin(&path, || info().begin_recording(&path, &info().rois.into())).unwrap_err();
     assert!(matches!(error, RecordError::Exists { .. }), "{error}");
     bench.begin("3.h5");
     assert_eq!(bench.end().unwrap().recorded, 0, "a recording that could not begin is none");
@@ -296,7 +297,7 @@ fn between_two_recordings_in_a_row_no_frame_is_lost_or_forgotten() {
 fn what_goes_on_without_a_recording_before_it_is_removed() {
     let Bench { folder, status, rows, recorder, handle, .. } = Bench::new(8);
     let path = folder.path().join("2.h5");
-    let file = info().create_file(&path, &info().rois.into()).unwrap();
+    let file = info().begin_recording(&path, &info().rois.into()).unwrap();
     let ended = std::thread::scope(|threads| {
         let asked = threads.spawn(|| handle.next(file));
         let mut recorder = recorder;
@@ -334,7 +335,7 @@ fn a_stop_that_comes_as_the_session_ends_is_not_left_waiting() {
 fn a_recording_that_comes_as_the_session_ends_is_refused_and_leaves_nothing() {
     let Bench { folder, status, rows, recorder, handle, .. } = Bench::new(8);
     let path = folder.path().join("1.h5");
-    let begin = || handle.begin(&path, || info().create_file(&path, &info().rois.into()));
+    let begin = || handle.begin(&path, || info().begin_recording(&path, &info().rois.into()));
     let is_refused = |error: RecordError| {
         assert!(matches!(error, RecordError::Ended { .. }), "{error}");
         assert!(error.to_string().contains("1.h5"), "{error}");
@@ -353,12 +354,13 @@ fn a_recording_that_comes_as_the_session_ends_is_refused_and_leaves_nothing() {
     drop(rows);
     let (begun, answer) = sync_channel(1);
     let late = folder.path().join("2.h5");
-    let file = info().create_file(&late, &info().rois.into()).unwrap();
+    let file = info().begin_recording(&late, &info().rois.into()).unwrap();
     handle.commands.send(Command::Begin(Box::new(file), begun)).unwrap();
     recorder.run();
     assert_eq!(answer.recv_timeout(PATIENCE), Err(RecvTimeoutError::Disconnected));
     assert!(!late.exists(), "finished without a frame");
     fs::remove_file(partial_path(&late)).unwrap();
+    fs::remove_file(journal_path(&late)).unwrap();
     // The recorder is gone.
     is_refused(begin().unwrap_err());
 }

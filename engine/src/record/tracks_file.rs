@@ -3,14 +3,12 @@
 //! Runs on the recorder's thread; may block and allocate. Memory stays the same however long the run: one chunk a
 //! dataset, 2.8 MB in all, and the batch in hand.
 //!
-//! **Crash safety.** The file grows under the name `tracks.h5.partial` in HDF5's SWMR mode, and gets its own name in
-//! [`TracksFile::finish`] only. A flush writes data, then chunk indices, then lengths, with an fsync after each, all
-//! in place, so after a crash the file holds every row up to the last flush. h5py opens such a file with
-//! `h5py.File(path, "r", swmr=True)`, or as any other after [`recover()`]; the lengths of its datasets may differ by what
-//! the last second brought, so the shortest counts (`tests/peers/check_tracks.py --partial` shows how). What is left
-//! to chance: a crash between the two halves of a header that straddles two disk blocks costs the dataset of that
-//! header (a SWMR reader then waits for it without end, [`recover()`] calls it an error); and after a crash within the
-//! last milliseconds of `finish` the attributes of `/tracking` need [`recover()`].
+//! **Crash safety.** The file grows under the name `tracks.h5.partial` in HDF5's SWMR mode, for readers beside it, and gets
+//! its own name in [`TracksFile::finish`] only. A flush writes data, then chunk indices, then lengths, all in place:
+//! h5py opens such a file with `h5py.File(path, "r", swmr=True)`; the lengths of its datasets may differ by what the last
+//! second brought, so the shortest counts (`tests/peers/check_tracks.py --partial` shows how). A crash in the middle may
+//! leave it unreadable all the same. What a crash cannot take is the journal beside it (`journal/`), of which
+//! [`recover()`] makes a whole file.
 //!
 //! As long as it is recorded the file is claimed (`claim.rs`), with a shared lock where the file system allows one: SWMR
 //! readers are free, a second writer and [`recover()`] are refused.
@@ -26,6 +24,7 @@ use rust_hdf5::{FileLocking, Hdf5Error};
 
 use super::description::RunDescription;
 use super::error::RecordError;
+use super::journal::{JournalWriter, SoFar};
 use super::schema::{self, NO_DEVICE_TIME, OURS, TRACKING};
 use crate::bead_set::MAX_BEAD;
 use crate::command::Event;
@@ -42,12 +41,10 @@ mod recover;
 mod reserve;
 #[cfg(test)]
 mod tests;
-mod unlock;
 
 use claim::Claim;
 use columns::Columns;
 pub use columns::Gap;
-pub(super) use recover::whole;
 pub use recover::{Recovered, recover};
 pub(super) use reserve::MAX_GAPS;
 use reserve::Reserve;
@@ -59,6 +56,7 @@ pub struct TracksFile {
     path: PathBuf,
     partial: PathBuf,
     claim: Claim,
+    journal: Option<JournalWriter>,
     reserve: Option<Reserve>,
     pixel_size_nm: f64,
     pushed: Progress,
@@ -116,11 +114,36 @@ impl Progress {
 }
 
 impl TracksFile {
-    /// Creates `<path>.partial`, with everything that is known of the run, ready for rows.
+    /// Creates `<path>.partial`, with everything that is known of the run, ready for rows. Without a journal: what can be
+    /// made again needs none.
     ///
     /// # Errors
     /// If `path` or its partial file exists, a bead number is above 65 535, or the folder cannot be written to.
     pub fn create(path: &Path, run: &RunDescription) -> Result<Self, RecordError> {
+        Self::create_as(path, run, |_| Ok(None))
+    }
+
+    /// The same with a journal, which [`Self::log`] writes.
+    ///
+    /// # Errors
+    /// As [`Self::create`], also if a journal of that name exists.
+    pub fn create_with_journal(path: &Path, run: &RunDescription) -> Result<Self, RecordError> {
+        let journal = journal_path(path);
+        let begin = |partial: &Path| {
+            let description = fs::read(partial);
+            let begun = description.and_then(|description| JournalWriter::create(&journal, &description));
+            begun.map(Some).map_err(|error| RecordError::io("begin the journal", &journal, error))
+        };
+        let mut file = Self::create_as(path, run, begin)?;
+        file.columns.keep_news();
+        Ok(file)
+    }
+
+    fn create_as(
+        path: &Path,
+        run: &RunDescription,
+        begin_journal: impl FnOnce(&Path) -> Result<Option<JournalWriter>, RecordError>,
+    ) -> Result<Self, RecordError> {
         let partial = partial_path(path);
         check_numbers(&run.beads.rois, path)?;
         if path.exists() {
@@ -128,19 +151,29 @@ impl TracksFile {
         }
         let claim = Claim::create(&partial);
         let claim = claim.map_err(|error| RecordError::io("create the recording", &partial, error))?;
-        let opened = run.write(&partial).and_then(|()| start(&partial)).and_then(|(file, columns)| {
+        let opened = run.write(&partial).and_then(|()| {
+            let journal = begin_journal(&partial)?;
             let reserve = sibling(path, ".reserve");
-            let reserve =
-                Reserve::take(&reserve).map_err(|error| RecordError::io("reserve space", &reserve, error))?;
-            Ok((file, columns, reserve))
+            let started = start(&partial).and_then(|(file, columns)| {
+                let reserve = Reserve::take(&reserve)
+                    .map_err(|error| RecordError::io("reserve space", &reserve, error))?;
+                Ok((file, columns, reserve))
+            });
+            let (file, columns, reserve) = started.inspect_err(|_| {
+                if journal.is_some() {
+                    drop(fs::remove_file(journal_path(path)));
+                }
+            })?;
+            Ok((file, columns, journal, reserve))
         });
-        let (file, columns, reserve) = opened.inspect_err(|_| drop(fs::remove_file(&partial)))?;
+        let (file, columns, journal, reserve) = opened.inspect_err(|_| drop(fs::remove_file(&partial)))?;
         Ok(Self {
             file,
             columns,
             path: path.to_path_buf(),
             partial,
             claim,
+            journal,
             reserve: Some(reserve),
             pixel_size_nm: run.pixel_size_nm,
             pushed: Progress::NONE,
@@ -201,15 +234,35 @@ impl TracksFile {
         pushed.map_err(|error| self.stop("append to the recording", error))
     }
 
-    /// Bytes that frames and rows take so far.
+    /// Bytes that frames and rows take so far, those in the journal included.
     pub fn bytes(&self) -> u64 {
         let Counts { batches, frames, rows } = self.pushed.counts;
-        rows * schema::bytes_of(&schema::ROW_COLUMNS)
+        let once = rows * schema::bytes_of(&schema::ROW_COLUMNS)
             + frames * schema::bytes_of(&schema::FRAME_COLUMNS)
-            + batches * schema::bytes_of(&schema::BATCH_COLUMNS)
+            + batches * schema::bytes_of(&schema::BATCH_COLUMNS);
+        if self.journal.is_some() { 2 * once } else { once }
     }
 
-    /// Makes everything appended readable and durable. Call it once a second; it waits for the disk.
+    /// Writes everything appended since the last time into the journal, and with it what the recording has come to. A power
+    /// cut from now on does not take it. Call it twice a second; it waits for the disk. Without a journal it does nothing.
+    ///
+    /// # Errors
+    /// If the disk refuses; the recording then accepts nothing more and what was flushed before is kept.
+    pub(super) fn log(&mut self, so_far: &SoFar) -> Result<(), RecordError> {
+        self.check_running()?;
+        let Some(journal) = &mut self.journal else { return Ok(()) };
+        let news = self.columns.take_news();
+        if news.is_empty() {
+            return Ok(());
+        }
+        let written = journal.write(so_far, news.iter().map(|(table, entries)| (*table, &entries[..])));
+        written.map_err(|error| {
+            self.stopped = true;
+            RecordError::io("write the journal", &journal_path(&self.path), error)
+        })
+    }
+
+    /// Makes everything appended readable. Call it twice a second; it waits for the disk.
     ///
     /// # Errors
     /// If the disk refuses; the recording then accepts nothing more and what was flushed before is kept.
@@ -255,9 +308,16 @@ impl TracksFile {
         let closed = self.close_columns(ledger_json, gaps, notices);
         closed.map_err(|error| self.stop("close the recording", error))?;
         // Claimed until it has its name.
-        let Self { file, path, partial, claim: _claim, .. } = self;
+        let Self { file, path, partial, claim: _claim, journal, .. } = self;
         file.close().map_err(|error| RecordError::hdf5("close the recording", &partial, error))?;
-        rename(&partial, &path)
+        rename(&partial, &path)?;
+        if journal.is_some() {
+            drop(journal);
+            let journal = journal_path(&path);
+            fs::remove_file(&journal)
+                .map_err(|error| RecordError::io("remove the journal", &journal, error))?;
+        }
+        Ok(())
     }
 
     /// The disk takes nothing more.
@@ -390,6 +450,18 @@ fn start(partial: &Path) -> Result<(SwmrFileWriter, Columns), RecordError> {
         Ok((file, columns))
     };
     open().map_err(|error| RecordError::hdf5("create the recording", partial, error))
+}
+
+/// Removes a recording that was begun and has no frames.
+pub(super) fn remove(partial: &Path) {
+    // Best effort: what stays is harmless.
+    let _ = fs::remove_file(partial);
+    let _ = fs::remove_file(journal_path(&partial.with_extension("")));
+}
+
+/// Name of the journal of the recording `path`.
+pub fn journal_path(path: &Path) -> PathBuf {
+    path.with_extension("journal.mcap")
 }
 
 /// Name of the recording `path` while it grows.

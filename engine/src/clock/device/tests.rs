@@ -1,23 +1,12 @@
 //! A camera's clock of known offset and rate, and arrivals with seeded delays.
 
 use super::*;
+use crate::seeded::Seeded;
 
-/// Uniform numbers (xorshift64*, S. Vigna 2016), so that a failing seed can be run again.
-struct Seeded(u64);
-
-impl Seeded {
-    fn uniform(&mut self) -> f64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 11) as f64 / (1_u64 << 53) as f64
-    }
-
-    /// Delay of an arrival, ns: 100 µs on average, and once in a hundred frames up to 10 ms more (the scheduler).
-    fn delay_ns(&mut self) -> f64 {
-        let usual = -1e5 * (1.0 - self.uniform()).ln();
-        if self.uniform() < 0.01 { usual + 1e7 * self.uniform() } else { usual }
-    }
+/// Delay of an arrival, ns: 100 µs on average, and once in a hundred frames up to 10 ms more (the scheduler).
+fn delay_ns(random: &mut Seeded) -> f64 {
+    let usual = -1e5 * (1.0 - random.uniform()).ln();
+    if random.uniform() < 0.01 { usual + 1e7 * random.uniform() } else { usual }
 }
 
 /// A film: what the camera says, and the truth.
@@ -42,7 +31,7 @@ impl Film {
             let true_ns = frame as f64 * 1e9 / self.rate_hz;
             let device_ns = (true_ns / (1.0 + self.slow_ppm * 1e-6)) as u64 + DEVICE_START_NS;
             // Frames arrive in their order.
-            let arrival_ns = (HOST_START_NS + (true_ns + random.delay_ns()) as u64).max(last_arrival_ns);
+            let arrival_ns = (HOST_START_NS + (true_ns + delay_ns(&mut random)) as u64).max(last_arrival_ns);
             last_arrival_ns = arrival_ns;
             let device_time_ns = Some(device_ns.saturating_add_signed(moved(frame)));
             let timed = Timed { device_frame: 100 + frame, device_time_ns, arrival_ns, is_next: true };

@@ -17,6 +17,8 @@ use beadscope_drivers::camera::{
 };
 use beadscope_shaders::pipeline::{Method, Params};
 use rust_hdf5::H5File;
+use std::fs;
+
 use tempfile::TempDir;
 
 use super::info::RunInfo;
@@ -29,13 +31,14 @@ use crate::frame::{FrameFlags, FrameHeader, Gap};
 use crate::ledger::Lost;
 use crate::ring::{Ends, ring};
 use crate::roi::Roi;
+use crate::seeded::Seeded;
 use crate::status::EndReason;
 use crate::track::Tracking;
 use crate::track::cpu::CpuTracker;
 use crate::tracks::TrackRow;
 use camera::Faulty;
 use compare::{compare, compare_file};
-use world::{Happening, Seeded, Sent, World};
+use world::{Happening, Sent, World};
 
 const SIDE_PX: u32 = 16;
 const MS: u64 = 1_000_000;
@@ -71,7 +74,7 @@ fn run(seed: u64, file: Option<&Path>) -> BTreeMap<Happening, u64> {
         ring::<TracksHeader, 1, 0>(rings[1] as usize, row_bytes, ["recorder"]);
     let (mut recorder, _handle) = Recorder::new(tracks, status.clone(), clock, None);
     if let Some(path) = file {
-        let mut open = Open::new(info.create_file(path, &info.rois.clone().into()).unwrap());
+        let mut open = Open::new(info.begin_recording(path, &info.rois.clone().into()).unwrap());
         open.write_at_once();
         recorder.open = Some(open);
         status.begin_recording();

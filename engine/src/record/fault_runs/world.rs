@@ -2,18 +2,6 @@
 
 use super::*;
 
-/// A generator (xorshift64*, S. Vigna 2016), so that a failing seed can be run again.
-pub(super) struct Seeded(pub(super) u64);
-
-impl Seeded {
-    pub(super) fn below(&mut self, limit: u64) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) % limit
-    }
-}
-
 /// What the script does next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Happening {

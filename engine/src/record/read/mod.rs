@@ -7,6 +7,7 @@ mod attributes;
 mod blocks;
 pub mod export;
 mod noise;
+mod partial;
 pub mod summary;
 mod tables;
 pub mod verify;
@@ -18,10 +19,11 @@ use rust_hdf5::{H5File, H5Type, Hdf5Error};
 
 use self::attributes::Attributes;
 pub use self::blocks::Block;
+use self::partial::whole;
 use super::schema::{
     BATCH_COLUMNS, ColumnSpec, FORMAT_VERSION, FRAME_COLUMNS, OFFSETS, OURS, ROW_COLUMNS, TRACKING,
 };
-use super::tracks_file::{Counts, partial_path, whole};
+use super::tracks_file::{Counts, partial_path};
 use super::{rig_path, tracks_path};
 
 /// Why a recording cannot be read.
@@ -212,7 +214,7 @@ fn whole_counts(file: &H5File) -> Result<Counts, Hdf5Error> {
     let (rows, frames, batches) = (rows?, frames?, batches?);
     let same = |lengths: &[u64]| lengths.windows(2).all(|pair| pair[0] == pair[1]);
     if !(same(&rows) && same(&frames) && same(&batches)) {
-        return Ok(whole(file)?.0);
+        return whole(file);
     }
     let counts = Counts { batches: batches[0], frames: frames[0], rows: rows[0] };
     let last = |path, length: u64| -> Result<u64, Hdf5Error> {
@@ -227,7 +229,7 @@ fn whole_counts(file: &H5File) -> Result<Counts, Hdf5Error> {
     if last(OFFSETS, frames[0] + 1)? == rows[0] && batched == frames[0] {
         return Ok(counts);
     }
-    Ok(whole(file)?.0)
+    whole(file)
 }
 
 /// Entries of each column, `frame_offsets` counted without its first.

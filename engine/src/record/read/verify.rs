@@ -84,7 +84,7 @@ impl Recording {
             let next = if self.about.partial {
                 "if no program is writing it, `beadscope recover` makes a whole file of it"
             } else {
-                "it was recovered after a crash, and has neither ledger nor gaps"
+                "it was recovered after a crash: what came in its last second is missing"
             };
             problems.note("never finished", || next.to_owned());
         }
@@ -277,7 +277,8 @@ struct Pass<'a> {
     /// Gaps that no frame has met yet; `None` where they are not known.
     gaps: Option<&'a [Gap]>,
     lost_before: [u64; 3],
-    behind: [u64; 4],
+    /// Frames that damaged blocks of the journal held.
+    failed: u64,
     /// First frame of each segment, as the table says.
     begins: BTreeMap<u64, u64>,
     times: Option<[u64; 2]>,
@@ -297,8 +298,8 @@ struct Frame {
 
 impl<'a> Pass<'a> {
     fn new(gaps: Option<&'a [Gap]>) -> Self {
-        let (lost_before, behind, begins) = ([0; 3], [0; 4], BTreeMap::new());
-        Self { last: None, gaps, lost_before, behind, begins, times: None, beads: Vec::new() }
+        let begins = BTreeMap::new();
+        Self { last: None, gaps, lost_before: [0; 3], failed: 0, begins, times: None, beads: Vec::new() }
     }
 
     fn take(&mut self, block: &Block, problems: &mut Problems) {
@@ -350,19 +351,29 @@ impl<'a> Pass<'a> {
     }
 
     fn check_losses(&mut self, frame: &Frame, lost_before: [u32; 3], problems: &mut Problems) {
-        let lost = lost_before.map(u64::from);
+        let mut lost = lost_before.map(u64::from);
+        if let Some(gaps) = self.gaps {
+            let met = gaps.partition_point(|gap| gap.after_frame < frame.frame);
+            let (met, later) = gaps.split_at(met);
+            self.gaps = Some(later);
+            let [others @ .., failed] = sum(met);
+            if failed > 0 {
+                // The frames that would tell of the other losses are themselves missing.
+                self.failed += failed;
+                lost = others;
+            }
+            self.check_gap(frame, others, lost, problems);
+        }
         for (sum, lost) in self.lost_before.iter_mut().zip(lost) {
             *sum += lost;
         }
-        let Some(gaps) = self.gaps else { return };
-        let met = gaps.partition_point(|gap| gap.after_frame < frame.frame);
-        let (met, later) = gaps.split_at(met);
-        self.gaps = Some(later);
-        let in_gaps = sum(met);
-        if in_gaps[..3] != lost {
+    }
+
+    fn check_gap(&self, frame: &Frame, in_gaps: [u64; 3], lost: [u64; 3], problems: &mut Problems) {
+        if in_gaps != lost {
             let number = frame.frame;
             problems.note("gaps and frames tell different losses", || {
-                format!("before frame {number} the gaps have {:?}, the frame {lost:?}", &in_gaps[..3])
+                format!("before frame {number} the gaps have {in_gaps:?}, the frame {lost:?}")
             });
         }
     }
@@ -393,11 +404,15 @@ impl<'a> Pass<'a> {
 
     fn finish(&mut self, ledger: Option<&Ledger>, problems: &mut Problems) {
         let (Some(gaps), Some(ledger)) = (self.gaps, ledger) else { return };
-        self.behind = sum(gaps);
         let Lost { camera, ring_full, recorder_late, record_failed } = ledger.lost;
         let [by_camera, by_ring, by_recorder] = self.lost_before;
-        let [camera_behind, ring_behind, recorder_behind, failed] = self.behind;
-        let found = [by_camera + camera_behind, by_ring + ring_behind, by_recorder + recorder_behind, failed];
+        let [camera_behind, ring_behind, recorder_behind, failed] = sum(gaps);
+        let found = [
+            by_camera + camera_behind,
+            by_ring + ring_behind,
+            by_recorder + recorder_behind,
+            self.failed + failed,
+        ];
         let told = [camera, ring_full, recorder_late, record_failed];
         // A file without a frame has no gaps.
         if found != told && self.last.is_some() {

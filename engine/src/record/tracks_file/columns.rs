@@ -7,6 +7,7 @@ use crate::command::Event;
 use crate::frame::FrameHeader;
 use crate::record::column::Column;
 use crate::record::description::{flag_legend, frame_flag_legend};
+use crate::record::journal::Table;
 use crate::record::schema::{
     self, CAUSE_BYTES, ColumnSpec, EVENT_BYTES, LEDGER_PIECE_BYTES, NOT_KNOWN, NOTICE_BYTES, REASON_BYTES,
     SENDER_BYTES,
@@ -14,7 +15,7 @@ use crate::record::schema::{
 use crate::segment::Segment;
 
 /// Frames that are missing in one go, or a time in which the camera stood still.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Gap {
     /// First missing frame, the camera's number.
     pub first_device_frame: u64,
@@ -120,6 +121,49 @@ impl Columns {
     /// After a flush that failed: lengths that had grown by then are those of the last good flush again.
     pub fn set_back(&mut self, file: &mut SwmrFileWriter) -> Result<(), Hdf5Error> {
         self.growing().try_for_each(|column| column.set_back(file))
+    }
+
+    /// From now on, what is pushed is also kept for the journal.
+    pub fn keep_news(&mut self) {
+        self.growing().for_each(Column::keep_news);
+    }
+
+    /// What was pushed since the last time, table by table, those without news left out.
+    pub fn take_news(&mut self) -> Vec<(Table, Vec<u8>)> {
+        let news = Table::ALL.map(|table| {
+            let mut news = Vec::new();
+            self.table(table).iter_mut().for_each(|column| column.take_news(&mut news));
+            (table, news)
+        });
+        news.into_iter().filter(|(_, news)| !news.is_empty()).collect()
+    }
+
+    /// Adds what [`Self::take_news`] once returned of a table.
+    pub fn push_news(
+        &mut self,
+        file: &mut SwmrFileWriter,
+        table: Table,
+        news: &[u8],
+    ) -> Result<(), Hdf5Error> {
+        let entries = news.len() / table.entry_bytes();
+        let mut rest = news;
+        for (column, spec) in self.table(table).iter_mut().zip(table.columns()) {
+            let (bytes, behind) = rest.split_at(entries * spec.entry_bytes());
+            column.push(file, bytes)?;
+            rest = behind;
+        }
+        Ok(())
+    }
+
+    fn table(&mut self, table: Table) -> &mut [Column] {
+        match table {
+            Table::Segments => &mut self.segments,
+            Table::Rows => &mut self.rows,
+            Table::Frames => &mut self.frames,
+            Table::Batches => &mut self.batches,
+            Table::Events => &mut self.events,
+            Table::Health => &mut self.health,
+        }
     }
 
     /// Adds a command; what is longer than its column is cut.

@@ -2,7 +2,6 @@ use rust_hdf5::{H5File, H5Type};
 use tempfile::TempDir;
 
 use super::columns::{padded, prefix};
-use super::unlock::unlock;
 use super::*;
 use crate::bead_set::Beads;
 use crate::frame::FrameHeader;
@@ -17,14 +16,14 @@ use crate::record::space::Disk;
 use crate::ring::monitor::Reader;
 use crate::segment::{Cause, Segment};
 
-const STARTED_NS: u64 = 1_700_000_000_000_000_000;
+pub(super) const STARTED_NS: u64 = 1_700_000_000_000_000_000;
 const PIXEL_SIZE_NM: f64 = 110.5;
 
 fn no_zlut(_: &rust_hdf5::H5Group) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     Ok(())
 }
 
-fn run(beads: &[u32]) -> RunDescription<'static> {
+pub(super) fn run(beads: &[u32]) -> RunDescription<'static> {
     let roi = |bead: &u32| Roi { bead: *bead, left_px: -4, top_px: 100, size_px: 64 };
     RunDescription {
         software: "beadscope 0.1.0".into(),
@@ -59,19 +58,20 @@ fn frame(number: u64, beads: &[u32]) -> ((TracksHeader, u64), Vec<TrackRow>) {
     ((header, STARTED_NS + number), beads.iter().enumerate().map(row).collect())
 }
 
-fn append(file: &mut TracksFile, numbers: std::ops::Range<u64>, beads: &[u32]) {
+pub(super) fn append(file: &mut TracksFile, numbers: std::ops::Range<u64>, beads: &[u32]) {
     let (headers, rows): (Vec<_>, Vec<_>) = numbers.map(|number| frame(number, beads)).unzip();
     file.append(&headers, &rows.concat()).unwrap();
 }
 
-fn read<T: H5Type>(file: &H5File, path: &str) -> Vec<T> {
+pub(super) fn read<T: H5Type>(file: &H5File, path: &str) -> Vec<T> {
     file.dataset(path).unwrap().read_raw().unwrap()
 }
 
-const SEGMENT: Segment = Segment { number: 2, cause: Cause::Unplugged, rate_hz: 62.5, exposure_us: 0.5 };
+pub(super) const SEGMENT: Segment =
+    Segment { number: 2, cause: Cause::Unplugged, rate_hz: 62.5, exposure_us: 0.5 };
 
 /// A gap from frame 10 of the camera to this one.
-fn gap(last_device_frame: u64) -> Gap {
+pub(super) fn gap(last_device_frame: u64) -> Gap {
     Gap {
         first_device_frame: 10,
         last_device_frame: Some(last_device_frame),
@@ -332,25 +332,6 @@ fn a_reader_beside_the_writer_sees_every_flush() {
 }
 
 #[test]
-fn what_a_crash_leaves_can_be_unlocked() {
-    let folder = TempDir::new().unwrap();
-    let mut file = TracksFile::create(&folder.path().join("tracks.h5"), &run(&[1, 2])).unwrap();
-    append(&mut file, 0..3, &[1, 2]);
-    file.flush().unwrap();
-    // A copy of the file in use is what a crash would leave.
-    let crashed = folder.path().join("crashed.h5.partial");
-    fs::copy(file.partial_path(), &crashed).unwrap();
-    let marks = |path: &Path| fs::read(path).unwrap()[11];
-    assert_ne!(marks(&crashed), 0, "marked as being written");
-    unlock(&crashed).unwrap();
-    assert_eq!(marks(&crashed), 0);
-    assert_eq!(read::<u64>(&H5File::open(&crashed).unwrap(), "tracking/frame_offsets"), [0, 2, 4, 6]);
-    fs::write(&crashed, [0; 100]).unwrap();
-    assert!(matches!(unlock(&crashed), Err(RecordError::Hdf5 { .. })), "not an HDF5 file");
-    assert_eq!(fs::read(&crashed).unwrap(), [0; 100], "and left alone");
-}
-
-#[test]
 fn a_zlut_is_stored_under_its_hash_by_its_own_writer() {
     let folder = TempDir::new().unwrap();
     let write = |group: &rust_hdf5::H5Group| {
@@ -424,7 +405,7 @@ fn a_flush_that_fails_at_its_end_leaves_what_was_flushed_before() {
 }
 
 /// The session at `second`, of which the system tells nothing but the disk.
-fn health(second: u64) -> Health {
+pub(super) fn health(second: u64) -> Health {
     let disk = Disk { free_bytes: 5, write_bytes_per_s: Some(0.5), time_left_s: None, notice: None };
     let vitals = Vitals {
         unix_ns: STARTED_NS + second,
@@ -448,28 +429,26 @@ fn health_is_written_once_a_measurement_and_what_is_not_known_is_nan() {
     file.append_health(&health(1)).unwrap();
     file.append_health(&health(1)).unwrap();
     file.flush().unwrap(); // also where no frame comes
-    let (_, crashed) = (file.append_health(&health(2)), crash(&file, &folder.path().join("crashed.h5")));
+    file.append_health(&health(2)).unwrap();
     file.finish("{}", &[], &[]).unwrap();
-    for (path, seconds) in [(path, vec![1, 2]), (recover(&crashed).unwrap().path, vec![1])] {
-        let file = H5File::open(&path).unwrap();
-        let column = |name: &str| format!("beadscope/health/{name}");
-        let at: Vec<u64> = seconds.iter().map(|second| STARTED_NS + second).collect();
-        assert_eq!(read::<u64>(&file, &column("unix_ns")), at);
-        for column in &HEALTH_COLUMNS {
-            assert_eq!(file.dataset(column.path).unwrap().shape()[0], at.len(), "{}", column.path);
-        }
-        assert_eq!(read::<u64>(&file, &column("lost"))[..4], [0, 0, 1, 0]);
-        assert_eq!(read::<u64>(&file, &column("received"))[0], 100);
-        let floats = |name: &str| read::<f64>(&file, &column(name));
-        assert_eq!(floats("rate_hz")[0], 99.5);
-        assert!(matches!(floats("ring_fill")[..2], [tracking, 0.25] if tracking.is_nan()));
-        assert_eq!(floats("disk_bytes")[..2], [5.0, 0.5]);
-        for unknown in ["cpu_share", "gpu_share", "memory_bytes", "camera_temperature_c", "latency_ms"] {
-            assert!(floats(unknown).iter().all(|value| value.is_nan()), "{unknown}");
-        }
-        let slow = file.dataset(&column("slow_reader")).unwrap().read_strings().unwrap();
-        assert_eq!(slow, ["", "tracking"][..at.len()]);
+    let file = H5File::open(&path).unwrap();
+    let column = |name: &str| format!("beadscope/health/{name}");
+    let at = [STARTED_NS + 1, STARTED_NS + 2];
+    assert_eq!(read::<u64>(&file, &column("unix_ns")), at);
+    for column in &HEALTH_COLUMNS {
+        assert_eq!(file.dataset(column.path).unwrap().shape()[0], at.len(), "{}", column.path);
     }
+    assert_eq!(read::<u64>(&file, &column("lost"))[..4], [0, 0, 1, 0]);
+    assert_eq!(read::<u64>(&file, &column("received"))[0], 100);
+    let floats = |name: &str| read::<f64>(&file, &column(name));
+    assert_eq!(floats("rate_hz")[0], 99.5);
+    assert!(matches!(floats("ring_fill")[..2], [tracking, 0.25] if tracking.is_nan()));
+    assert_eq!(floats("disk_bytes")[..2], [5.0, 0.5]);
+    for unknown in ["cpu_share", "gpu_share", "memory_bytes", "camera_temperature_c", "latency_ms"] {
+        assert!(floats(unknown).iter().all(|value| value.is_nan()), "{unknown}");
+    }
+    let slow = file.dataset(&column("slow_reader")).unwrap().read_strings().unwrap();
+    assert_eq!(slow, ["", "tracking"][..at.len()]);
 }
 
 #[test]
@@ -488,65 +467,10 @@ fn the_reserve_holds_all_that_closing_writes() {
     assert!(grown <= reserve::RESERVE_BYTES as u64, "{grown} bytes");
 }
 
-/// What a crash would leave of `file`, under the name that `path` will have.
-fn crash(file: &TracksFile, path: &Path) -> PathBuf {
-    let crashed = partial_path(path);
-    fs::copy(file.partial_path(), &crashed).unwrap();
-    age(&crashed); // where there are no locks, it must have been at rest
-    crashed
-}
-
 /// Lets `path` look as if nothing had written to it for a minute.
-fn age(path: &Path) {
+pub(super) fn age(path: &Path) {
     let before = std::time::SystemTime::now() - std::time::Duration::from_secs(60);
     fs::OpenOptions::new().write(true).open(path).unwrap().set_modified(before).unwrap();
-}
-
-#[test]
-fn what_a_crash_leaves_becomes_a_whole_file() {
-    let folder = TempDir::new().unwrap();
-    let mut file = TracksFile::create(&folder.path().join("tracks.h5"), &run(&[1, 2])).unwrap();
-    append(&mut file, 0..3, &[1, 2]);
-    file.flush().unwrap();
-    append(&mut file, 3..5, &[1, 2]);
-    // A flush that a crash cut off between the lengths: those of the rows and one of the frames have grown.
-    let TracksFile { file: hdf5, columns: Columns { rows, frames, .. }, .. } = &mut file;
-    for column in rows.iter_mut().chain(&mut frames[..1]) {
-        column.save(hdf5).unwrap();
-        column.extend(hdf5).unwrap();
-    }
-    hdf5.flush().unwrap();
-    let path = folder.path().join("crashed.h5");
-    let crashed = crash(&file, &path);
-    assert_eq!(read::<u16>(&H5File::open(&crashed).unwrap(), "tracking/bead_ids").len(), 10, "rows ahead");
-    let recovered = recover(&crashed).unwrap();
-    assert_eq!(
-        recovered,
-        Recovered { path: path.clone(), counts: Counts { batches: 1, frames: 3, rows: 6 } }
-    );
-    assert!(!crashed.exists());
-    assert_eq!(fs::read(&path).unwrap()[11], 0, "unlocked");
-    let whole = H5File::open(&path).unwrap();
-    for (columns, length) in [(&ROW_COLUMNS[..], 6), (&FRAME_COLUMNS, 3), (&BATCH_COLUMNS, 1)] {
-        for column in columns {
-            let extra = usize::from(column.path.ends_with("frame_offsets"));
-            assert_eq!(whole.dataset(column.path).unwrap().shape()[0], length + extra, "{}", column.path);
-        }
-    }
-    assert_eq!(read::<u64>(&whole, "tracking/frame_offsets"), [0, 2, 4, 6]);
-    assert_eq!(read::<u16>(&whole, "tracking/bead_ids"), [1, 2, 1, 2, 1, 2]);
-}
-
-#[test]
-#[cfg(unix)] // elsewhere there is no lock
-fn a_recording_that_was_let_go_is_recovered_at_once() {
-    let folder = TempDir::new().unwrap();
-    let mut file = TracksFile::create(&folder.path().join("tracks.h5"), &run(&[1, 2])).unwrap();
-    append(&mut file, 0..3, &[1, 2]);
-    file.flush().unwrap();
-    let partial = file.partial_path().to_path_buf();
-    drop(file);
-    assert_eq!(recover(&partial).unwrap().counts.frames, 3);
 }
 
 #[test]
@@ -560,34 +484,4 @@ fn without_locks_a_recording_at_rest_looks_alive() {
     file.flush().unwrap();
     let error = claim::check_quiet(&partial).unwrap_err();
     assert!(matches!(error, RecordError::JustWritten { .. }), "{error}");
-}
-
-#[test]
-fn what_cannot_be_recovered_is_left_alone() {
-    let folder = TempDir::new().unwrap();
-    let mut file = TracksFile::create(&folder.path().join("tracks.h5"), &run(&[1, 2])).unwrap();
-    append(&mut file, 0..3, &[1, 2]);
-    file.flush().unwrap();
-    #[cfg(unix)] // elsewhere there is no lock
-    {
-        age(file.partial_path());
-        let error = recover(file.partial_path()).unwrap_err();
-        assert!(matches!(error, RecordError::InUse { .. }), "a recording at rest: {error}");
-    }
-    append(&mut file, 3..5, &[1, 2]);
-    file.flush().unwrap();
-
-    let path = folder.path().join("crashed.h5");
-    let crashed = crash(&file, &path);
-    let before = fs::read(&crashed).unwrap();
-    fs::write(&path, "precious").unwrap();
-    let error = recover(&crashed).unwrap_err();
-    assert!(matches!(error, RecordError::Exists { .. }), "{error}");
-    assert_eq!(fs::read(&path).unwrap(), b"precious");
-    assert!(fs::read(&crashed).unwrap() == before, "not even unlocked");
-
-    let error = recover(&path).unwrap_err();
-    assert!(matches!(error, RecordError::NotPartial { .. }), "{error}");
-    let error = recover(&folder.path().join("none.h5.partial")).unwrap_err();
-    assert!(error.to_string().contains("none.h5.partial"), "{error}");
 }

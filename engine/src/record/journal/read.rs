@@ -1,0 +1,271 @@
+//! Reads a journal back, as far as its checksums hold and beyond every damage.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::fs::File;
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::path::Path;
+
+use mcap::parse_record;
+use mcap::records::{Record, op};
+
+use super::{DESCRIPTION, LEDGER_CHANNEL, SoFar, Table};
+
+/// Kind and length of a record stand before it.
+const RECORD_HEADER_BYTES: usize = 9;
+/// What a chunk without compression holds besides its records (MCAP specification, Chunk).
+const CHUNK_HEADER_BYTES: u64 = 40;
+/// Kind and length of a chunk, and that: enough to know it, and an attachment of ours, at sight.
+const HEAD_BYTES: usize = RECORD_HEADER_BYTES + 40;
+/// A checksum.
+const DATA_END_BYTES: u64 = 4;
+/// Behind a damage this much is searched at a time.
+const WINDOW_BYTES: usize = 1 << 20;
+/// Blocks end with what was recorded in a second: a longer one is a damaged length.
+const MAX_RECORD_BYTES: u64 = 1 << 32;
+
+/// Why a journal is of no use.
+#[derive(Debug, thiserror::Error)]
+pub(in crate::record) enum JournalError {
+    /// The system refuses.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// It is another file, or its beginning is damaged.
+    #[error("it has no description of its recording, or a damaged one")]
+    NoDescription,
+}
+
+/// Bytes of a journal that are of no use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Damage {
+    /// First of them, from the start of the file.
+    pub from: u64,
+    /// Behind the last of them.
+    pub to: u64,
+    /// The first block that they held, from 0.
+    pub block: u32,
+}
+
+impl fmt::Display for Damage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "block {} is damaged or cut short (bytes {} to {})", self.block, self.from, self.to)
+    }
+}
+
+/// What was recorded in about a second.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(in crate::record) struct Block {
+    /// Counted from 0.
+    pub(in crate::record) number: u32,
+    /// What the recording had come to.
+    pub(in crate::record) so_far: SoFar,
+    /// New entries of tables, in the order of [`Table::ALL`].
+    pub(in crate::record) tables: Vec<(Table, Vec<u8>)>,
+}
+
+/// A journal, open for reading.
+pub(in crate::record) struct Journal {
+    file: BufReader<File>,
+    length: u64,
+    /// Where the next record begins.
+    place: u64,
+    /// `tracks.h5` as it was before the first frame.
+    pub(in crate::record) description: Vec<u8>,
+    /// What cannot be read, so far.
+    pub(in crate::record) damages: Vec<Damage>,
+    next_block: u32,
+}
+
+/// What stands at a place, and where it ends.
+enum Found {
+    Block(Block, u64),
+    /// The end of a journal that was closed.
+    End,
+    Nothing,
+}
+
+impl Journal {
+    /// Opens a journal.
+    ///
+    /// # Errors
+    /// If it cannot be read, or both copies of the description are damaged.
+    pub(in crate::record) fn open(path: &Path) -> Result<Self, JournalError> {
+        let file = File::open(path)?;
+        let length = file.metadata()?.len();
+        let file = BufReader::with_capacity(WINDOW_BYTES, file);
+        let mut journal =
+            Self { file, length, place: 0, description: Vec::new(), damages: Vec::new(), next_block: 0 };
+        let mut place = 0;
+        while place < length {
+            if let Some((_, end)) = journal.record_at(place)?
+                && let Some(description) = description(&journal.body(place, end)?)
+            {
+                journal.description = description;
+                // The other copy, and the schemas, which this program knows, are passed over.
+                journal.place = journal.first_block(end)?;
+                return Ok(journal);
+            }
+            place = journal.search(place + 1, is_description_head)?;
+        }
+        Err(JournalError::NoDescription)
+    }
+
+    fn first_block(&mut self, from: u64) -> io::Result<u64> {
+        let schemas = self.search(from, is_chunk_head)?;
+        let Some((_, end)) = self.record_at(schemas)? else { return Ok(schemas) };
+        let is_block = chunk(&self.body(schemas, end)?).is_some_and(|records| to_block(&records).is_some());
+        Ok(if is_block { schemas } else { end })
+    }
+
+    /// The next block that is whole. What lies before it and is not, is in `damages` then.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub(in crate::record) fn next(&mut self) -> io::Result<Option<Block>> {
+        let from = self.place;
+        while self.place < self.length {
+            match self.at(self.place)? {
+                Found::Block(block, end) => {
+                    self.note_damage(from, self.place);
+                    self.next_block = block.number.wrapping_add(1);
+                    self.place = end;
+                    return Ok(Some(block));
+                }
+                Found::End => break,
+                Found::Nothing => self.place = self.search(self.place + 1, is_chunk_head)?,
+            }
+        }
+        self.note_damage(from, self.place);
+        self.place = self.length;
+        Ok(None)
+    }
+
+    fn note_damage(&mut self, from: u64, to: u64) {
+        if from < to {
+            self.damages.push(Damage { from, to, block: self.next_block });
+        }
+    }
+
+    fn at(&mut self, place: u64) -> io::Result<Found> {
+        let Some((kind, end)) = self.record_at(place)? else { return Ok(Found::Nothing) };
+        let length = end - place - RECORD_HEADER_BYTES as u64;
+        if kind == op::DATA_END && length == DATA_END_BYTES {
+            return Ok(Found::End);
+        }
+        if kind != op::CHUNK {
+            return Ok(Found::Nothing);
+        }
+        let block = chunk(&self.body(place, end)?).and_then(|records| to_block(&records));
+        Ok(block.map_or(Found::Nothing, |block| Found::Block(block, end)))
+    }
+
+    /// Kind and end of the record that begins here, if the file goes on as far.
+    fn record_at(&mut self, place: u64) -> io::Result<Option<(u8, u64)>> {
+        let rest = self.length.saturating_sub(place);
+        if rest < RECORD_HEADER_BYTES as u64 {
+            return Ok(None);
+        }
+        self.file.seek(SeekFrom::Start(place))?;
+        let mut header = [0; RECORD_HEADER_BYTES];
+        self.file.read_exact(&mut header)?;
+        let [kind, length @ ..] = header;
+        let length = u64::from_le_bytes(length);
+        let end = place.checked_add(RECORD_HEADER_BYTES as u64).and_then(|body| body.checked_add(length));
+        Ok(end.filter(|end| *end <= self.length && length < MAX_RECORD_BYTES).map(|end| (kind, end)))
+    }
+
+    /// Body of the record that begins at `place` and ends before `end`.
+    fn body(&mut self, place: u64, end: u64) -> io::Result<Vec<u8>> {
+        let body = place + RECORD_HEADER_BYTES as u64;
+        self.file.seek(SeekFrom::Start(body))?;
+        let mut bytes = vec![0; usize::try_from(end - body).map_err(io::Error::other)?];
+        self.file.read_exact(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// Where the next record may begin whose head `is_head` knows, from `place` on; the end of the file if none does.
+    fn search(&mut self, mut place: u64, is_head: fn(&[u8; HEAD_BYTES]) -> bool) -> io::Result<u64> {
+        let mut window = Vec::new();
+        while place < self.length {
+            self.file.seek(SeekFrom::Start(place))?;
+            window.clear();
+            (&mut self.file).take(WINDOW_BYTES as u64).read_to_end(&mut window)?;
+            let heads = window.array_windows::<HEAD_BYTES>();
+            if let Some(at) = heads.clone().position(is_head) {
+                return Ok(place + at as u64);
+            }
+            if window.len() < WINDOW_BYTES {
+                break;
+            }
+            place += heads.len() as u64;
+        }
+        Ok(self.length)
+    }
+}
+
+/// Whether a chunk as this program writes them begins with these bytes: its three lengths agree.
+fn is_chunk_head(head: &[u8; HEAD_BYTES]) -> bool {
+    let number = |at: usize| head[at..].first_chunk().map(|bytes| u64::from_le_bytes(*bytes));
+    let [length, uncompressed, compressed] = [1, 25, 41].map(number);
+    head[0] == op::CHUNK
+        && uncompressed == compressed
+        && uncompressed.and_then(|data| data.checked_add(CHUNK_HEADER_BYTES)) == length
+}
+
+/// The same for the attachment: its name is where it should be.
+fn is_description_head(head: &[u8; HEAD_BYTES]) -> bool {
+    head[0] == op::ATTACHMENT
+        && head[25] == DESCRIPTION.len() as u8
+        && head[29..].starts_with(DESCRIPTION.as_bytes())
+}
+
+/// The HDF5 file in an attachment, if its checksum holds.
+fn description(body: &[u8]) -> Option<Vec<u8>> {
+    // Checked here: of a damaged one the library would believe the lengths.
+    let (content, crc) = body.split_last_chunk()?;
+    if crc32fast::hash(content) != u32::from_le_bytes(*crc) {
+        return None;
+    }
+    match parse_record(op::ATTACHMENT, body).ok()? {
+        Record::Attachment { header, data, .. } if header.name == DESCRIPTION => Some(data.into_owned()),
+        _ => None,
+    }
+}
+
+/// The records of a chunk, if its checksum holds.
+fn chunk(body: &[u8]) -> Option<Vec<u8>> {
+    match parse_record(op::CHUNK, body).ok()? {
+        // The lengths have no checksum: a wrong one would have the next record begin elsewhere.
+        Record::Chunk { header, data }
+            if header.compression.is_empty()
+                && header.uncompressed_size == header.compressed_size
+                && body.len() as u64 == CHUNK_HEADER_BYTES + header.compressed_size
+                && crc32fast::hash(&data) == header.uncompressed_crc =>
+        {
+            Some(Cow::into_owned(data))
+        }
+        _ => None,
+    }
+}
+
+/// The block in a chunk; there is none in the first one.
+fn to_block(records: &[u8]) -> Option<Block> {
+    let mut block: Option<Block> = None;
+    let mut rest = records;
+    while let Some((header, behind)) = rest.split_first_chunk::<RECORD_HEADER_BYTES>() {
+        let [kind, length @ ..] = *header;
+        let (body, behind) = behind.split_at_checked(usize::try_from(u64::from_le_bytes(length)).ok()?)?;
+        rest = behind;
+        let Ok(Record::Message { header, data }) = parse_record(kind, body) else { continue };
+        let block = block.get_or_insert_with(|| Block { number: header.sequence, ..Block::default() });
+        if header.channel_id == LEDGER_CHANNEL {
+            block.so_far = serde_json::from_slice(&data).ok()?;
+        } else if let Some(table) = Table::of_channel(header.channel_id) {
+            if data.len() % table.entry_bytes() != 0 {
+                return None;
+            }
+            block.tables.push((table, data.into_owned()));
+        }
+    }
+    block
+}

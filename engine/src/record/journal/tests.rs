@@ -1,0 +1,135 @@
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+
+use tempfile::TempDir;
+
+use super::*;
+use crate::seeded::Seeded;
+
+const DESCRIPTION_BYTES: &[u8] = b"how the file begins";
+const BLOCKS: u32 = 40;
+
+static CONTENT: LazyLock<Vec<Block>> = LazyLock::new(|| (0..BLOCKS).map(content).collect());
+
+/// What block `number` holds: two tables, and more rows in some blocks than in others.
+fn content(number: u32) -> Block {
+    let mut random = Seeded(u64::from(number) + 1);
+    let mut entries = |table: Table, count: usize| {
+        (table, (0..count * table.entry_bytes()).map(|_| random.below(256) as u8).collect())
+    };
+    let tables = vec![entries(Table::Rows, 7 * (number as usize % 9)), entries(Table::Frames, 9)];
+    let ledger = Ledger { recorded: u64::from(number), ..Ledger::default() };
+    Block { number, so_far: SoFar { ledger, gaps: Vec::new() }, tables }
+}
+
+/// A journal of [`BLOCKS`] blocks that was not closed, and where each block ends.
+fn written(folder: &TempDir) -> (PathBuf, Vec<u64>) {
+    let path = folder.path().join("a.journal.mcap");
+    let mut journal = JournalWriter::create(&path, DESCRIPTION_BYTES).unwrap();
+    let length = || fs::metadata(&path).unwrap().len();
+    let mut ends = vec![length()];
+    for number in 0..BLOCKS {
+        let Block { so_far, tables, .. } = &CONTENT[number as usize];
+        journal.write(so_far, tables.iter().map(|(table, entries)| (*table, &entries[..]))).unwrap();
+        ends.push(length());
+    }
+    // A copy, since closing it would add its end.
+    let crashed = folder.path().join("crashed.journal.mcap");
+    fs::copy(&path, &crashed).unwrap();
+    (crashed, ends)
+}
+
+/// The numbers of the blocks that can be read, each of which is as it was written, and what is damaged.
+fn read(path: &Path) -> (Vec<u32>, Vec<Damage>) {
+    let mut journal = Journal::open(path).unwrap();
+    assert_eq!(journal.description, DESCRIPTION_BYTES);
+    let mut numbers = Vec::new();
+    while let Some(block) = journal.next().unwrap() {
+        assert!(block == CONTENT[block.number as usize], "block {}", block.number);
+        numbers.push(block.number);
+    }
+    (numbers, journal.damages)
+}
+
+#[test]
+fn blocks_come_back_as_they_were() {
+    let folder = TempDir::new().unwrap();
+    let (crashed, _) = written(&folder);
+    assert_eq!(read(&crashed), ((0..BLOCKS).collect(), Vec::new()), "not closed");
+    assert_eq!(read(&folder.path().join("a.journal.mcap")), ((0..BLOCKS).collect(), Vec::new()), "closed");
+}
+
+#[test]
+fn cut_off_anywhere_it_is_whole_up_to_the_last_block_before() {
+    let folder = TempDir::new().unwrap();
+    let (path, ends) = written(&folder);
+    let length = *ends.last().unwrap();
+    let file = fs::OpenOptions::new().write(true).open(&path).unwrap();
+    for cut in (length.saturating_sub(64 * 1024).max(ends[0])..length).rev() {
+        file.set_len(cut).unwrap();
+        let whole = ends.partition_point(|end| *end <= cut) as u32 - 1;
+        let (numbers, damages) = read(&path);
+        assert!(numbers.into_iter().eq(0..whole), "cut at {cut}");
+        let from = ends[whole as usize];
+        let damage = (from < cut).then_some(Damage { from, to: cut, block: whole });
+        assert_eq!(damages, Vec::from_iter(damage), "cut at {cut}");
+    }
+}
+
+#[test]
+fn one_flipped_bit_costs_its_own_block_at_most_and_is_told() {
+    let folder = TempDir::new().unwrap();
+    let (path, ends) = written(&folder);
+    let whole = fs::read(&path).unwrap();
+    let mut random = Seeded(6);
+    // The head of a block, bit by bit, and bits anywhere.
+    let head = ends[20] * 8..(ends[20] + 60) * 8;
+    let blocks = (whole.len() as u64 - ends[0]) * 8;
+    let anywhere = (0..3000).map(|_| ends[0] * 8 + random.below(blocks));
+    let mut harmless = 0;
+    for bit in head.chain(anywhere) {
+        let (byte, mut flipped) = (bit / 8, whole.clone());
+        flipped[byte as usize] ^= 1 << (bit % 8);
+        fs::write(&path, &flipped).unwrap();
+        let hit = ends.partition_point(|end| *end <= byte) as u32 - 1;
+        let (numbers, damages) = read(&path);
+        if damages.is_empty() {
+            // The times of a chunk, which nobody reads.
+            assert!((9..25).contains(&(byte - ends[hit as usize])), "bit {bit}");
+            assert!(numbers.into_iter().eq(0..BLOCKS));
+            harmless += 1;
+            continue;
+        }
+        assert!(
+            numbers.into_iter().eq((0..BLOCKS).filter(|number| *number != hit)),
+            "bit {bit} of block {hit}: {damages:?}"
+        );
+        let [from, to] = [ends[hit as usize], ends[hit as usize + 1]];
+        assert_eq!(damages, [Damage { from, to, block: hit }], "bit {bit}");
+    }
+    assert!(harmless >= 128, "of the head, {harmless}");
+}
+
+#[test]
+fn a_damaged_beginning_costs_nothing_as_long_as_one_copy_is_whole() {
+    let folder = TempDir::new().unwrap();
+    let (path, ends) = written(&folder);
+    let whole = fs::read(&path).unwrap();
+    for byte in 0..usize::try_from(ends[0]).unwrap() {
+        let mut flipped = whole.clone();
+        flipped[byte] ^= 0x10;
+        fs::write(&path, &flipped).unwrap();
+        assert_eq!(read(&path), ((0..BLOCKS).collect(), Vec::new()), "byte {byte}");
+    }
+    let mut neither = whole;
+    for byte in 0..usize::try_from(ends[0]).unwrap() {
+        if neither[byte..].starts_with(DESCRIPTION_BYTES) {
+            neither[byte] ^= 1;
+        }
+    }
+    fs::write(&path, neither).unwrap();
+    assert!(matches!(Journal::open(&path), Err(JournalError::NoDescription)));
+    fs::write(&path, b"").unwrap();
+    assert!(matches!(Journal::open(&path), Err(JournalError::NoDescription)));
+}

@@ -1,0 +1,205 @@
+use rust_hdf5::H5File;
+use tempfile::TempDir;
+
+use super::super::tests::{SEGMENT, age, append, gap, health, read, run};
+use super::super::{TracksFile, partial_path};
+use super::*;
+use crate::frame::FrameHeader;
+use crate::record::journal::SoFar;
+use crate::record::read::verify::verify;
+use crate::record::schema::{ColumnSpec, Element};
+use crate::segment::Segment;
+
+const BEADS: [u32; 2] = [1, 2];
+
+/// A recording of 5 frames a block.
+struct Growing {
+    folder: TempDir,
+    file: TracksFile,
+}
+
+impl Growing {
+    fn new() -> Self {
+        let folder = TempDir::new().unwrap();
+        let mut file =
+            TracksFile::create_with_journal(&folder.path().join("tracks.h5"), &run(&BEADS)).unwrap();
+        // Frame 0 of the camera is numbered 5.
+        let first = FrameHeader { device_frame: 5, ..FrameHeader::default() };
+        file.begin_segment(&Segment { number: 0, ..SEGMENT }, &first).unwrap();
+        Self { folder, file }
+    }
+
+    /// Adds block `number`, in two batches; the journal gets `gaps`.
+    fn add(&mut self, number: u64, gaps: Vec<Gap>) {
+        append(&mut self.file, 5 * number..5 * number + 2, &BEADS);
+        append(&mut self.file, 5 * number + 2..5 * number + 5, &BEADS);
+        self.file.append_health(&health(number + 1)).unwrap();
+        self.file.log(&SoFar { ledger: ledger(5 * (number + 1)), gaps }).unwrap();
+        self.file.flush().unwrap();
+    }
+
+    /// What a crash would leave, as recording `name`.
+    fn crash(&self, name: &str) -> PathBuf {
+        let path = self.folder.path().join(name);
+        let crashed = partial_path(&path);
+        fs::copy(self.file.partial_path(), &crashed).unwrap();
+        fs::copy(journal_path(&self.folder.path().join("tracks.h5")), journal_path(&path)).unwrap();
+        age(&crashed); // where there are no locks, it must have been at rest
+        crashed
+    }
+
+    fn journal_bytes(&self) -> usize {
+        fs::read(journal_path(&self.folder.path().join("tracks.h5"))).unwrap().len()
+    }
+}
+
+fn ledger(frames: u64) -> Ledger {
+    Ledger {
+        camera: frames,
+        received: frames,
+        tracked: frames,
+        recorded: frames,
+        segments: 1,
+        ..Ledger::default()
+    }
+}
+
+/// Every column, bit by bit.
+fn contents(path: &Path) -> Vec<(&'static str, Vec<u8>)> {
+    let file = H5File::open(path).unwrap();
+    let bytes = |column: &ColumnSpec| {
+        fn raw<T: rust_hdf5::H5Type + bytemuck::Pod>(file: &H5File, path: &str) -> Vec<u8> {
+            bytemuck::cast_slice(&read::<T>(file, path)).to_vec()
+        }
+        match column.element {
+            Element::U16 => raw::<u16>(&file, column.path),
+            Element::U32 => raw::<u32>(&file, column.path),
+            Element::U64 => raw::<u64>(&file, column.path),
+            Element::F32 => raw::<f32>(&file, column.path),
+            Element::F64 => raw::<f64>(&file, column.path),
+            Element::Text(_) => file.dataset(column.path).unwrap().read_strings().unwrap().join("\n").into(),
+        }
+    };
+    Table::ALL.iter().flat_map(|table| table.columns()).map(|column| (column.path, bytes(column))).collect()
+}
+
+fn is_complete(path: &Path) -> bool {
+    Recording::open(path).unwrap().about.complete
+}
+
+#[test]
+fn what_a_crash_leaves_is_the_same_bit_by_bit() {
+    let mut growing = Growing::new();
+    for number in 0..4 {
+        growing.add(number, Vec::new());
+    }
+    let crashed = growing.crash("crashed.h5");
+    // The last HDF5 flush was torn: nothing of that file is of use.
+    fs::write(&crashed, [0; 4096]).unwrap();
+    age(&crashed);
+    let recovered = recover(&crashed).unwrap();
+    let path = growing.folder.path().join("crashed.h5");
+    let counts = Counts { batches: 8, frames: 20, rows: 40 };
+    assert_eq!(recovered, Recovered { path: path.clone(), counts, damages: Vec::new() });
+    assert!(!crashed.exists() && !journal_path(&path).exists(), "nothing is left behind");
+
+    let undisturbed = growing.folder.path().join("tracks.h5");
+    growing.file.finish("{}", &[], &[]).unwrap();
+    assert!(!journal_path(&undisturbed).exists(), "a finished recording needs none");
+    assert!(is_complete(&undisturbed) && !is_complete(&path));
+    assert!(contents(&path) == contents(&undisturbed));
+    let verdict = verify(&path, &|_, _| ()).unwrap();
+    let [problem] = &verdict.problems[..] else { panic!("{:?}", verdict.problems) };
+    assert!(problem.contains("recovered after a crash"), "{problem}");
+}
+
+#[test]
+fn a_damaged_block_is_a_gap_and_what_follows_it_is_kept() {
+    let mut growing = Growing::new();
+    growing.add(0, Vec::new());
+    let from = growing.journal_bytes();
+    growing.add(1, vec![gap(11)]);
+    let to = growing.journal_bytes();
+    growing.add(2, Vec::new());
+    let crashed = growing.crash("crashed.h5");
+    let path = growing.folder.path().join("crashed.h5");
+    let journal = journal_path(&path);
+    let mut bytes = fs::read(&journal).unwrap();
+    bytes[to - 40] ^= 4;
+    fs::write(&journal, bytes).unwrap();
+    let recovered = recover(&crashed).unwrap();
+    assert_eq!(recovered.counts, Counts { batches: 4, frames: 10, rows: 20 });
+    let damage = Damage { from: from as u64, to: to as u64, block: 1 };
+    assert_eq!(recovered.damages, [damage]);
+    assert!(journal.exists(), "a better program may read more of it");
+
+    let file = H5File::open(&path).unwrap();
+    assert_eq!(read::<u64>(&file, "beadscope/frames/frame"), [0, 1, 2, 3, 4, 10, 11, 12, 13, 14]);
+    assert_eq!(read::<u64>(&file, "tracking/frame_offsets")[5..], [10, 12, 14, 16, 18, 20]);
+    assert_eq!(read::<u64>(&file, "tracking/batch_frame_start"), [0, 2, 5, 7]);
+    let texts = |path: &str| file.dataset(path).unwrap().read_strings().unwrap();
+    assert_eq!(texts("beadscope/gaps/reason"), ["record_failed=5"]);
+    assert_eq!(read::<u64>(&file, "beadscope/gaps/first_device_frame"), [10]);
+    assert_eq!(read::<u64>(&file, "beadscope/gaps/last_device_frame"), [14]);
+    let kept: Ledger = serde_json::from_str(&texts("beadscope/ledger_json").concat()).unwrap();
+    assert_eq!((kept.recorded, kept.lost.record_failed, kept.check()), (10, 5, Ok(())));
+    assert!(texts("beadscope/notices").iter().any(|notice| notice.contains("block 1 is damaged")));
+    let problems = verify(&path, &|_, _| ()).unwrap().problems;
+    assert_eq!(problems.len(), 1, "{problems:?}");
+}
+
+#[test]
+fn a_journal_that_a_crash_left_beside_a_finished_file_is_removed() {
+    let mut growing = Growing::new();
+    growing.add(0, Vec::new());
+    let path = growing.folder.path().join("crashed.h5");
+    let crashed = growing.crash("crashed.h5");
+    growing.file.finish(&serde_json::to_string(&ledger(5)).unwrap(), &[], &[]).unwrap();
+    fs::copy(growing.folder.path().join("tracks.h5"), &path).unwrap();
+    let error = recover(&crashed).unwrap_err();
+    assert!(matches!(error, RecordError::Exists { .. }), "{error}");
+    fs::remove_file(&crashed).unwrap();
+    assert_eq!(recover(&crashed).unwrap().counts.frames, 5);
+    assert!(path.exists() && !journal_path(&path).exists());
+}
+
+#[test]
+#[cfg(unix)] // elsewhere there is no lock
+fn a_recording_that_was_let_go_is_recovered_at_once() {
+    let mut growing = Growing::new();
+    growing.add(0, Vec::new());
+    let Growing { folder: _folder, file } = growing;
+    let partial = file.partial_path().to_path_buf();
+    drop(file);
+    assert_eq!(recover(&partial).unwrap().counts.frames, 5);
+}
+
+#[test]
+fn what_cannot_be_recovered_is_left_alone() {
+    let mut growing = Growing::new();
+    growing.add(0, Vec::new());
+    #[cfg(unix)] // elsewhere there is no lock
+    {
+        age(growing.file.partial_path());
+        let error = recover(growing.file.partial_path()).unwrap_err();
+        assert!(matches!(error, RecordError::InUse { .. }), "a recording at rest: {error}");
+    }
+    let path = growing.folder.path().join("crashed.h5");
+    let crashed = growing.crash("crashed.h5");
+    let before = fs::read(&crashed).unwrap();
+    fs::write(&path, "precious").unwrap();
+    let error = recover(&crashed).unwrap_err();
+    assert!(matches!(error, RecordError::Exists { .. }), "{error}");
+    assert_eq!(fs::read(&path).unwrap(), b"precious");
+    assert!(fs::read(&crashed).unwrap() == before);
+
+    let error = recover(&path).unwrap_err();
+    assert!(matches!(error, RecordError::NotPartial { .. }), "{error}");
+    let error = recover(&growing.folder.path().join("none.h5.partial")).unwrap_err();
+    assert!(error.to_string().contains("none.h5.partial"), "{error}");
+    fs::remove_file(&path).unwrap();
+    fs::write(journal_path(&path), "no journal").unwrap();
+    let error = recover(&crashed).unwrap_err();
+    assert!(matches!(error, RecordError::Journal { .. }), "{error}");
+    assert!(fs::read(&crashed).unwrap() == before && !path.exists());
+}
