@@ -8,7 +8,8 @@ use beadscope_engine::ledger::{Ledger, Lost};
 use beadscope_engine::record::tracks_file::Gap;
 use beadscope_engine::status::Health;
 use beadscope_engine::track::backend::TrackedOn;
-use eframe::egui::{self, Color32, RichText};
+use eframe::egui::text::LayoutJob;
+use eframe::egui::{self, Color32, FontId, RichText, TextFormat, TextWrapMode};
 
 use crate::scale::{duration_text, grouped};
 use crate::theme;
@@ -57,7 +58,7 @@ impl Status {
             ui.weak("Waiting for the first figures");
             return;
         };
-        ui.horizontal(|ui| {
+        ui.horizontal_wrapped(|ui| {
             ui.spacing_mut().item_spacing.x = 6.0;
             camera(ui, &health.vitals);
             readers(ui, &health.vitals);
@@ -174,12 +175,18 @@ fn item(ui: &mut egui::Ui, label: &str, value: String, mark: Option<Mark>, hint:
         Some(Mark::Warning) => colors.warning,
         Some(Mark::Danger) => Color32::WHITE,
     };
-    ui.label(RichText::new(label).size(12.5).color(colors.label)).on_hover_text(hint);
-    let mut value = RichText::new(value).font(theme::digits(12.5)).color(color);
-    if matches!(mark, Some(Mark::Danger)) {
-        value = value.background_color(Color32::from_rgb(190, 32, 32)).strong();
-    }
-    ui.label(value).on_hover_text(hint);
+    let background = match mark {
+        Some(Mark::Danger) => Color32::from_rgb(190, 32, 32),
+        _ => Color32::TRANSPARENT,
+    };
+    let mut text = LayoutJob::single_section(
+        label.to_owned(),
+        TextFormat::simple(FontId::proportional(12.5), colors.label),
+    );
+    let value_format = TextFormat { background, ..TextFormat::simple(theme::digits(12.5), color) };
+    text.append(&value, 6.0, value_format);
+    // One piece, so that a narrow window breaks the bar between items only.
+    ui.add(egui::Label::new(text).wrap_mode(TextWrapMode::Extend)).on_hover_text(hint);
     ui.add_space(4.0);
 }
 
