@@ -381,10 +381,12 @@ fn whole_frames_missing_frames_and_many_loads_give_the_same_rows() {
     }
 
     let mut film = Film::new(1, 512, 8, 1);
-    film.rois = (0..200)
+    let tables = film.tables(Method::AutoConvolution, false);
+    let tracker = GpuTracker::with_tables(GPU.clone(), &tables, film.rois.clone().into(), None).unwrap();
+    film.rois = (0..3 * tracker.capacity() as u32 + 8)
         .map(|bead| Roi { bead, left_px: film.rois[0].left_px + bead as i32 % 9, ..film.rois[0] })
         .collect();
-    let (gpu, traffic) = film.on_gpu(&film.tables(Method::AutoConvolution, false));
+    let (gpu, traffic) = film.on_gpu(&tables);
     let difference = Difference::of(&gpu, &film.on_cpu(Method::AutoConvolution, false));
     assert!(difference.is_small() && traffic.loads == 4, "{difference:?}, {traffic:?}");
 }
