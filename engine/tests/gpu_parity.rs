@@ -204,7 +204,8 @@ fn in_16_px_the_gpu_fits_what_the_cpu_fits() {
 /// image is can be told all the same.
 #[test]
 fn too_few_rings_for_a_height_still_tell_how_round_a_bead_is() {
-    let mut film = Film::new(9, 16, 8, 1);
+    // Not fresh: so far off the middle of so small an ROI, of some nine beads most are at its edge.
+    let mut film = Film::with_seed(1, 9, 16, 8, 1);
     let (n_rings, z_nm) = (film.sweep.n_rings(), film.sweep.z_nm());
     let profiles = film.sweep.profiles_f64();
     let every_2_px: Vec<f32> = profiles
