@@ -48,7 +48,7 @@ fn line(
     let film = Film::new(roi_px, beads, frames, &params)?;
     let cpu = CpuTracker::new(roi_px, film.rois.clone(), &params, film.zlut.clone(), None)?;
     let mut tracker = BeadTracker::new(cpu, request)?;
-    let speed = bench::track(&mut tracker, &film.views(), DURATION);
+    let speed = bench::track(&mut tracker, &film.views(), DURATION)?;
     let on = tracker.on();
     let (limit, loads, stages) = speed.gpu.map_or((String::new(), String::new(), String::new()), |cost| {
         let stages = cost.stage_ns_per_roi.iter().map(|(name, ns)| format!("{name} {ns:.0}"));

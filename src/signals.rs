@@ -1,4 +1,5 @@
-//! What SIGINT and SIGTERM ask: the first to stop, the second to stop soon. The recording is whole after both.
+//! What SIGINT and SIGTERM ask: the first to stop, the second to stop soon. Where a run stops by itself, that was the first.
+//! The recording is whole after both.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -250,12 +250,14 @@ fn a_pulled_cable_is_a_gap_between_two_segments_with_the_same_settings() {
     assert_eq!((ledger.segments, ledger.total_lost()), (2, 0), "{ledger:?}");
     let gap = &outcome.health.camera.gaps[0];
     assert_eq!((gap.reason.as_str(), gap.segment, gap.last_device_frame), ("unplugged", 1, None));
-    assert!(gap.to_ns - gap.from_ns > 300_000_000, "{gap:?}");
+    let gap_s = (gap.to_ns - gap.from_ns) as f64 / 1e9;
+    assert!(gap_s > 0.3, "{gap:?}");
     let back = &outcome.health.camera.notices[1];
-    assert!(
-        back.starts_with("the camera is back after 0.") && back.ends_with("with the settings that it had"),
-        "{back}"
-    );
+    let told = back.strip_prefix("the camera is back after ").unwrap();
+    let (away_s, told) = told.split_once(" s, ").unwrap();
+    // Told to a tenth.
+    assert!((0.25..gap_s + 0.05).contains(&away_s.parse::<f64>().unwrap()), "{back}, {gap:?}");
+    assert_eq!(told, "with the settings that it had");
 
     let file = read(&path);
     assert_eq!((file.segments, file.causes), (vec![0, 1], vec!["start".to_owned(), "unplugged".to_owned()]));
@@ -306,9 +308,9 @@ fn a_session_whose_camera_is_lost_stops_at_once() {
     cable.pull();
     // The fourth comes after 0.1 + 0.2 + 0.4 + 0.8 s; the pause after it is of 1.6 s.
     until("the fourth attempt", || cable.device().attempts >= 4);
-    let asked = Instant::now();
+    let attempts = cable.device().attempts;
     let outcome = session.stop();
-    assert!(asked.elapsed() < Duration::from_secs(1), "it waits for the pause: {:?}", asked.elapsed());
+    assert_eq!(cable.device().attempts, attempts, "it waits for the end of the pause");
     assert_eq!((outcome.reason, outcome.health.ledger.check()), (EndReason::Asked, Ok(())));
 }
 

@@ -19,10 +19,15 @@ fn json(path: &Path) -> Value {
 #[test]
 fn a_slow_disk_loses_video_by_name_and_no_position() {
     let folder = tempfile::tempdir().unwrap();
+    let rig = folder.path().join("rig.toml");
+    // The camera holds every frame, so that a busy machine costs none.
+    std::fs::write(&rig, "[camera.settings]\nbuffer_frames = 300\nbeads = 3\n").unwrap();
     // 131 MB/s come, 14 MB/s go: the 200 frames that memory holds are full after 2 s.
     let output = program()
         .env("BEADSCOPE_SLOW_VIDEO_MS", "300")
-        .args(["run", "--mode", "track+full-video", "--frames", "300", "--beads", "3", "--json", "--out"])
+        .args(["run", "--mode", "track+full-video", "--frames", "300", "--json", "--rig"])
+        .arg(rig)
+        .arg("--out")
         .arg(folder.path())
         .output()
         .unwrap();

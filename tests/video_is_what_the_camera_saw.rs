@@ -8,7 +8,7 @@
 
 mod common;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -23,7 +23,7 @@ use beadscope_engine::session::{Outcome, Session, Setup};
 use beadscope_engine::track::cpu::CpuTracker;
 use beadscope_engine::video::video_path;
 use beadscope_shaders::pipeline::Params;
-use common::setup;
+use common::{python, setup};
 
 /// Sides that are no multiple of anything.
 const SIZE_PX: (u32, u32) = (67, 41);
@@ -32,18 +32,24 @@ const ROI_PX: u32 = 17;
 /// A camera whose every pixel tells its frame and its place.
 struct Pattern {
     config: CameraConfig,
-    frames: u64,
+    /// It ends after so many, if at all.
+    frames: Option<u64>,
     next: u64,
 }
 
 impl Pattern {
-    fn new(format: PixelFormat, frames: u64) -> Self {
+    fn new(format: PixelFormat, frames: Option<u64>) -> Self {
         let window = SensorWindow { x_px: 0, y_px: 0, width_px: SIZE_PX.0, height_px: SIZE_PX.1 };
         Self { config: CameraConfig { window, format, rate_hz: 500.0, exposure_us: 100.0 }, frames, next: 0 }
     }
 
+    /// Grey levels, and frames until they are the same again.
+    fn levels(&self) -> u64 {
+        u64::from(self.config.format.max_level()) + 1
+    }
+
     fn fill(&self, frame: u64, slot: &mut [u8]) {
-        let levels = u64::from(self.config.format.max_level()) + 1;
+        let levels = self.levels();
         let bytes_per_px = self.config.format.bytes_per_px();
         for (px, out) in (0..).zip(slot.chunks_exact_mut(bytes_per_px)) {
             let level = (frame * 7919 + px * 31) % levels;
@@ -51,11 +57,11 @@ impl Pattern {
         }
     }
 
-    /// All frames that it sends, as NumPy reads them.
+    /// All different frames that it sends, as NumPy reads them.
     fn write_stack(&self, path: &Path) {
         let mut stack = NpyWriter::create(path, SIZE_PX.0, SIZE_PX.1, self.config.format).unwrap();
         let mut frame = vec![0; self.config.frame_bytes()];
-        for number in 0..self.frames {
+        for number in 0..self.frames.unwrap_or(self.levels()) {
             self.fill(number, &mut frame);
             stack.append(&frame).unwrap();
         }
@@ -71,7 +77,7 @@ impl Camera for Pattern {
         Ok(())
     }
     fn read_into(&mut self, slot: &mut [u8], _timeout: Duration) -> Result<FrameInfo, CameraError> {
-        if self.next == self.frames {
+        if Some(self.next) == self.frames {
             return Err(CameraError::Ended);
         }
         std::thread::sleep(Duration::from_secs_f64(1.0 / self.config.rate_hz));
@@ -85,7 +91,7 @@ impl Camera for Pattern {
 }
 
 /// A session that films three beads, one of them over the frame's edge.
-fn filming(run: &Path, mode: &str, format: PixelFormat, frames: u64) -> Setup {
+fn filming(run: &Path, mode: &str, format: PixelFormat, frames: Option<u64>) -> Setup {
     let roi = |(bead, left_px, top_px)| Roi { bead, left_px, top_px, size_px: ROI_PX };
     let rois = [(0, 3, 5), (1, 40, 20), (7, -4, 30)].map(roi).to_vec();
     let camera = Pattern::new(format, frames);
@@ -113,19 +119,6 @@ fn run(setup: Setup) -> Outcome {
     session.stop()
 }
 
-/// The interpreter with zarr-python and ome-zarr-models, if `scripts/test` could install them.
-fn python(test: &str) -> Option<PathBuf> {
-    let python = std::env::var_os("BEADSCOPE_PEERS_PYTHON")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("target/peers/bin/python"), PathBuf::from);
-    if python.exists() {
-        return Some(python);
-    }
-    let must = std::env::var_os("BEADSCOPE_REQUIRE_PEERS").is_some();
-    assert!(!must, "no {}: run scripts/test", python.display());
-    println!("skipped: {test}: no {}; run scripts/test", python.display());
-    None
-}
-
 fn check(python: &Path, run: &Path, options: &[&str]) {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/check_video.py");
     let mut check = Command::new(python);
@@ -147,7 +140,7 @@ fn zarr_reads_the_cameras_pixels_in_every_mode() {
     ] {
         let folder = tempfile::tempdir().unwrap();
         let frames = 150;
-        let health = run(filming(folder.path(), mode, format, frames)).health;
+        let health = run(filming(folder.path(), mode, format, Some(frames))).health;
         let video = health.video.as_ref().unwrap();
         assert_eq!((video.frames, video.lost, &video.error), (frames, Default::default(), &None), "{mode}");
         assert_eq!((health.ledger.recorded, health.ledger.check()), (frames, Ok(())), "{mode}");
@@ -164,7 +157,7 @@ fn crops_follow_the_beads_and_recordings_begin_and_end() {
     let python = python("crops_follow_the_beads_and_recordings_begin_and_end");
     let folder = tempfile::tempdir().unwrap();
     let (session, _view) =
-        Session::start(filming(folder.path(), "roi-video", PixelFormat::Mono8, 1000)).unwrap();
+        Session::start(filming(folder.path(), "roi-video", PixelFormat::Mono8, None)).unwrap();
     let ask = |line: &str| {
         let before = session.health().ledger.received;
         let command: Ask = line.parse().unwrap();

@@ -14,7 +14,7 @@ use crate::gpu::Gpu;
 use crate::prepared_zlut::{PreparedZLut, ZLutMismatch, prepare_zlut};
 use crate::roi::Roi;
 use crate::track::backend::BeadTracker;
-use crate::track::gpu::{GpuTracker, Traffic};
+use crate::track::gpu::{GpuTrackError, Traffic};
 use crate::tracks::TrackRow;
 
 /// Time spent warming caches and clocks before counting.
@@ -143,7 +143,14 @@ pub struct GpuCost {
 }
 
 /// Tracks `frames`, all in memory, over and over for `duration`, after a warm-up.
-pub fn track(tracker: &mut BeadTracker, frames: &[FrameView<'_>], duration: Duration) -> TrackBench {
+///
+/// # Errors
+/// A GPU whose uploads cannot be timed.
+pub fn track(
+    tracker: &mut BeadTracker,
+    frames: &[FrameView<'_>],
+    duration: Duration,
+) -> Result<TrackBench, GpuTrackError> {
     let beads = tracker.rois().len();
     let mut rows = vec![TrackRow::zeroed(); frames.len() * beads];
     let view = |place: usize| frames.get(place).copied();
@@ -165,17 +172,22 @@ pub fn track(tracker: &mut BeadTracker, frames: &[FrameView<'_>], duration: Dura
     let rounds = rates.len() as f64;
     rates.sort_by(f64::total_cmp);
     let whole = rows.iter().filter(|row| row.x_px.is_finite() && row.z_nm.is_finite()).count();
-    TrackBench {
+    let gpu = before.zip(tracker.gpu()).map(|(before, tracked)| {
+        let gpu = tracked.gpu();
+        // By those who write while tracking.
+        let bytes_per_s = tracker.pool().install(|| upload_bytes_per_s(gpu))?;
+        Ok(cost(&before, tracked.traffic(), rounds, rows.len() as f64, bytes_per_s))
+    });
+    Ok(TrackBench {
         rois_per_s: rates[rates.len() / 2],
         rois_per_s_min: rates[0],
         rois_per_s_max: rates[rates.len() - 1],
         located: whole as f64 / rows.len().max(1) as f64,
-        gpu: before.zip(tracker.gpu()).map(|(before, gpu)| cost(&before, gpu, rounds, rows.len() as f64)),
-    }
+        gpu: gpu.transpose()?,
+    })
 }
 
-fn cost(before: &Traffic, gpu: &GpuTracker, rounds: f64, rois: f64) -> GpuCost {
-    let after = gpu.traffic();
+fn cost(before: &Traffic, after: &Traffic, rounds: f64, rois: f64, upload_bytes_per_s: f64) -> GpuCost {
     let per_roi = |before: u64, after: u64| (after - before) as f64 / (rounds * rois);
     let bytes_up_per_roi = per_roi(before.bytes_up, after.bytes_up);
     let stages = before.stage_ns.iter().zip(&after.stage_ns);
@@ -184,14 +196,14 @@ fn cost(before: &Traffic, gpu: &GpuTracker, rounds: f64, rois: f64) -> GpuCost {
         loads: (after.loads - before.loads) as f64 / rounds,
         bytes_up_per_roi,
         bytes_down_per_roi: per_roi(before.bytes_down, after.bytes_down),
-        upload_limit_rois_per_s: upload_bytes_per_s(gpu.gpu()) / bytes_up_per_roi,
+        upload_limit_rois_per_s: upload_bytes_per_s / bytes_up_per_roi,
         stage_ns_per_roi: stages.map(|((name, from), (_, to))| (*name, per_roi(*from, *to))).collect(),
     }
 }
 
 /// How fast bytes in host memory reach the device when nothing else is asked of it: the slower of writing them into mapped
-/// memory and copying them from there, which overlap while tracking.
-fn upload_bytes_per_s(gpu: &Gpu) -> f64 {
+/// memory, by the workers of the pool that this is called in, and copying them from there, which overlap while tracking.
+fn upload_bytes_per_s(gpu: &Gpu) -> Result<f64, GpuTrackError> {
     let buffer = |label, usage, mapped_at_creation| {
         let size = UPLOAD_BYTES as u64;
         gpu.device.create_buffer(&wgpu::BufferDescriptor {
@@ -211,7 +223,8 @@ fn upload_bytes_per_s(gpu: &Gpu) -> f64 {
         let start = Instant::now();
         let views = (0..UPLOAD_BYTES).step_by(part.len());
         let views = views.map(|from| staging.get_mapped_range_mut(from as u64..(from + part.len()) as u64));
-        let mut views: Vec<_> = views.filter_map(Result::ok).collect();
+        let views: Result<Vec<_>, _> = views.collect();
+        let mut views = views.map_err(|error| GpuTrackError::Device(error.to_string()))?;
         views.par_iter_mut().for_each(|view| view.copy_from_slice(&part));
         drop(views);
         written = written.max(bytes_per_s(start));
@@ -226,5 +239,5 @@ fn upload_bytes_per_s(gpu: &Gpu) -> f64 {
         staging.map_async(wgpu::MapMode::Write, .., |_| {});
         let _ = gpu.device.poll(wgpu::PollType::wait_indefinitely());
     }
-    written.min(copied)
+    Ok(written.min(copied))
 }

@@ -139,7 +139,10 @@ impl Session {
         status.set_tracked_on(tracker.on());
         let clock = Clock::start();
         let correction = tracker.correction().cloned();
-        if !mode.tracks() {
+        let frame = FrameView::new(&config, &[]);
+        if mode.tracks() {
+            tracker.make_room(&frame);
+        } else {
             // Frames pass through without a position, so that the recording says which there were.
             tracker.replace_rois(Arc::from([]));
         }
@@ -163,7 +166,6 @@ impl Session {
         })?;
         let (recorder, handle) = Recorder::new(tracks, status.clone(), clock, file);
         let (retarget, retargets) = sync_channel(1);
-        let frame = FrameView::new(&config, &[]);
         // A reader of the ring that is dropped, where nothing is filmed, holds nothing back.
         let video = plan.map(|plan| {
             let _ = status.video.mode.set(mode);

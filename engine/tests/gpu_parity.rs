@@ -204,7 +204,8 @@ fn in_16_px_the_gpu_fits_what_the_cpu_fits() {
 /// image is can be told all the same.
 #[test]
 fn too_few_rings_for_a_height_still_tell_how_round_a_bead_is() {
-    let mut film = Film::new(9, 16, 8, 1);
+    // Not fresh: so far off the middle of so small an ROI, of some nine beads most are at its edge.
+    let mut film = Film::with_seed(1, 9, 16, 8, 1);
     let (n_rings, z_nm) = (film.sweep.n_rings(), film.sweep.z_nm());
     let profiles = film.sweep.profiles_f64();
     let every_2_px: Vec<f32> = profiles
@@ -381,10 +382,12 @@ fn whole_frames_missing_frames_and_many_loads_give_the_same_rows() {
     }
 
     let mut film = Film::new(1, 512, 8, 1);
-    film.rois = (0..200)
+    let tables = film.tables(Method::AutoConvolution, false);
+    let tracker = GpuTracker::with_tables(GPU.clone(), &tables, film.rois.clone().into(), None).unwrap();
+    film.rois = (0..3 * tracker.capacity() as u32 + 8)
         .map(|bead| Roi { bead, left_px: film.rois[0].left_px + bead as i32 % 9, ..film.rois[0] })
         .collect();
-    let (gpu, traffic) = film.on_gpu(&film.tables(Method::AutoConvolution, false));
+    let (gpu, traffic) = film.on_gpu(&tables);
     let difference = Difference::of(&gpu, &film.on_cpu(Method::AutoConvolution, false));
     assert!(difference.is_small() && traffic.loads == 4, "{difference:?}, {traffic:?}");
 }

@@ -91,13 +91,14 @@ pub fn quadrant_interpolation(
     iteration: &Iteration,
     quadrants: &mut Quadrants,
 ) -> Result<(f64, f64), Lost> {
+    let fits = |center| usable_radius_px(roi_px, center) >= smallest_radius_px(roi_px);
     let mut center = guess_px;
     let mut grid = coarse;
     let mut gait = Gait::default();
+    if !fits(center) {
+        return Err(Lost::Edge);
+    }
     for _ in 0..iteration.max_steps {
-        if usable_radius_px(roi_px, center) < smallest_radius_px(roi_px) {
-            return Err(Lost::Edge);
-        }
         let is_fine = std::ptr::eq(grid, fine);
         let profile = if is_fine { &mut quadrants.fine } else { &mut quadrants.coarse };
         profile.measure(pixels, roi_px, center, grid);
@@ -105,10 +106,12 @@ pub fn quadrant_interpolation(
         let computed = step(profile, grid.rings(), &quadrants.weights).ok_or(Lost::NotConverged)?;
         let (dx, dy) = gait.next(computed);
         center = (center.0 + dx, center.1 + dy);
+        if !fits(center) {
+            return Err(Lost::Edge);
+        }
         let longest = dx.abs().max(dy.abs());
         if is_fine && longest < iteration.tolerance_px {
-            let fits = usable_radius_px(roi_px, center) >= smallest_radius_px(roi_px);
-            return if fits { Ok(center) } else { Err(Lost::Edge) };
+            return Ok(center);
         }
         if !is_fine && longest < COARSE_UNTIL_PX {
             grid = fine;
@@ -282,5 +285,14 @@ mod tests {
     fn flat_and_edge_are_told_apart() {
         assert_eq!(find(&vec![3.0; ROI_PX * ROI_PX], (24.0, 24.0), USUAL), Err(Lost::NotConverged));
         assert_eq!(find(&rings_image((3.0, 24.0), 0.0), (3.5, 24.0), USUAL), Err(Lost::Edge));
+    }
+
+    #[test]
+    fn a_last_step_out_of_the_roi_ends_at_its_edge() {
+        let image = rings_image((10.5, 24.0), 0.0);
+        for (max_steps, lost) in [(0, Lost::NotConverged), (1, Lost::Edge), (2, Lost::Edge)] {
+            let hasty = Iteration { max_steps, ..USUAL };
+            assert_eq!(find(&image, (12.1, 24.0), hasty), Err(lost), "{max_steps} steps");
+        }
     }
 }

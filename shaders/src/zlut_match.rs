@@ -228,6 +228,13 @@ mod tests {
         MatchTable::new(&values, &heights(), N_RINGS, 0.0, 0.5).unwrap()
     }
 
+    /// Of rings 2 px apart.
+    fn table_of_few(rings: usize) -> MatchTable {
+        let values: Vec<f32> =
+            heights().iter().flat_map(|z| (0..rings).map(|k| profile(*z, 4 * k) as f32)).collect();
+        MatchTable::new(&values, &heights(), rings, 0.0, 2.0).unwrap()
+    }
+
     fn weights() -> Vec<f32> {
         (0..N_RINGS).map(|k| k as f32).collect()
     }
@@ -276,9 +283,7 @@ mod tests {
     #[test]
     fn steps_that_are_too_long_settle_too() {
         const FEW: usize = 5;
-        let values: Vec<f32> =
-            heights().iter().flat_map(|z| (0..FEW).map(|k| profile(*z, 4 * k) as f32)).collect();
-        let table = MatchTable::new(&values, &heights(), FEW, 0.0, 2.0).unwrap();
+        let table = table_of_few(FEW);
         for seen in [
             [138.03624, 99.75972, 83.78501, 89.92249, 78.60596],
             [133.92343, 109.82892, 81.255424, 91.70073, 68.762726],
@@ -292,9 +297,7 @@ mod tests {
     #[test]
     fn slow_steps_are_seen_to_end() {
         const FEW: usize = 6;
-        let values: Vec<f32> =
-            heights().iter().flat_map(|z| (0..FEW).map(|k| profile(*z, 4 * k) as f32)).collect();
-        let table = MatchTable::new(&values, &heights(), FEW, 0.0, 2.0).unwrap();
+        let table = table_of_few(FEW);
         let weights = &weights()[..FEW];
         for seen in [
             [146.0544, 53.692455, 103.450745, 108.71479, 90.33824, 99.56174],

@@ -34,7 +34,7 @@ pub fn track(arguments: &BenchTrackArguments) -> Result<()> {
     let tracker = CpuTracker::new(roi_px, film.rois.clone(), &params, film.zlut.clone(), arguments.threads)?;
     let mut tracker = BeadTracker::new(tracker, &arguments.backend.request())?;
     let on = tracker.on().clone();
-    let speed = bench::track(&mut tracker, &film.views(), arguments.duration);
+    let speed = bench::track(&mut tracker, &film.views(), arguments.duration)?;
     ensure!(*tracker.on() == on, "{}", tracker.on().notice.as_deref().unwrap_or_default());
     let report = Report {
         speed,

@@ -115,6 +115,8 @@ pub fn record(settings: &Settings, plan: &Plan<'_>) -> Result<()> {
         super::obey::obey(path, session.commands().clone())?;
     }
     watch(&session, plan, &signals.stop);
+    // Whatever ended it: whoever asks from here on is in a hurry.
+    signals.stop.store(true, Ordering::Relaxed);
     let camera = session.config();
     notes.extend(session.thread_notes().iter().cloned());
     let outcome = session.stop();

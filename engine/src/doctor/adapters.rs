@@ -78,7 +78,14 @@ pub fn examine() -> Vec<Finding> {
 
 /// Whether the kernel knows an NVIDIA GPU, which needs more than that to compute for us.
 fn has_nvidia() -> bool {
-    std::path::Path::new("/dev/nvidia0").exists()
+    let mut devices = std::fs::read_dir("/dev").into_iter().flatten().flatten();
+    devices.any(|device| is_nvidia(&device.file_name().to_string_lossy()))
+}
+
+/// Containers are given any of a machine's GPUs, not the first ones. `nvidiactl` is there without a GPU.
+fn is_nvidia(device: &str) -> bool {
+    let number = device.strip_prefix("nvidia").unwrap_or_default();
+    !number.is_empty() && number.bytes().all(|digit| digit.is_ascii_digit())
 }
 
 fn auto(all: &[AdapterListing], has_nvidia: bool) -> Finding {
@@ -305,6 +312,12 @@ mod tests {
         }
         real.info.vendor = NVIDIA;
         assert_eq!(auto(&[real], true).state, State::Ok);
+    }
+
+    #[test]
+    fn a_containers_only_gpu_may_have_any_number() {
+        let are = ["nvidia0", "nvidia12", "nvidia", "nvidiactl", "nvidia-uvm", "nvme0"].map(is_nvidia);
+        assert_eq!(are, [true, true, false, false, false, false]);
     }
 
     #[test]

@@ -51,8 +51,8 @@ pub(super) struct Open {
     highest_device_frame: u64,
     gathered_since: Instant,
     flushed: Instant,
-    /// [`GATHER`] and [`FLUSH_EVERY`].
-    every: [Duration; 2],
+    /// [`GATHER`] and [`FLUSH_EVERY`], but in tests.
+    pub(super) every: [Duration; 2],
     slow_disk: Option<Duration>,
     space: Space,
     looked: Instant,
@@ -96,12 +96,6 @@ impl Open {
     /// The same for a file that goes on where another ends.
     pub(super) fn after(file: TracksFile) -> Self {
         Self { continues: true, ..Self::new(file) }
-    }
-
-    /// Whatever is taken is written and flushed at once.
-    #[cfg(test)]
-    pub(super) fn write_at_once(&mut self) {
-        self.every = [Duration::ZERO; 2];
     }
 
     /// The disk takes nothing more.

@@ -132,11 +132,15 @@ impl Bench {
         numbers.for_each(|number| self.frame(number, Gap::default(), 0));
     }
 
-    /// A frame that the file refuses, since its bead number is above 16 bit; then time to write it.
+    /// Frames are gathered for so long from now on, before they are written.
+    fn gather_for(&mut self, time: Duration) {
+        self.recorder.open.as_mut().unwrap().every[0] = time;
+    }
+
+    /// A frame that the file refuses, since its bead number is above 16 bit. It is written with what was gathered.
     fn refused(&mut self, number: u64) {
+        self.gather_for(Duration::ZERO);
         self.frame(number, Gap::default(), 70_000);
-        std::thread::sleep(Duration::from_millis(250));
-        self.recorder.write();
     }
 }
 
@@ -206,10 +210,10 @@ fn what_was_appended_before_a_refused_batch_is_in_file_and_ledger() {
     let mut bench = Bench::new(8);
     bench.begin("1.h5");
     let two_lost = Gap { camera: 2, ..Gap::default() };
+    bench.gather_for(Duration::ZERO);
     bench.frames(0..1);
     bench.frame(3, two_lost, 0);
-    std::thread::sleep(Duration::from_millis(250));
-    bench.recorder.write();
+    bench.gather_for(Duration::MAX);
     bench.frame(6, two_lost, 0);
     bench.refused(7);
     let path = bench.path("1.h5");

@@ -196,6 +196,14 @@ impl BeadTracker {
         self.cpu.replace_rois(rois)
     }
 
+    /// Takes now what memory tracking needs for frames like `frame`, whose pixels need not be there: else the first waits
+    /// for it.
+    pub(crate) fn make_room(&mut self, frame: &FrameView<'_>) {
+        if let Some(gpu) = &mut self.gpu {
+            gpu.tracker.make_room(frame);
+        }
+    }
+
     /// How beads are located.
     pub fn method(&self) -> Method {
         self.cpu.method()

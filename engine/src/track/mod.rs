@@ -78,14 +78,15 @@ impl Tracking<'_> {
     /// Tracks the oldest frames of the ring, as many as there are and `rows` has room for.
     pub(crate) fn take(&mut self, batch: usize, rows: &mut [TrackRow], lost: &mut Gap) {
         let beads = self.tracker.rois().len();
-        self.locate(batch, &mut rows[..beads * batch]);
+        let on_gpu = self.locate(batch, &mut rows[..beads * batch]);
         for place in 0..batch {
-            self.publish(place, &rows[beads * place..beads * (place + 1)], lost);
+            self.publish(place, &rows[beads * place..beads * (place + 1)], on_gpu, lost);
         }
         self.frames.release(batch);
     }
 
-    fn locate(&mut self, batch: usize, rows: &mut [TrackRow]) {
+    /// Whether the GPU has located them.
+    fn locate(&mut self, batch: usize, rows: &mut [TrackRow]) -> bool {
         let Self { frames, config, tracker, status, .. } = self;
         let view = |place: usize| {
             let (_, bytes) = frames.peek(place)?;
@@ -98,7 +99,7 @@ impl Tracking<'_> {
                 });
             }
             status.not_located.add(batch as u64);
-            return;
+            return false;
         }
         let was_on_gpu = tracker.is_on_gpu();
         tracker.locate(batch, &view, rows);
@@ -108,9 +109,10 @@ impl Tracking<'_> {
         if was_on_gpu != tracker.is_on_gpu() {
             status.set_tracked_on(tracker.on());
         }
+        tracker.is_on_gpu()
     }
 
-    fn publish(&mut self, place: usize, rows: &[TrackRow], lost: &mut Gap) {
+    fn publish(&mut self, place: usize, rows: &[TrackRow], on_gpu: bool, lost: &mut Gap) {
         let Some((&(mut frame), _)) = self.frames.peek(place) else { return };
         let tracked_ns = self.clock.now_ns();
         self.status.tracked.add(1);
@@ -125,11 +127,6 @@ impl Tracking<'_> {
         };
         frame.gap += std::mem::take(lost);
         slot.bytes()[..size_of_val(rows)].copy_from_slice(bytemuck::cast_slice(rows));
-        slot.publish(TracksHeader {
-            frame,
-            tracked_ns,
-            rows: rows.len() as u32,
-            on_gpu: self.tracker.is_on_gpu(),
-        });
+        slot.publish(TracksHeader { frame, tracked_ns, rows: rows.len() as u32, on_gpu });
     }
 }

@@ -79,6 +79,11 @@ impl Tables {
         })
     }
 
+    /// Narrow rings that `fit` needs for each bead; 0 for other methods.
+    pub fn rings_per_bead(&self) -> usize {
+        self.settings.n_knots.saturating_sub(1) as usize * BINS_PER_KNOT
+    }
+
     fn add_grid(&mut self, grid: &PolarGrid) -> Grid {
         let rings = grid.rings();
         let first_start = self.starts.len() as u32;
@@ -112,13 +117,6 @@ impl Tables {
         for k in 0..n_rings {
             self.zlut.extend((0..z_nm.len()).map(|plane| spline.curvature(plane)[k]));
         }
-    }
-}
-
-impl Tables {
-    /// Narrow rings that `fit` needs for each bead; 0 for other methods.
-    pub fn rings_per_bead(&self) -> usize {
-        self.settings.n_knots.saturating_sub(1) as usize * BINS_PER_KNOT
     }
 
     fn add_model(&mut self, model: &ImageModel) {

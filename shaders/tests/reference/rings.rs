@@ -287,7 +287,7 @@ pub fn quadrant_interpolation(
             });
         }
     }
-    Err(Flags::NOT_CONVERGED)
+    Err(if roi.has_room(center, margin) { Flags::NOT_CONVERGED } else { Flags::EDGE })
 }
 
 fn length_px((x, y): Point) -> f64 {

@@ -46,6 +46,7 @@ const MS: u64 = 1_000_000;
 const MAX_BATCH: u64 = 32;
 /// Runs without and with a recording: a file costs a hundred times as much.
 const RUNS: [u64; 2] = [4000, 300];
+
 /// Does one run; what was injected.
 fn run(seed: u64, file: Option<&Path>) -> BTreeMap<Happening, u64> {
     let mut random = Seeded((seed + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
@@ -75,7 +76,7 @@ fn run(seed: u64, file: Option<&Path>) -> BTreeMap<Happening, u64> {
     let (mut recorder, _handle) = Recorder::new(tracks, status.clone(), clock, None);
     if let Some(path) = file {
         let mut open = Open::new(info.begin_recording(path, &info.rois.clone().into()).unwrap());
-        open.write_at_once();
+        open.every = [Duration::ZERO; 2];
         recorder.open = Some(open);
         status.begin_recording();
     }
@@ -148,6 +149,7 @@ fn run(seed: u64, file: Option<&Path>) -> BTreeMap<Happening, u64> {
     injected.insert(Happening::Record, world.expected.lost.recorder_late);
     injected
 }
+
 #[test]
 fn whatever_is_injected_is_in_the_ledger_exactly() {
     let started = Instant::now();

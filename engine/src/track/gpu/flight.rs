@@ -1,8 +1,7 @@
 //! One load on its way: memory that the processor writes, memory that it reads.
 
 use std::ops::Range;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use super::GpuTrackError;
 use crate::gpu::Gpu;
@@ -15,8 +14,9 @@ pub struct Flight {
     staging: wgpu::Buffer,
     readback: wgpu::Buffer,
     submission: Option<wgpu::SubmissionIndex>,
-    /// Buffers that came back mapped since the last submission.
-    mapped: Arc<AtomicU32>,
+    /// Of each buffer, once after a submission: whether it came back mapped.
+    tell: SyncSender<bool>,
+    told: Receiver<bool>,
 }
 
 impl Flight {
@@ -30,12 +30,14 @@ impl Flight {
                 mapped_at_creation,
             })
         };
+        let (tell, told) = sync_channel(2);
         let (to, from) = (wgpu::BufferUsages::MAP_WRITE, wgpu::BufferUsages::MAP_READ);
         Self {
             staging: buffer("staging", up, to | wgpu::BufferUsages::COPY_SRC, true),
             readback: buffer("read-back", down, from | wgpu::BufferUsages::COPY_DST, false),
             submission: None,
-            mapped: Arc::new(AtomicU32::new(0)),
+            tell,
+            told,
         }
     }
 
@@ -61,21 +63,21 @@ impl Flight {
             gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("load") });
         encode(&mut encoder, &self.staging, &self.readback);
         self.submission = Some(gpu.queue.submit([encoder.finish()]));
-        self.mapped.store(0, Ordering::Relaxed);
         for (buffer, mode) in [(&self.staging, wgpu::MapMode::Write), (&self.readback, wgpu::MapMode::Read)] {
-            let mapped = self.mapped.clone();
+            let tell = self.tell.clone();
             buffer.map_async(mode, .., move |result| {
-                if result.is_ok() {
-                    mapped.fetch_add(1, Ordering::Relaxed);
-                }
+                // Whoever asked may be gone.
+                let _ = tell.try_send(result.is_ok());
             });
         }
     }
 
     /// Waits until the device is done and hands `read` the first `bytes` of what came back.
     pub fn land(&mut self, gpu: &Gpu, bytes: u64, read: impl FnOnce(&[u8])) -> Result<(), GpuTrackError> {
-        super::wait(gpu, self.submission.take(), super::patience(gpu))?;
-        if self.mapped.load(Ordering::Relaxed) != 2 {
+        let patience = super::patience(gpu);
+        super::wait(gpu, self.submission.take(), patience)?;
+        // Where another thread waits for the same device, it may be the one that tells, a little later.
+        if ![(); 2].iter().all(|()| self.told.recv_timeout(patience) == Ok(true)) {
             return Err(GpuTrackError::Device("memory could not be mapped".to_owned()));
         }
         let view = self

@@ -89,24 +89,20 @@ impl Loader {
         upload
     }
 
-    /// Bytes of pixels of a full load: what to expect of a camera of which no frame has been seen.
-    pub fn expected_bytes(&self, capacity: usize) -> u64 {
-        let bytes_per_px = if self.correction.is_some() { 4 } else { 1 };
-        ((capacity * self.roi_px * self.roi_px * bytes_per_px) as u64).min(self.raw_limit)
-    }
-
-    /// Bytes of pixels of a full load of frames like `frame`.
-    pub fn full_bytes(&self, upload: Upload, frame: &FrameView<'_>, capacity: usize) -> u64 {
-        let bytes = match upload {
-            // From the last bead of a frame on.
-            Upload::Frames => {
-                let frames = (self.rois.len() + capacity - 1).div_ceil(self.rois.len().max(1));
-                frames.min(self.most_frames(frame)) * frame.bytes.len()
-            }
-            Upload::Rois => capacity.min(self.most_rois(frame)) * self.roi_bytes(frame),
-            Upload::Levels => capacity * 4 * self.roi_px * self.roi_px,
+    /// Bytes of pixels of a full load of frames like `frame`, whose pixels need not be there, at most: whichever beads are
+    /// tracked, and however they go up.
+    pub fn full_bytes(&self, frame: &FrameView<'_>, capacity: usize) -> u64 {
+        let frame_bytes = frame.width_px * frame.height_px * frame.format.bytes_per_px();
+        let rois_bytes = capacity * self.roi_bytes(frame);
+        let bytes = if self.correction.is_some() {
+            capacity * 4 * self.roi_px * self.roi_px
+        } else if frame_bytes < rois_bytes {
+            // Whole frames are fewer bytes than their ROIs, but for the first and the last, of which a part is needed.
+            rois_bytes + 2 * frame_bytes
+        } else {
+            rois_bytes
         };
-        bytes.next_multiple_of(4) as u64
+        (bytes.next_multiple_of(4) as u64).min(self.raw_limit)
     }
 
     /// The next load of `rest`, the rows that are left, of at most `capacity` beads.
@@ -286,4 +282,45 @@ fn write_levels(
     let flags = copy_corrected(frame, roi, correction, levels);
     room.copy_from_slice(bytemuck::cast_slice(levels));
     flags.unwrap_or(Flags::EDGE)
+}
+
+#[cfg(test)]
+mod tests {
+    use beadscope_drivers::camera::PixelFormat;
+
+    use super::*;
+
+    #[test]
+    fn no_load_needs_more_room_than_a_full_one() {
+        let bytes = [0; 60 * 40 * 2];
+        let mut whole_frames = 0;
+        for (format, capacity, raw_limit) in [
+            (PixelFormat::Mono8, 64, 1 << 20),
+            (PixelFormat::Mono12, 64, 1 << 20),
+            (PixelFormat::Mono8, 7, 1 << 20),
+            (PixelFormat::Mono8, 64, 6000),
+        ] {
+            let frame = FrameView {
+                bytes: &bytes[..2400 * format.bytes_per_px()],
+                width_px: 60,
+                height_px: 40,
+                format,
+            };
+            let mut loader = Loader::new(Arc::from([]), 16, None, raw_limit);
+            let room = loader.full_bytes(&FrameView { bytes: &[], ..frame }, capacity);
+            for beads in 1..200 {
+                let roi = |bead| Roi { bead, left_px: 0, top_px: 0, size_px: 16 };
+                loader.rois = (0..beads).map(roi).collect();
+                let upload = loader.choose(&frame, capacity);
+                whole_frames += usize::from(upload == Upload::Frames);
+                let mut rest = 0..40 * beads as usize;
+                while !rest.is_empty() {
+                    let load = loader.plan(upload, &frame, rest.clone(), capacity);
+                    assert!(load.raw_bytes <= room, "{beads} beads: {load:?} in {room} bytes");
+                    rest.start = load.items.end;
+                }
+            }
+        }
+        assert!((100..700).contains(&whole_frames), "{whole_frames}: both ways are tried");
+    }
 }

@@ -2,7 +2,8 @@
 //!
 //! Runs on: the thread that calls [`GpuTracker::locate`], which alone talks to the queue for tracking, and rayon's workers of
 //! that thread, which write pixels. Beads go in loads: while the device works on one, the next is written into mapped memory
-//! and the rows of the one before are read. Room for full loads is made at the start, so that a backlog meets none that grows.
+//! and the rows of the one before are read. A session makes room for full loads at its start, so that a backlog meets none
+//! that grows.
 
 mod flight;
 mod load;
@@ -117,7 +118,7 @@ pub struct GpuTracker {
     gpu: Arc<Gpu>,
     loader: Loader,
     program: Program,
-    /// As many as [`FLIGHTS`], each with as much room; none after a failure.
+    /// As many as [`FLIGHTS`], each with as much room; none before room is made, and after a failure.
     trips: Vec<Trip>,
     /// Height of the first plane of the Z-LUT, nm.
     first_nm: f64,
@@ -159,20 +160,19 @@ impl GpuTracker {
         let traffic = Traffic { stage_ns, ..Traffic::default() };
         program.warm_up(&gpu)?;
         let first_nm = tables.first_nm;
-        let mut tracker = Self { gpu, loader, program, trips: Vec::new(), first_nm, traffic };
-        tracker.make_room(tracker.loader.expected_bytes(tracker.program.capacity()));
-        Ok(tracker)
+        Ok(Self { gpu, loader, program, trips: Vec::new(), first_nm, traffic })
     }
 
-    /// Makes room for loads with this many bytes of pixels.
-    fn make_room(&mut self, raw_bytes: u64) {
+    /// Makes room for full loads of frames like `frame`, whose pixels need not be there, whichever beads are tracked.
+    pub(crate) fn make_room(&mut self, frame: &FrameView<'_>) {
         let capacity = self.program.capacity();
+        let raw_bytes = self.loader.full_bytes(frame, capacity);
         let (up, down) = (raw_from(capacity) + raw_bytes, self.bytes_back(capacity));
         if self.trips.first().is_none_or(|trip| !trip.flight.holds(up, down)) {
             self.program.make_room(&self.gpu, raw_bytes);
             self.trips.clear();
             self.trips.extend((0..FLIGHTS).map(|_| Trip {
-                flight: Flight::new(&self.gpu, up.next_multiple_of(4096), down),
+                flight: Flight::new(&self.gpu, up, down),
                 load: Load::default(),
                 flags: Vec::with_capacity(capacity),
             }));
@@ -180,7 +180,7 @@ impl GpuTracker {
     }
 
     /// Beads of a full load.
-    pub(crate) fn capacity(&self) -> usize {
+    pub fn capacity(&self) -> usize {
         self.program.capacity()
     }
 
@@ -232,8 +232,7 @@ impl GpuTracker {
         let Some(any) = (0..frames).find_map(view).filter(|_| !rows.is_empty()) else { return Ok(()) };
         let capacity = self.program.capacity();
         let upload = self.loader.choose(&any, capacity);
-        // Only frames of more bits than was expected, or that go up in another way, need more than there is.
-        self.make_room(self.loader.full_bytes(upload, &any, capacity));
+        self.make_room(&any);
         let (mut next, mut sent, mut collected) = (0, 0, 0);
         while next < rows.len() || collected < sent {
             if next < rows.len() && sent - collected < FLIGHTS {
