@@ -481,11 +481,16 @@ fn the_reserve_holds_all_that_closing_writes() {
     file.flush().unwrap();
     let bytes = |path: &Path| fs::metadata(path).unwrap().len();
     let before = bytes(file.partial_path());
-    let reason = "camera=1000000 ring_full=1000000 recorder_late=1000000".to_owned();
-    let gap = Gap { reason, ..gap(12) };
+    // As long as any: the longest cause, and numbers of seven digits.
+    let reason =
+        "unplugged record_failed=1000000 camera=1000000 ring_full=1000000 recorder_late=1000000".to_owned();
+    let gap = Gap { reason: reason.clone(), ..gap(12) };
     file.finish(&" ".repeat(LEDGER_PIECE_BYTES), &vec![gap; MAX_GAPS], &vec!["x".repeat(600); 8]).unwrap();
     let grown = bytes(&path) - before;
     assert!(grown <= reserve::RESERVE_BYTES as u64, "{grown} bytes");
+    let reasons =
+        H5File::open(&path).unwrap().dataset("beadscope/gaps/reason").unwrap().read_strings().unwrap();
+    assert!(reasons.iter().all(|found| *found == reason), "{:?}", reasons[0]);
 }
 
 /// What a crash would leave of `file`, under the name that `path` will have.
