@@ -13,7 +13,7 @@ use beadscope_engine::session::Session;
 use beadscope_engine::track::cpu::CpuTracker;
 use beadscope_shaders::flags::Flags;
 use beadscope_shaders::pipeline::Params;
-use common::{PacedCamera, SIDE_PX, ScriptedCamera, setup};
+use common::{PacedCamera, SIDE_PX, ScriptedCamera, beadscope_ok, setup};
 use rust_hdf5::H5File;
 
 const FRAMES: u64 = 100;
@@ -44,7 +44,7 @@ fn frames_that_wait_are_recorded_without_positions() {
     let health = session.stop().health;
     assert_eq!((health.ledger.check(), health.ledger.recorded), (Ok(()), FRAMES), "{:?}", health.ledger);
     assert!(health.not_located > 0 && health.not_located < FRAMES, "{}", health.not_located);
-    let notices = health.notices();
+    let notices: Vec<String> = health.notices().into_iter().map(|notice| notice.text).collect();
     assert!(notices[0].starts_with(&format!("{} frames", health.not_located)), "{notices:?}");
 
     let file = H5File::open(&path).unwrap();
@@ -57,4 +57,7 @@ fn frames_that_wait_are_recorded_without_positions() {
     assert!(before.iter().all(|flags| *flags != Flags::NOT_LOCATED.0));
     assert!(after.iter().all(|flags| *flags == Flags::NOT_LOCATED.0));
     assert!(nm[3 * located..].iter().all(|nm| nm.is_nan()));
+    drop(file);
+    let told = beadscope_ok(&["verify", path.to_str().unwrap()]);
+    assert!(told.starts_with("100 frames, 300000 rows: whole"), "{told}");
 }

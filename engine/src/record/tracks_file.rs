@@ -45,6 +45,7 @@ mod tests;
 mod unlock;
 
 use claim::Claim;
+pub(crate) use claim::check_quiet;
 use columns::Columns;
 pub use columns::Gap;
 pub(super) use recover::whole;

@@ -71,7 +71,7 @@ fn run(seed: u64, file: Option<&Path>) -> BTreeMap<Happening, u64> {
         ring::<TracksHeader, 1, 0>(rings[1] as usize, row_bytes, ["recorder"]);
     let (mut recorder, _handle) = Recorder::new(tracks, status.clone(), clock, None);
     if let Some(path) = file {
-        let mut open = Open::new(info.create_file(path, &info.rois.clone().into()).unwrap());
+        let mut open = Open::new(info.create_file(path, &info.rois.clone().into()).unwrap(), &status);
         open.write_at_once();
         recorder.open = Some(open);
         status.begin_recording();

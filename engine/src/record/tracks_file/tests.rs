@@ -425,7 +425,13 @@ fn a_flush_that_fails_at_its_end_leaves_what_was_flushed_before() {
 
 /// The session at `second`, of which the system tells nothing but the disk.
 fn health(second: u64) -> Health {
-    let disk = Disk { free_bytes: 5, write_bytes_per_s: Some(0.5), time_left_s: None, notice: None };
+    let disk = Disk {
+        free_bytes: 5,
+        write_bytes_per_s: Some(0.5),
+        reserve_bytes: 0,
+        time_left_s: None,
+        notice: None,
+    };
     let vitals = Vitals {
         unix_ns: STARTED_NS + second,
         rate_hz: Some(99.5),
@@ -561,9 +567,9 @@ fn without_locks_a_recording_at_rest_looks_alive() {
     file.claim.is_locked = false;
     let partial = file.partial_path().to_path_buf();
     age(&partial);
-    claim::check_quiet(&partial).unwrap();
+    check_quiet(&partial).unwrap();
     file.flush().unwrap();
-    let error = claim::check_quiet(&partial).unwrap_err();
+    let error = check_quiet(&partial).unwrap_err();
     assert!(matches!(error, RecordError::JustWritten { .. }), "{error}");
 }
 
