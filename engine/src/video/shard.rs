@@ -105,6 +105,11 @@ impl Contents {
         }
         chunks
     }
+
+    /// Which frames they are.
+    pub(super) fn ids(&self) -> &[FrameId] {
+        &self.ids
+    }
 }
 
 /// The file of shard `number`, once it is whole.
