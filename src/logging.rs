@@ -74,6 +74,8 @@ enum LogError {
 
 fn open() -> Result<(NonBlocking, WorkerGuard), LogError> {
     let folder = folder().ok_or(LogError::NoFolder)?;
+    // Else the appender complains that there are no old files to count; if it cannot be made, it says so better.
+    let _ = std::fs::create_dir_all(&folder);
     let file = RollingFileAppender::builder()
         .rotation(Rotation::DAILY)
         .filename_prefix("beadscope")

@@ -179,6 +179,34 @@ fn events(file: &H5File) -> Vec<[String; 3]> {
     senders.into_iter().zip(commands).zip(answers).map(|((a, b), c)| [a, b, c]).collect()
 }
 
+#[cfg(unix)]
+#[test]
+fn a_next_recording_that_is_refused_is_in_the_one_that_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let (runs, aside) = (folder.path().join("runs"), folder.path().join("aside"));
+    let (session, mut view, camera) = session(1);
+    let bus = session.commands();
+    let start = format!("record.start folder={:?}", runs.to_str().unwrap());
+    let Applied::Recording { file } = obey(bus, &start).unwrap() else { panic!("not recording") };
+    rows_of_next_frame(&camera, &mut view, 0);
+    std::fs::rename(&runs, &aside).unwrap();
+    std::fs::write(&runs, "no folder").unwrap();
+    let error = obey(bus, "record.next").unwrap_err();
+    assert!(matches!(error, CommandError::Record(_)), "{error}");
+    std::fs::remove_file(&runs).unwrap();
+    std::fs::rename(&aside, &runs).unwrap();
+    rows_of_next_frame(&camera, &mut view, 1);
+    assert!(
+        matches!(obey(bus, "record.stop").unwrap(), Applied::Recorded { ledger, .. } if ledger.recorded == 2)
+    );
+    let answers: Vec<_> = events(&H5File::open(file).unwrap())
+        .into_iter()
+        .map(|[_, command, answer]| (command, answer))
+        .collect();
+    let next = |answer: &str| ("record.next".to_owned(), answer.to_owned());
+    assert_eq!(answers[1..3], [next(""), next(&error.to_string())], "{answers:?}");
+}
+
 #[test]
 fn a_run_obeys_lines_of_text_and_its_recording_holds_them() {
     let folder = tempfile::tempdir().unwrap();

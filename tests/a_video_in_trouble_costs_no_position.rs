@@ -41,7 +41,15 @@ fn a_slow_disk_loses_video_by_name_and_no_position() {
     let told = summary["notes"].to_string();
     assert!(told.contains(&format!("{late} frames are not in the video")), "{told}");
     let run = summary["run"].as_str().unwrap();
-    assert_eq!(json(&video_path(Path::new(run)).join("0/zarr.json"))["shape"][0], filmed);
+    let video = video_path(Path::new(run));
+    assert_eq!(json(&video.join("0/zarr.json"))["shape"][0], filmed);
+    let told = beadscope_ok(&["verify", run]);
+    let expected = format!("{filmed} frames of video: whole; {late} frames of the recording are not in it");
+    assert!(told.contains(&expected), "{told}");
+    std::fs::remove_dir_all(video).unwrap();
+    let output = beadscope(&["verify", run]);
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.code() == Some(1) && said.contains("the video is missing"), "{said}");
 }
 
 #[test]

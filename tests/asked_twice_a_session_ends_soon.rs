@@ -14,7 +14,7 @@ use beadscope_engine::track::backend::{Backend, BackendRequest, BeadTracker};
 use beadscope_engine::track::cpu::CpuTracker;
 use beadscope_shaders::flags::Flags;
 use beadscope_shaders::pipeline::Params;
-use common::{PacedCamera, SIDE_PX, ScriptedCamera, setup};
+use common::{PacedCamera, SIDE_PX, ScriptedCamera, beadscope_ok, setup};
 use rust_hdf5::H5File;
 
 const FRAMES: u64 = 100;
@@ -45,7 +45,7 @@ fn hurry(backend: Backend, adapter: Option<&str>, beads: u32) {
     let health = session.stop().health;
     assert_eq!((health.ledger.check(), health.ledger.recorded), (Ok(()), FRAMES), "{:?}", health.ledger);
     assert!(health.not_located > 0 && health.not_located < FRAMES, "{}", health.not_located);
-    let notices = health.notices();
+    let notices: Vec<String> = health.notices().into_iter().map(|notice| notice.text).collect();
     assert!(notices[0].starts_with(&format!("{} frames", health.not_located)), "{notices:?}");
 
     let file = H5File::open(&path).unwrap();
@@ -64,6 +64,12 @@ fn hurry(backend: Backend, adapter: Option<&str>, beads: u32) {
     assert!(
         on_gpu.iter().enumerate().all(|(frame, on_gpu)| (frame < by_gpu) == (*on_gpu == 1)),
         "{on_gpu:?}"
+    );
+    drop(file);
+    let told = beadscope_ok(&["verify", path.to_str().unwrap()]);
+    assert!(
+        told.starts_with(&format!("{FRAMES} frames, {} rows: whole", FRAMES * u64::from(beads))),
+        "{told}"
     );
 }
 

@@ -2,6 +2,7 @@
 
 #![allow(
     clippy::unwrap_used,
+    clippy::panic,
     clippy::print_stdout,
     reason = "helpers of tests, outside #[test], where these are how a test fails"
 )]
@@ -16,14 +17,15 @@ use beadscope_drivers::camera::{
     Camera, CameraConfig, CameraError, CameraRequest, FrameInfo, PixelFormat, SensorWindow,
 };
 use beadscope_drivers::npy::NpyWriter;
-use beadscope_engine::command::{Command as Ask, Sender};
+use beadscope_engine::command::{Applied, Command as Ask, Sender};
 use beadscope_engine::record::tracks_path;
 use beadscope_engine::roi::Roi;
 use beadscope_engine::session::{Outcome, Session, Setup};
 use beadscope_engine::track::cpu::CpuTracker;
 use beadscope_engine::video::video_path;
 use beadscope_shaders::pipeline::Params;
-use common::{python, setup};
+use common::{beadscope, beadscope_ok, python, setup};
+use rust_hdf5::H5File;
 
 /// Sides that are no multiple of anything.
 const SIZE_PX: (u32, u32) = (67, 41);
@@ -181,4 +183,104 @@ fn crops_follow_the_beads_and_recordings_begin_and_end() {
     if let Some(python) = &python {
         check(python, folder.path(), &["--beads", "0,1,7,8,9"]);
     }
+}
+
+/// The numbers of the frames in a run's video, by its arrays alone.
+fn filmed(run: &Path) -> Vec<u64> {
+    let array = video_path(run).join("frame");
+    let about: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(array.join("zarr.json")).unwrap()).unwrap();
+    let shards = std::fs::read_dir(array.join("c")).unwrap().count();
+    let chunks = (0..shards).map(|shard| std::fs::read(array.join("c").join(shard.to_string())).unwrap());
+    let bytes = chunks.collect::<Vec<_>>().concat();
+    let numbers = bytes.as_chunks::<8>().0.iter().map(|bytes| u64::from_le_bytes(*bytes));
+    numbers.take(about["shape"][0].as_u64().unwrap() as usize).collect()
+}
+
+fn tracked(run: &Path) -> Vec<u64> {
+    let file = H5File::open(tracks_path(run)).unwrap();
+    file.dataset("beadscope/frames/frame").unwrap().read_raw().unwrap()
+}
+
+#[test]
+fn a_video_has_the_frames_of_its_recording_wherever_that_begins_and_ends() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut setup = filming(folder.path(), "track+roi-video", PixelFormat::Mono8, None);
+    setup.record = None;
+    let (session, _view) = Session::start(setup).unwrap();
+    let ask = |line: &str| {
+        let command: Ask = line.parse().unwrap();
+        let applied = session.commands().send(Sender::Text, command);
+        let before = session.health().ledger.received;
+        wait(&session, |session| session.health().ledger.received >= before + 60);
+        applied.unwrap_or_else(|error| panic!("{line}: {error}"))
+    };
+    let mut runs = Vec::new();
+    let start = format!("record.start folder={:?}, name=\"film\"", folder.path().join("runs"));
+    for line in [&start, "record.next", "record.next", "record.stop", &start] {
+        match ask(line) {
+            Applied::Recording { file } | Applied::NextRecording { file, .. } => {
+                runs.push(file.parent().unwrap().to_path_buf());
+            }
+            Applied::Recorded { .. } => {}
+            other => panic!("{other}"),
+        }
+    }
+    // The last one ends with the session.
+    assert_eq!(session.stop().health.failures, [""; 0]);
+    let frames: Vec<Vec<u64>> = runs.iter().map(|run| tracked(run)).collect();
+    for (run, frames) in runs.iter().zip(&frames) {
+        assert!(frames.len() >= 30, "{frames:?}");
+        assert_eq!(filmed(run), *frames);
+        let told = beadscope_ok(&["verify", run.to_str().unwrap()]);
+        let expected = format!("{} frames of video: whole; 0 frames of the recording", frames.len());
+        assert!(told.contains(&expected), "{told}");
+    }
+    let all = frames[..3].concat();
+    assert!(all.windows(2).all(|two| two[0] + 1 == two[1]), "nothing between two in a row: {all:?}");
+    assert!(frames[3][0] > all[all.len() - 1] + 30, "{frames:?}");
+}
+
+#[test]
+fn verify_finds_what_a_video_lacks() {
+    let folder = tempfile::tempdir().unwrap();
+    run(filming(folder.path(), "roi-video", PixelFormat::Mono8, Some(150)));
+    let video = video_path(folder.path());
+    let verify = || {
+        let output = beadscope(&["verify", folder.path().to_str().unwrap()]);
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    assert_eq!(verify().0, Some(0), "{}", verify().1);
+    let damage = |file: &str, bytes: Option<Vec<u8>>, problem: &str| {
+        let path = video.join(file);
+        let before = std::fs::read(&path).ok();
+        let write = |bytes: Option<Vec<u8>>| match bytes {
+            Some(bytes) => std::fs::write(&path, bytes).unwrap(),
+            None => std::fs::remove_file(&path).unwrap(),
+        };
+        write(bytes);
+        let (code, said) = verify();
+        assert!(code == Some(1) && said.contains(problem), "{file}: {said}");
+        write(before);
+    };
+    let changed = |file: &str, place: usize| {
+        let mut bytes = std::fs::read(video.join(file)).unwrap();
+        bytes[place] ^= 1;
+        Some(bytes)
+    };
+    let shard = "0/c/0/0/0/0";
+    let length = std::fs::read(video.join(shard)).unwrap().len();
+    damage(shard, None, "a shard of the video cannot be read");
+    damage(shard, changed(shard, 20), "another number of frames");
+    damage(shard, changed(shard, length - 1), "the index of a shard is not that of its frames");
+    damage("unix_ns/c/0", changed("unix_ns/c/0", 0), "numbers beside the pictures");
+    damage("bead/c/0/0", None, "numbers beside the pictures");
+    damage("0/zarr.json", Some(Vec::new()), "the video cannot be read");
+    std::fs::create_dir_all(video.join("0/c/1/0/0")).unwrap();
+    damage("0/c/1/0/0/0.partial", Some(Vec::new()), "the video was never finished");
+    let other = tempfile::tempdir().unwrap();
+    run(filming(other.path(), "roi-video", PixelFormat::Mono8, Some(150)));
+    std::fs::rename(tracks_path(other.path()), tracks_path(folder.path())).unwrap();
+    let (code, said) = verify();
+    assert!(code == Some(1) && said.contains("the video is of another recording"), "{said}");
 }

@@ -1,6 +1,5 @@
 //! From a rig to an instrument that is ready to run: camera open, beads found, Z-LUT loaded.
 
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use beadscope_drivers::camera::{Camera, CameraConfig, CameraDriver, CameraError, CameraRequest};
@@ -255,56 +254,4 @@ fn sweep(
         _ => calibrate::zlut_from_sweep(&sweep, Some(pixel_size_nm), source),
     };
     zlut.map(Some)
-}
-
-/// A folder for one run: `<parent>/<UTC start>_<name>`, made anew. If it exists, `_2`, `_3` … is added. What a folder's
-/// name may not hold becomes `-` in `name`.
-///
-/// # Errors
-/// If the folder cannot be made.
-pub fn run_folder(parent: &std::path::Path, name: &str, start_unix_ns: u64) -> std::io::Result<PathBuf> {
-    std::fs::create_dir_all(parent)?;
-    // Colons are not allowed in file names everywhere.
-    let stem = format!("{}_{}", crate::clock::utc_text(start_unix_ns).replace(':', "-"), folder_name(name));
-    let mut folder = parent.join(&stem);
-    for copy in 2.. {
-        match std::fs::create_dir(&folder) {
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-                folder = parent.join(format!("{stem}_{copy}"));
-            }
-            Err(error) => return Err(error),
-            Ok(()) => break,
-        }
-    }
-    Ok(folder)
-}
-
-/// A name as part of a folder's name: separators and what some systems refuse become `-`.
-fn folder_name(name: &str) -> String {
-    let refused = |letter: char| letter.is_control() || "/\\:*?\"<>|".contains(letter);
-    let name: String = name.trim().chars().map(|letter| if refused(letter) { '-' } else { letter }).collect();
-    let name = name.trim_matches('.');
-    if name.is_empty() { "run".to_owned() } else { name.to_owned() }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_cannot_leave_the_folder() {
-        let parent = tempfile::tempdir().unwrap();
-        for (typed, name) in [
-            ("../../etc", "-..-etc"),
-            ("  ", "run"),
-            ("..", "run"),
-            ("5 pN: bead 3", "5 pN- bead 3"),
-            ("a/b", "a-b"),
-        ] {
-            let folder = run_folder(parent.path(), typed, 0).unwrap();
-            assert_eq!(folder.parent(), Some(parent.path()), "{typed:?}");
-            let found = folder.file_name().unwrap().to_str().unwrap().split_once('_').unwrap().1.to_owned();
-            assert!(found == name || found == format!("{name}_2"), "{typed:?}: {found:?}");
-        }
-    }
 }

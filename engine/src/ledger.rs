@@ -28,7 +28,7 @@ pub struct Ledger {
     pub camera: u64,
     /// Frames that reached us.
     pub received: u64,
-    /// Frames whose beads were located.
+    /// Frames that passed through tracking: their beads were located, if any are to be.
     pub tracked: u64,
     /// Frames in the file.
     pub recorded: u64,

@@ -12,7 +12,7 @@
 //! | `beadscope-track` ([`track`]) | nothing: it waits for the worker that tracks | for that worker | no | rayon |
 //! | `beadscope-track-N`, the one waited for | tracker, writer of the track ring, scratch of one worker | for frames only | no; the graphics library does | both rings, rayon |
 //! | `beadscope-track-N`, the others | scratch of one worker | for work only | no | rayon |
-//! | `beadscope-video` ([`video`]) | where it copies frames to, in modes that film | for frames only | no | frame ring, blocks |
+//! | `beadscope-video` ([`video`]) | where it copies frames to, in modes that film | for frames only | when it is told something | frame ring, blocks, orders |
 //! | `beadscope-video-disk` | the shard that is written | on the disk | at the end of a shard | blocks |
 //! | `beadscope-record` ([`record`]) | the open file | on the disk | yes | track ring, commands |
 //! | `beadscope-health` ([`health`]) | what is measured of the others | yes | yes | counters, [`status::Health`] |
@@ -33,6 +33,7 @@ pub mod camera_status;
 pub mod clock;
 pub mod command;
 pub mod correction;
+mod cut;
 pub mod doctor;
 pub mod find;
 pub mod frame;
@@ -52,6 +53,7 @@ pub mod rig;
 pub mod ring;
 pub mod roi;
 pub mod rois;
+pub mod run_folder;
 #[cfg(test)]
 mod seeded;
 pub mod segment;

@@ -68,7 +68,7 @@ pub struct Setup {
     /// What was found out when the instrument was opened, a sentence each.
     pub notes: Vec<String>,
     /// Set at any time, it makes tracking pass over the frames that wait: their rows say so and have no positions, so that
-    /// the session ends soon and no frame is missing.
+    /// the session ends soon and no frame is missing. A video lacks the frames that wait for its disk.
     pub hurry: Arc<AtomicBool>,
 }
 
@@ -148,7 +148,7 @@ impl Session {
         }
 
         let frame_bytes = config.frame_bytes();
-        let capacity = slots(FRAME_RING, frame_bytes);
+        let capacity = frame_slots(frame_bytes);
         let Ends { writer: ring_in, lossless: [frames, to_film], skipping: [frame_view] } =
             ring::<FrameHeader, 2, 1>(capacity, frame_bytes, ["tracking", "video"]);
         let row_bytes = room * size_of::<TrackRow>();
@@ -156,6 +156,7 @@ impl Session {
             ring::<TracksHeader, 1, 1>(slots(TRACK_RING, row_bytes), row_bytes, ["recorder"]);
 
         let watch = (Monitor::new(&ring_in), Monitor::new(&rows_in).watching("plots", &track_view));
+        let published = Monitor::new(&ring_in);
         let (keep, end) = sync_channel(0);
         let (control, orders) = control(config);
         let control = Arc::new(control);
@@ -172,9 +173,19 @@ impl Session {
             let (rois, status) = (rois.clone(), status.clone());
             let max_record_bytes = plan.max_record_bytes();
             let pool_bytes = film::POOL_BYTES;
-            let frames = to_film;
-            let source =
-                Source { frames, capacity, config, rois, room, max_record_bytes, pool_bytes, status, clock };
+            let (frames, hurry) = (to_film, hurry.clone());
+            let source = Source {
+                frames,
+                capacity,
+                config,
+                rois,
+                room,
+                max_record_bytes,
+                pool_bytes,
+                status,
+                clock,
+                hurry,
+            };
             let film::Parts { film, disk, handle } = film::prepare(source, store);
             ((plan, handle), (film, disk))
         });
@@ -185,6 +196,7 @@ impl Session {
             recorder: handle,
             camera: control.clone(),
             retarget,
+            frames: published,
             clock,
             info: info.clone(),
             notes,
@@ -303,6 +315,11 @@ fn tell_start(config: &CameraConfig, info: &RunInfo, on: &TrackedOn) {
         on.adapter
     );
     tracing::debug!(settings = %info.settings_toml.trim().escape_debug(), camera = %info.camera.trim().escape_debug());
+}
+
+/// Frames that the frame ring holds.
+pub(crate) fn frame_slots(frame_bytes: usize) -> usize {
+    slots(FRAME_RING, frame_bytes)
 }
 
 fn slots((memory, most): (usize, usize), slot_bytes: usize) -> usize {

@@ -56,6 +56,21 @@ struct RecordingState {
     error: Option<String>,
 }
 
+/// Something that the experimenter should know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// What it is about: the same while a count in its text rises.
+    pub matter: String,
+    /// A sentence.
+    pub text: String,
+}
+
+impl From<&String> for Notice {
+    fn from(text: &String) -> Self {
+        Self { matter: text.clone(), text: text.clone() }
+    }
+}
+
 /// The counters of a session.
 #[derive(Default)]
 pub(crate) struct Status {
@@ -63,6 +78,8 @@ pub(crate) struct Status {
     pub(crate) end: OnceLock<EndReason>,
     /// Never touched by the camera and tracking threads.
     recording: Mutex<RecordingState>,
+    /// Recordings and videos that failed, a sentence each.
+    failures: Mutex<Vec<String>>,
     /// The tracking thread touches it when the GPU fails, and never else.
     tracked_on: Mutex<TrackedOn>,
     /// What became of the wishes for threads, one sentence each.
@@ -148,6 +165,8 @@ pub struct Health {
     pub vitals: Vitals,
     /// Why the last recording stopped, if it failed.
     pub record_error: Option<String>,
+    /// Recordings and videos of the session that failed, a sentence each.
+    pub failures: Vec<String>,
     /// What the beads are located on now.
     pub on: TrackedOn,
     /// Outages, gaps and clock.
@@ -159,16 +178,17 @@ pub struct Health {
 }
 
 impl Health {
-    /// What whoever reads the recording should know, a sentence each.
-    pub fn notices(&self) -> Vec<String> {
-        let passed_over = (self.not_located > 0).then(|| {
-            format!(
+    /// What whoever reads the recording should know.
+    pub fn notices(&self) -> Vec<Notice> {
+        let passed_over = (self.not_located > 0).then(|| Notice {
+            matter: "not located".to_owned(),
+            text: format!(
                 "{} frames at the end have no positions: the session was asked twice to stop",
                 self.not_located
-            )
+            ),
         });
         let video = self.video.iter().flat_map(VideoHealth::notices);
-        let notices = self.on.notice.iter().chain(&self.camera.notices).cloned();
+        let notices = self.on.notice.iter().chain(&self.camera.notices).map(Notice::from);
         notices.chain(passed_over).chain(video).collect()
     }
 }
@@ -207,6 +227,16 @@ impl Status {
     /// Why the last recording failed; `None` once another has begun.
     pub(crate) fn record_error(&self) -> Option<String> {
         self.recording.lock().unwrap_or_else(PoisonError::into_inner).error.clone()
+    }
+
+    /// Whether the last recording failed, and no other has begun since.
+    pub(crate) fn recording_has_failed(&self) -> bool {
+        self.recording.lock().unwrap_or_else(PoisonError::into_inner).error.is_some()
+    }
+
+    /// A recording or a video has failed; the sentence says which and why.
+    pub(crate) fn fail(&self, failure: String) {
+        self.failures.lock().unwrap_or_else(PoisonError::into_inner).push(failure);
     }
 
     pub(crate) fn set_tracked_on(&self, on: &TrackedOn) {
@@ -248,6 +278,7 @@ impl Status {
             latency_ms: self.latencies.percentiles(),
             vitals: self.vitals(),
             record_error: self.record_error(),
+            failures: self.failures.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             on: self.tracked_on(),
             camera: self.seen.health(),
             not_located: self.not_located.get(),

@@ -15,7 +15,7 @@ pub enum BenchCommand {
     /// Bead images per second, from pixels in memory to x, y, z.
     Track(BenchTrackArguments),
     /// The whole line, from the simulated camera to the recording, which is deleted: frames lost, latency, CPU. Prints what
-    /// `beadscope run` prints.
+    /// `beadscope run` prints, but no folder.
     Live(BenchLiveArguments),
     /// How much video a disk takes: whole frames, or the crops of beads. The video is deleted.
     Record(BenchRecordArguments),
@@ -58,7 +58,7 @@ pub struct BenchLiveArguments {
     #[arg(long, default_value_t = 24)]
     pub beads: u32,
     /// Frames per second of the camera, Hz.
-    #[arg(long, value_name = "HZ", default_value_t = 1000.0)]
+    #[arg(long, value_name = "HZ", default_value_t = 1000.0, value_parser = parse_rate)]
     pub rate_hz: f64,
     /// How x and y are found.
     #[arg(long, default_value_t = Params::default().method, value_parser = method_parser())]

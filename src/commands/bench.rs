@@ -70,7 +70,7 @@ pub fn live(arguments: &BenchLiveArguments) -> Result<()> {
         ("--method", "tracking.method", Some(method.to_string().into())),
         ("bench", "recording.folder", Some(path_value(folder.path())?)),
     ])?;
-    let plan = Plan { frames: None, duration: Some(duration), commands: None, json };
+    let plan = Plan { frames: None, duration: Some(duration), commands: None, json, is_kept: false };
     run::record(&settings, &plan)?;
     folder.close().context("cannot delete what the bench recorded")
 }

@@ -88,16 +88,12 @@ fn with_place(settings: &Settings, error: OpenError) -> anyhow::Error {
 /// Whether a session went as it should, with or without a window.
 ///
 /// # Errors
-/// If its last recording or video failed, it ended for a reason nobody wanted, or its ledger does not sum.
+/// If a recording or video of it failed, it ended for a reason nobody wanted, or its ledger does not sum.
 fn check(outcome: &Outcome) -> Result<()> {
-    if let Some(error) = &outcome.health.record_error {
-        bail!("recording stopped: {error}");
-    }
+    let failures = &outcome.health.failures;
+    ensure!(failures.is_empty(), "{}", failures.join("; "));
     if outcome.reason.is_failure() {
         bail!("{}", outcome.reason);
-    }
-    if let Some(error) = outcome.health.video.as_ref().and_then(|video| video.error.as_ref()) {
-        bail!("the video ended before its time, positions are whole: {error}");
     }
     let sums = outcome.health.ledger.check();
     sums.map_err(|equation| anyhow!("the ledger does not sum ({equation}); please report this"))
@@ -165,8 +161,8 @@ mod tests {
     fn a_session_fails_by_its_recording_its_end_or_its_ledger() {
         assert!(check(&outcome()).is_ok());
         let mut failed = outcome();
-        failed.health.record_error = Some("the disk is full".to_owned());
-        assert!(check(&failed).unwrap_err().to_string().contains("the disk is full"));
+        failed.health.failures = ["the disk is full", "the video ended"].map(str::to_owned).to_vec();
+        assert_eq!(check(&failed).unwrap_err().to_string(), "the disk is full; the video ended");
         let failed = Outcome { reason: EndReason::Camera("no cable".to_owned()), ..outcome() };
         assert!(check(&failed).unwrap_err().to_string().contains("no cable"));
         let mut failed = outcome();

@@ -4,19 +4,16 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Result, anyhow};
 use beadscope_drivers::camera::CameraConfig;
 use beadscope_engine::camera_status::ClockHealth;
-use beadscope_engine::clock::unix_ns_now;
 use beadscope_engine::correction::Used;
 use beadscope_engine::health::vitals::Vitals;
-use beadscope_engine::instrument::run_folder;
 use beadscope_engine::latency::Percentiles;
 use beadscope_engine::ledger::{Ledger, Lost};
 use beadscope_engine::record::tracks_file::Gap;
-use beadscope_engine::record::{rig_path, tracks_path};
-use beadscope_engine::rig::Rig;
-use beadscope_engine::session::{Outcome, Session, Setup, View};
+use beadscope_engine::run_folder::RunFolder;
+use beadscope_engine::session::{Outcome, Session};
 use beadscope_engine::settings::{CommandLineOption, SettingError, Settings, path_value};
 use beadscope_engine::track::backend::TrackedOn;
 use beadscope_engine::video::status::VideoHealth;
@@ -46,7 +43,8 @@ struct Summary<'a> {
     on: &'a TrackedOn,
     ended: String,
     ledger_sums: bool,
-    run: &'a Path,
+    /// `None` where it is deleted.
+    run: Option<&'a Path>,
     /// Where the frames of the video went; `None` where none was asked for.
     video: Option<&'a VideoHealth>,
     correction: Option<&'a Used>,
@@ -81,7 +79,13 @@ pub fn run(arguments: &RunArguments) -> Result<()> {
     let RunArguments { frames, duration, json, commands, .. } = arguments;
     record(
         &settings,
-        &Plan { frames: *frames, duration: *duration, commands: commands.as_deref(), json: *json },
+        &Plan {
+            frames: *frames,
+            duration: *duration,
+            commands: commands.as_deref(),
+            json: *json,
+            is_kept: true,
+        },
     )
 }
 
@@ -95,6 +99,8 @@ pub struct Plan<'a> {
     pub commands: Option<&'a Path>,
     /// The summary is one JSON object.
     pub json: bool,
+    /// What is recorded stays.
+    pub is_kept: bool,
 }
 
 /// Records with the instrument that these settings make, and prints the summary.
@@ -107,8 +113,9 @@ pub fn record(settings: &Settings, plan: &Plan<'_>) -> Result<()> {
 
     let signals = Signals::listen()?;
     setup.hurry = signals.hurry.clone();
-    let folder = make_folder(settings.rig())?;
-    let (session, view) = start(setup, &folder).inspect_err(|_| remove_folder(&folder))?;
+    let run = RunFolder::make(&setup.info.settings_toml, &settings.rig().recording)?;
+    setup.record = Some(run.tracks());
+    let (session, view) = Session::start(setup).inspect_err(|_| run.remove())?;
     // Nobody looks, so nobody is slow in looking.
     drop(view);
     if let Some(path) = plan.commands {
@@ -121,7 +128,7 @@ pub fn record(settings: &Settings, plan: &Plan<'_>) -> Result<()> {
     notes.extend(session.thread_notes().iter().cloned());
     let outcome = session.stop();
     let health = &outcome.health;
-    notes.extend(health.notices());
+    notes.extend(health.notices().into_iter().map(|notice| notice.text));
     let summary = Summary {
         frames: (&health.ledger).into(),
         beads,
@@ -134,33 +141,13 @@ pub fn record(settings: &Settings, plan: &Plan<'_>) -> Result<()> {
         on: &health.on,
         ended: outcome.reason.to_string(),
         ledger_sums: health.ledger.check().is_ok(),
-        run: &folder,
+        run: plan.is_kept.then_some(run.path.as_path()),
         video: health.video.as_ref(),
         correction: correction.as_ref(),
         notes: &notes,
         health: &health.vitals,
     };
     report(plan.json, &outcome, &summary)
-}
-
-/// Starts recording into the run's folder, with the rig that is in use beside it.
-fn start(mut setup: Setup, folder: &Path) -> Result<(Session, View)> {
-    std::fs::write(rig_path(folder), &setup.info.settings_toml)
-        .with_context(|| format!("cannot write into {}", folder.display()))?;
-    setup.record = Some(tracks_path(folder));
-    Ok(Session::start(setup)?)
-}
-
-/// Removes the folder of a run that did not start, unless it holds more than we put there.
-fn remove_folder(folder: &Path) {
-    let rig = rig_path(folder);
-    let only_ours = std::fs::read_dir(folder)
-        .is_ok_and(|mut entries| entries.all(|entry| entry.is_ok_and(|entry| entry.path() == rig)));
-    if only_ours {
-        // The error to tell is why the run did not start; a folder with a rig in it is harmless.
-        let _ = std::fs::remove_file(rig);
-        let _ = std::fs::remove_dir(folder);
-    }
 }
 
 /// What the command line says about settings.
@@ -179,12 +166,6 @@ fn options(arguments: &RunArguments) -> Result<[CommandLineOption; 10], SettingE
         ("--mode", "recording.mode", mode.clone().map(Into::into)),
         ("--beads", "camera.settings.beads", beads.map(|beads| i64::from(beads).into())),
     ])
-}
-
-fn make_folder(rig: &Rig) -> Result<PathBuf> {
-    run_folder(&rig.recording.folder, &rig.recording.name, unix_ns_now()).with_context(|| {
-        format!("cannot make a run folder, choose another with --out: {}", rig.recording.folder.display())
-    })
 }
 
 /// Shows progress until the time is over, somebody stops it, or the session ends by itself.
@@ -220,8 +201,10 @@ fn report(as_json: bool, outcome: &Outcome, summary: &Summary<'_>) -> Result<()>
     } else {
         output::print(&describe(summary))?;
     }
-    super::check(outcome)
-        .map_err(|error| anyhow!("{error}; what was recorded is in {}", summary.run.display()))
+    super::check(outcome).map_err(|error| match summary.run {
+        Some(run) => anyhow!("{error}; what was recorded is in {}", run.display()),
+        None => error,
+    })
 }
 
 fn describe(summary: &Summary<'_>) -> String {
@@ -231,10 +214,11 @@ fn describe(summary: &Summary<'_>) -> String {
         let lost = serde_json::to_string(&video.lost).unwrap_or_default();
         format!("{} frames filmed, {:.1} MB/s; lost {lost}\n", video.frames, video.mb_per_s)
     });
+    let place = run.map_or(String::new(), |run| format!("; {}", run.display()));
     format!(
         "{} frames from the camera, {} received, {} tracked, {} recorded; lost {lost}\n\
          {beads} beads at {rate_hz:.2} Hz on the {} ({}); latency {:.2} ms median, {:.2} ms p99, {:.2} ms max\n\
-         {video}{ended}; {}\n",
+         {video}{ended}{place}\n",
         frames.camera,
         frames.received,
         frames.tracked,
@@ -244,6 +228,5 @@ fn describe(summary: &Summary<'_>) -> String {
         latency_ms.p50,
         latency_ms.p99,
         latency_ms.max,
-        run.display()
     )
 }

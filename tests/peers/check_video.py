@@ -1,4 +1,4 @@
-"""Checks a `video.ome.zarr` with zarr-python and ome-zarr-models: `check_video.py VIDEO STACK.npy [--full] [--bits N]`.
+"""Checks a `video.ome.zarr` with zarr-python and ome-zarr-models: `check_video.py VIDEO STACK.npy [--full] [--beads N,N]`.
 
 STACK.npy holds every frame the camera sent, by its own number. Every pixel of the video must be the camera's. Prints
 one line per check and exits 1 if one fails.

@@ -1,6 +1,6 @@
 //! What went wrong, was done or is to be known: a line each, until it is dismissed.
 
-use beadscope_engine::status::Health;
+use beadscope_engine::status::{Health, Notice};
 use eframe::egui::{self, Color32, Frame, Margin, RichText};
 
 use crate::theme::{self, Colors};
@@ -41,8 +41,8 @@ impl Kind {
 #[derive(Default)]
 pub struct Messages {
     shown: Vec<(Kind, String)>,
-    /// Notices of the session that were told.
-    told: Vec<String>,
+    /// Notices of the session that were told, as they were last.
+    told: Vec<Notice>,
 }
 
 impl Messages {
@@ -56,14 +56,20 @@ impl Messages {
         self.shown.drain(..surplus);
     }
 
-    /// Shows what the recording is told too, and what the disk has to say, each once: what was dismissed stays away.
+    /// Shows what the recording is told too, and what the disk has to say, each once: what was dismissed stays away, and
+    /// where a count rises, it rises in its place.
     pub fn tell_notices(&mut self, health: &Health) {
-        let disk = health.vitals.disk.iter().filter_map(|disk| disk.notice.clone());
+        let disk = health.vitals.disk.iter().filter_map(|disk| disk.notice.as_ref().map(Notice::from));
         for notice in health.notices().into_iter().chain(disk) {
-            if !self.told.contains(&notice) {
-                self.add(Kind::Notice, notice.clone());
+            let Some(told) = self.told.iter_mut().find(|told| told.matter == notice.matter) else {
+                self.add(Kind::Notice, notice.text.clone());
                 self.told.push(notice);
+                continue;
+            };
+            if let Some((_, shown)) = self.shown.iter_mut().find(|(_, shown)| *shown == told.text) {
+                shown.clone_from(&notice.text);
             }
+            *told = notice;
         }
     }
 
@@ -119,6 +125,8 @@ pub fn ended(ui: &mut egui::Ui, colors: &Colors, why: &str, what_to_do: &str, fa
 
 #[cfg(test)]
 mod tests {
+    use beadscope_engine::video::status::VideoHealth;
+
     use super::*;
 
     #[test]
@@ -149,5 +157,25 @@ mod tests {
         health.not_located = 7;
         messages.tell_notices(&health);
         assert!(messages.texts().any(|text| text.starts_with("7 frames at the end")), "as in the recording");
+    }
+
+    #[test]
+    fn a_count_that_rises_stays_one_message() {
+        let mut messages = Messages::default();
+        messages.add(Kind::Done, "saved");
+        let mut health = Health { video: Some(VideoHealth::default()), ..Health::default() };
+        let mut late = |messages: &mut Messages, count| {
+            health.video.as_mut().unwrap().lost.video_late = count;
+            messages.tell_notices(&health);
+        };
+        for count in 1..1000 {
+            late(&mut messages, count);
+        }
+        let texts: Vec<_> = messages.texts().collect();
+        assert_eq!(texts.len(), 2, "{texts:?}");
+        assert!(texts[1].starts_with("999 frames are not in the video"), "{texts:?}");
+        messages.shown.clear();
+        late(&mut messages, 1000);
+        assert_eq!(messages.texts().count(), 0, "it was dismissed");
     }
 }

@@ -149,7 +149,7 @@ fn load(ui: &mut egui::Ui, vitals: &Vitals) {
 fn disk(ui: &mut egui::Ui, vitals: &Vitals) {
     let Some(disk) = &vitals.disk else { return };
     let text = disk.time_left_s.map_or_else(|| "–".to_owned(), time_left_text);
-    let hint = format!("Time until the recording ends for want of disk space\n{disk}");
+    let hint = format!("Time until the recording, or its video, ends for want of disk space\n{disk}");
     item(ui, "disk", text, disk.notice.as_ref().map(|_| Mark::Warning), &hint);
 }
 

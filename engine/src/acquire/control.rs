@@ -194,7 +194,9 @@ impl Acquisition<'_> {
         answer: &Answer<CameraConfig>,
         stream: &mut Stream,
     ) -> Result<(), Loss> {
-        if let Err(error) = self.empty(stream).and_then(|()| self.camera.stop()) {
+        let emptied = self.empty(stream);
+        // Also one that would not be emptied: it is not to be configured while it runs.
+        if let Err(error) = self.camera.stop().and(emptied) {
             tracing::warn!("the camera did not stop cleanly: {error}");
         }
         let configured = self.configure(request);

@@ -13,22 +13,24 @@ use super::spec::RangeError;
 use super::{Event, Sender};
 use crate::acquire::control::{Control, ControlError};
 use crate::bead_set::{BeadError, BeadSet, Beads};
-use crate::clock::{Clock, unix_ns_now};
-use crate::instrument::run_folder;
+use crate::clock::Clock;
+use crate::cut::Cut;
+use crate::frame::FrameHeader;
 use crate::ledger::Ledger;
+use crate::record::RecorderHandle;
 use crate::record::error::RecordError;
 use crate::record::info::{RunInfo, camera_text};
-use crate::record::{RecorderHandle, rig_path, space, tracks_path};
 use crate::rig::RecordingSection;
+use crate::ring::monitor::Monitor;
 use crate::roi::Roi;
 use crate::rois::{self, RoisError};
+use crate::run_folder::RunFolder;
 use crate::settings::keys::Applies;
 use crate::settings::{Change, Setting, SettingError, Settings};
 use crate::status::{EndReason, Health, Status};
-use crate::video::film::VideoHandle;
+use crate::video::film::{Ended, VideoHandle};
 use crate::video::plan::Plan;
 use crate::video::store::Store;
-use crate::video::video_path;
 
 /// Sends commands; as many as there are senders.
 #[derive(Clone)]
@@ -47,6 +49,8 @@ pub(crate) struct Parts {
     pub(crate) recorder: RecorderHandle,
     pub(crate) camera: Arc<Control>,
     pub(crate) retarget: SyncSender<Retarget>,
+    /// Counts the frames of the frame ring.
+    pub(crate) frames: Monitor<FrameHeader>,
     pub(crate) clock: Clock,
     pub(crate) info: RunInfo,
     /// What was found out when the instrument was opened.
@@ -213,7 +217,8 @@ impl CommandBus {
         if !is_question {
             let answer = done.as_ref().map_or_else(ToString::to_string, ToString::to_string);
             tracing::info!("{} ({}): {answer}", line, sender.name());
-            if !ends_recording {
+            // One that was refused has ended nothing.
+            if !ends_recording || done.is_err() {
                 parts.recorder.note(event(answer));
             }
         }
@@ -332,38 +337,41 @@ impl State {
 
     fn start_recording(&mut self, parts: &Parts, place: RecordingSection) -> Result<Applied, CommandError> {
         let info = self.info(parts);
-        let run = NewRun::make(&info, &place)?;
-        let video = self.create_video(parts, &run.folder).inspect_err(|_| run.remove())?;
-        let create = || info.begin_recording(&run.file, self.beads.now());
-        if let Err(error) = parts.recorder.begin(&run.file, create) {
-            drop(video);
-            run.remove();
+        let run = RunFolder::make(&info.settings_toml, &place)?;
+        let file = run.tracks();
+        let mut video = self.create_video(parts, &run).inspect_err(|_| run.remove())?;
+        let cut = Cut::default();
+        let create = || info.begin_recording(&file, self.beads.now());
+        let begun = parts.recorder.begin(&file, create, &cut, || {
+            if let (Some((_, film)), Some(store)) = (&parts.video, video.take()) {
+                film.begin(store, &cut);
+            }
+            cut.set(parts.frames.published());
+        });
+        if let Err(error) = begun {
+            abandon(parts, video, &cut, &run);
             return Err(error.into());
         }
-        if let Some((video, store)) = video {
-            video.begin(store);
-        }
-        self.file = Some(run.file.clone());
+        self.file = Some(file.clone());
         self.place = place;
-        Ok(Applied::Recording { file: run.file })
+        Ok(Applied::Recording { file })
     }
 
-    /// The video of a recording that is to begin, and who films it.
-    fn create_video<'a>(
-        &self,
-        parts: &'a Parts,
-        run: &Path,
-    ) -> Result<Option<(&'a VideoHandle, Store)>, RecordError> {
-        let Some((plan, handle)) = &parts.video else { return Ok(None) };
-        let store = plan.create(run, self.beads.now().rois.len(), parts.camera.config().rate_hz)?;
-        Ok(Some((handle, store)))
+    /// The video of a recording that is to begin, where the session films.
+    fn create_video(&self, parts: &Parts, run: &RunFolder) -> Result<Option<Store>, RecordError> {
+        let Some((plan, _)) = &parts.video else { return Ok(None) };
+        plan.create(&run.path, self.beads.now().rois.len(), parts.camera.config().rate_hz).map(Some)
     }
 
     fn stop_recording(&mut self, parts: &Parts) -> Result<Applied, CommandError> {
-        if let Some((_, video)) = &parts.video {
-            video.end();
-        }
-        match (parts.recorder.end(), &self.file) {
+        let (cut, mut filmed) = (Cut::default(), None);
+        let recorded = parts.recorder.end(&cut, || {
+            filmed = parts.video.as_ref().map(|(_, film)| film.end(None, &cut));
+            cut.set(parts.frames.published());
+        });
+        // Positions are whole by now, however slow the disk of the video is.
+        filmed.into_iter().for_each(Ended::wait);
+        match (recorded, &self.file) {
             (Some(ledger), Some(file)) => Ok(Applied::Recorded { file: file.clone(), ledger: ledger? }),
             _ => Err(no_recording(parts)),
         }
@@ -375,21 +383,30 @@ impl State {
             return Err(no_recording(parts));
         };
         let info = self.info(parts);
-        let run = NewRun::make(&info, &self.place)?;
-        let video = self.create_video(parts, &run.folder).inspect_err(|_| run.remove())?;
-        let created = info.begin_recording(&run.file, self.beads.now()).inspect_err(|_| run.remove())?;
-        let Some(ledger) = parts.recorder.next(created) else {
-            drop(video);
-            run.remove();
+        let run = RunFolder::make(&info.settings_toml, &self.place)?;
+        let file = run.tracks();
+        let mut video = self.create_video(parts, &run).inspect_err(|_| run.remove())?;
+        let (cut, mut filmed) = (Cut::default(), None);
+        let created = match info.begin_recording(&file, self.beads.now()) {
+            Ok(created) => created,
+            Err(error) => {
+                abandon(parts, video, &cut, &run);
+                return Err(error.into());
+            }
+        };
+        let recorded = parts.recorder.next(created, &cut, || {
+            filmed = parts.video.as_ref().map(|(_, film)| film.end(video.take(), &cut));
+            cut.set(parts.frames.published());
+        });
+        filmed.into_iter().for_each(Ended::wait);
+        let Some(ledger) = recorded else {
+            abandon(parts, video, &cut, &run);
             return Err(no_recording(parts));
         };
-        if let Some((video, store)) = video {
-            video.next(store);
-        }
-        self.file = Some(run.file.clone());
+        self.file = Some(file.clone());
         match ledger {
-            Ok(ledger) => Ok(Applied::NextRecording { file: run.file, before, ledger }),
-            Err(error) => Err(CommandError::Unfinished { error, next: run.file }),
+            Ok(ledger) => Ok(Applied::NextRecording { file, before, ledger }),
+            Err(error) => Err(CommandError::Unfinished { error, next: file }),
         }
     }
 
@@ -460,32 +477,14 @@ fn no_recording(parts: &Parts) -> CommandError {
     parts.status.record_error().map_or(CommandError::NotRecording, CommandError::RecordFailed)
 }
 
-/// A run's folder with its settings, before its recording begins.
-struct NewRun {
-    folder: PathBuf,
-    file: PathBuf,
-}
-
-impl NewRun {
-    fn make(info: &RunInfo, place: &RecordingSection) -> Result<Self, CommandError> {
-        let failed = |action, path: &Path, error| CommandError::Io { action, path: path.to_owned(), error };
-        let folder = run_folder(&place.folder, &place.name, unix_ns_now())
-            .map_err(|error| failed("make a run folder", &place.folder, error))?;
-        let run = Self { file: tracks_path(&folder), folder };
-        space::check(&run.folder).inspect_err(|_| run.remove())?;
-        let rig = rig_path(&run.folder);
-        std::fs::write(&rig, &info.settings_toml)
-            .inspect_err(|_| run.remove())
-            .map_err(|error| failed("write", &rig, error))?;
-        Ok(run)
+/// Nothing is recorded in this folder: its video, begun or not, goes before it does.
+fn abandon(parts: &Parts, video: Option<Store>, cut: &Cut, run: &RunFolder) {
+    match (video, &parts.video) {
+        (Some(store), _) => store.remove(),
+        (None, Some((_, film))) => film.end(None, cut).wait(),
+        (None, None) => {}
     }
-
-    /// As if it had not been made; what is not ours stays. The error to tell is why.
-    fn remove(&self) {
-        let _ = std::fs::remove_file(rig_path(&self.folder));
-        let _ = std::fs::remove_dir_all(video_path(&self.folder));
-        let _ = std::fs::remove_dir(&self.folder);
-    }
+    run.remove();
 }
 
 impl fmt::Display for Applied {

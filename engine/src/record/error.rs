@@ -115,6 +115,14 @@ pub enum RecordError {
         /// The file or folder.
         path: PathBuf,
     },
+    /// What was filmed is on the disk, but no program finds all of it.
+    #[error("could not close the video: {error}; `beadscope recover` makes it whole: {}", .path.display())]
+    VideoUnfinished {
+        /// The system's answer.
+        error: io::Error,
+        /// The video's folder.
+        path: PathBuf,
+    },
     /// The HDF5 library refused.
     #[error("could not {action}: {cause}: {}", .path.display())]
     Hdf5 {

@@ -24,6 +24,7 @@ use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::command::Event;
+use crate::cut::Cut;
 use crate::ledger::Ledger;
 use crate::record::error::RecordError;
 use crate::record::numbers::Seen;
@@ -40,17 +41,21 @@ const WAIT: Duration = Duration::from_millis(50);
 const MAX_COMMANDS: usize = 4096;
 
 enum Command {
-    /// With whom to tell once the file is the recorder's.
-    Begin(Box<TracksFile>, SyncSender<()>),
-    /// With the file that goes on, if one does: no frame is between the two.
-    End(Option<Box<TracksFile>>, Answer),
+    /// From the cut on; with whom to tell once the file is the recorder's.
+    Begin(Box<TracksFile>, Cut, SyncSender<()>),
+    /// At the cut; with the file that goes on, if one does: no frame is between the two.
+    End(Option<Box<TracksFile>>, Cut, Answer),
     Note(Event),
 }
 
 type Answer = SyncSender<Result<Ledger, RecordError>>;
 
-/// What the recorder does once it has taken what the ring holds.
-type Ending = (Option<Box<TracksFile>>, Answer);
+/// A recording that ends once the frames before `until` are in it.
+struct Ending {
+    next: Option<Box<TracksFile>>,
+    until: u64,
+    answer: Answer,
+}
 
 /// Begins and ends recordings in a running session.
 pub(crate) struct RecorderHandle {
@@ -61,7 +66,8 @@ pub(crate) struct RecorderHandle {
 }
 
 impl RecorderHandle {
-    /// Records from the next frame on into the file that `create` makes. Returns once the recorder has the file.
+    /// Records from the cut on into the file that `create` makes. Returns once the recorder has the file; before it waits
+    /// for that it calls `told`, which sets the cut.
     ///
     /// # Errors
     /// [`RecordError::Running`] if a recording runs, [`RecordError::Ended`] if the session has ended, also meanwhile (the
@@ -70,6 +76,8 @@ impl RecorderHandle {
         &self,
         path: &Path,
         create: impl FnOnce() -> Result<TracksFile, RecordError>,
+        cut: &Cut,
+        told: impl FnOnce(),
     ) -> Result<(), RecordError> {
         if !self.status.begin_recording() {
             return Err(RecordError::Running { path: path.to_path_buf() });
@@ -78,7 +86,10 @@ impl RecorderHandle {
         let partial = file.partial_path().to_path_buf();
         let (begun, answer) = sync_channel(1);
         // A recorder that goes drops what is under way, first the file and then `begun`.
-        let reached = self.commands.send(Command::Begin(Box::new(file), begun)).is_ok();
+        let reached = self.commands.send(Command::Begin(Box::new(file), cut.clone(), begun)).is_ok();
+        if reached {
+            told();
+        }
         if reached && answer.recv().is_ok() {
             return Ok(());
         }
@@ -96,30 +107,42 @@ impl RecorderHandle {
         }
     }
 
-    /// Finishes the file. `None` if no recording runs or the session has ended (its file is finished then).
+    /// Finishes the file at the cut, which `told` sets. `None` if no recording runs or the session has ended (its file is
+    /// finished then).
     ///
     /// # Errors
     /// If the disk refused at last.
-    pub(crate) fn end(&self) -> Option<Result<Ledger, RecordError>> {
-        self.end_and(None)
+    pub(crate) fn end(&self, cut: &Cut, told: impl FnOnce()) -> Option<Result<Ledger, RecordError>> {
+        self.end_and(None, cut, told)
     }
 
     /// The same, and goes on with `file`: every frame is in one of the two. Where no recording runs, `file` is removed.
     ///
     /// # Errors
     /// If the disk refused the first file at last; the second is recorded into all the same.
-    pub(crate) fn next(&self, file: TracksFile) -> Option<Result<Ledger, RecordError>> {
+    pub(crate) fn next(
+        &self,
+        file: TracksFile,
+        cut: &Cut,
+        told: impl FnOnce(),
+    ) -> Option<Result<Ledger, RecordError>> {
         let partial = file.partial_path().to_path_buf();
-        let ended = self.end_and(Some(Box::new(file)));
+        let ended = self.end_and(Some(Box::new(file)), cut, told);
         if ended.is_none() {
             tracks_file::remove(&partial);
         }
         ended
     }
 
-    fn end_and(&self, next: Option<Box<TracksFile>>) -> Option<Result<Ledger, RecordError>> {
+    fn end_and(
+        &self,
+        next: Option<Box<TracksFile>>,
+        cut: &Cut,
+        told: impl FnOnce(),
+    ) -> Option<Result<Ledger, RecordError>> {
         let (answer, answers) = sync_channel(1);
-        self.commands.send(Command::End(next, answer)).ok()?;
+        self.commands.send(Command::End(next, cut.clone(), answer)).ok()?;
+        told();
         answers.recv().ok()
     }
 }
@@ -131,6 +154,8 @@ pub(crate) struct Recorder {
     status: Arc<Status>,
     clock: Clock,
     open: Option<Open>,
+    /// First frame of the recording that was begun last.
+    from: u64,
     /// The recording that was asked for has failed, so the frames since count as lost.
     failed: bool,
     seen: Seen,
@@ -146,36 +171,42 @@ impl Recorder {
     ) -> (Self, RecorderHandle) {
         let (sender, commands) = sync_channel(MAX_COMMANDS);
         let handle = RecorderHandle { commands: sender, status: status.clone() };
-        let open = file.map(Open::new);
+        let open = file.map(|file| Open::new(file, &status));
         if open.is_some() {
             status.begin_recording();
         }
-        (Self { tracks, commands, status, clock, open, failed: false, seen: Seen::default() }, handle)
+        let (from, failed, seen) = (0, false, Seen::default());
+        (Self { tracks, commands, status, clock, open, from, failed, seen }, handle)
     }
 
     /// Records until the tracking thread is gone and the track ring is empty.
     pub(crate) fn run(mut self) {
+        let mut ending: Option<Ending> = None;
         loop {
+            // Read before the wait: by its end the rows of these frames are in the ring, or were lost.
+            let tracked = self.status.tracked.get();
             let found = self.tracks.wait(WAIT);
             // No frame comes any more, so no recording begins either: its asker is told by the command's being dropped.
             if matches!(found, Available::Closed) {
                 break;
             }
-            // A recording has the frames that come after its begin and before its end: so the one is obeyed before what
-            // was found is taken, and the other after.
-            let end: Option<Ending> = loop {
+            while ending.is_none() {
                 match self.commands.try_recv() {
-                    Ok(Command::Begin(file, begun)) => self.begin(*file, &begun),
+                    Ok(Command::Begin(file, cut, begun)) => self.begin(*file, cut.frame(), &begun),
                     Ok(Command::Note(event)) => self.note(event),
-                    Ok(Command::End(next, answer)) => break Some((next, answer)),
-                    Err(_) => break None,
+                    Ok(Command::End(next, cut, answer)) => {
+                        ending = Some(Ending { next, until: cut.frame(), answer });
+                    }
+                    Err(_) => break,
                 }
-            };
-            if let Available::Slots(slots) = found {
-                self.take(slots);
             }
+            let until = ending.as_ref().map_or(u64::MAX, |ending| ending.until);
+            let is_over = match found {
+                Available::Slots(slots) => self.take(slots, until),
+                _ => tracked >= until,
+            };
             self.write();
-            if let Some((next, answer)) = end {
+            if let Some(Ending { next, answer, .. }) = ending.take_if(|_| is_over || self.open.is_none()) {
                 self.end(next, &answer);
             }
         }
@@ -195,24 +226,33 @@ impl Recorder {
         }
     }
 
-    /// Copies what is in the ring and frees its slots at once, before any disk is waited for.
-    fn take(&mut self, slots: usize) {
-        for place in 0..slots {
-            let Some((header, bytes)) = self.tracks.peek(place) else { continue };
+    /// Copies what is in the ring, up to the frame `until`, and frees its slots at once, before any disk is waited for.
+    /// Whether no frame before `until` will come.
+    fn take(&mut self, slots: usize, until: u64) -> bool {
+        let (mut taken, mut next) = (0, 0);
+        while taken < slots
+            && let Some((header, bytes)) = self.tracks.peek(taken)
+        {
+            next = header.frame.frame + 1;
+            if next > until {
+                break;
+            }
+            taken += 1;
             let step = self.seen.count(&header.frame, &self.status);
             if let Some(loss) = &step.loss {
                 self.status.seen.note_gap(loss.to_gap());
             }
             match &mut self.open {
-                Some(open) => {
+                Some(open) if header.frame.frame >= self.from => {
                     let unix_ns = self.clock.unix_ns(header.frame.time_ns);
                     open.take(*header, &step, self.seen.segment, rows_of(header, bytes), unix_ns);
                 }
                 None if self.failed => self.status.lost_record_failed.add(1),
-                None => self.status.not_asked.add(1),
+                _ => self.status.not_asked.add(1),
             }
         }
-        self.tracks.release(slots);
+        self.tracks.release(taken);
+        next >= until
     }
 
     fn write(&mut self) {
@@ -228,9 +268,10 @@ impl Recorder {
         }
     }
 
-    fn begin(&mut self, file: TracksFile, begun: &SyncSender<()>) {
+    fn begin(&mut self, file: TracksFile, from: u64, begun: &SyncSender<()>) {
         self.failed = false;
-        self.open = Some(Open::new(file));
+        self.from = from;
+        self.open = Some(Open::new(file, &self.status));
         // The asker may have gone; it records all the same.
         let _ = begun.send(());
     }
@@ -242,18 +283,15 @@ impl Recorder {
     }
 
     fn end(&mut self, next: Option<Box<TracksFile>>, answer: &Answer) {
-        if let Available::Slots(slots) = self.tracks.available() {
-            self.take(slots);
-        }
         self.failed = false;
         let Some(open) = self.open.take() else { return };
         // Before the disk is waited for: the frames that come meanwhile are in the ring, and go into the next file.
         let goes_on = next.is_some();
-        self.open = next.map(|file| Open::after(*file));
+        self.open = next.map(|file| Open::after(*file, &self.status));
         let finished = open.finish(&self.status);
         let failed = finished.as_ref().err();
         if goes_on {
-            tell(failed)
+            self.tell(failed)
         } else {
             self.ended(failed)
         }
@@ -262,16 +300,20 @@ impl Recorder {
     }
 
     fn ended(&self, failed: Option<&RecordError>) {
-        tell(failed);
+        self.tell(failed);
         self.status.set_disk(None);
         self.status.end_recording(failed.map(ToString::to_string));
     }
-}
 
-fn tell(failed: Option<&RecordError>) {
-    match failed {
-        Some(error) => tracing::error!("recording stopped: {error}"),
-        None => tracing::info!("recording finished"),
+    fn tell(&self, failed: Option<&RecordError>) {
+        match failed {
+            Some(error) => {
+                let failure = format!("recording stopped: {error}");
+                tracing::error!("{failure}");
+                self.status.fail(failure);
+            }
+            None => tracing::info!("recording finished"),
+        }
     }
 }
 

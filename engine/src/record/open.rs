@@ -16,6 +16,7 @@ use crate::ledger::{Ledger, Lost};
 use crate::segment::Segment;
 use crate::status::Status;
 use crate::tracks::{TrackRow, TracksHeader};
+use crate::video::status::VideoLost;
 
 /// What a power cut may cost at most is this much, and the time that the disk takes.
 const FLUSH_EVERY: Duration = Duration::from_millis(500);
@@ -60,10 +61,12 @@ pub(super) struct Open {
     failed: bool,
     /// Why the recording was ended before it was asked to, though the file is whole.
     ended: Option<String>,
+    /// What the session's videos had lost before it.
+    video_lost_before: VideoLost,
 }
 
 impl Open {
-    pub(super) fn new(file: TracksFile) -> Self {
+    pub(super) fn new(file: TracksFile, status: &Status) -> Self {
         tracing::info!("recording into {}", file.partial_path().display());
         let now = Instant::now();
         let space = Space::new(file.partial_path().to_path_buf());
@@ -90,12 +93,13 @@ impl Open {
             looked: now,
             failed: false,
             ended: None,
+            video_lost_before: status.video.lost(),
         }
     }
 
     /// The same for a file that goes on where another ends.
-    pub(super) fn after(file: TracksFile) -> Self {
-        Self { continues: true, ..Self::new(file) }
+    pub(super) fn after(file: TracksFile, status: &Status) -> Self {
+        Self { continues: true, ..Self::new(file, status) }
     }
 
     /// The disk takes nothing more.
@@ -236,7 +240,11 @@ impl Open {
         let ledger = self.ledger(recorded, failed);
         let json = serde_json::to_string(&ledger).unwrap_or_default();
         let thread_notes = status.thread_notes.get().cloned().unwrap_or_default();
-        let told = status.health().notices().into_iter();
+        let mut health = status.health();
+        if let Some(video) = &mut health.video {
+            video.lost = video.lost.since(self.video_lost_before);
+        }
+        let told = health.notices().into_iter().map(|notice| notice.text);
         let notices: Vec<String> = told.chain(thread_notes).chain(self.ended.take()).collect();
         self.file.finish(&json, &self.losses.to_gaps(0), &notices)?;
         written.map(|()| ledger)

@@ -29,7 +29,7 @@ pub const SENDER_BYTES: usize = 16;
 /// Bytes kept of a reader's name.
 pub const READER_BYTES: usize = 16;
 /// Bytes kept of a gap's reason.
-pub const REASON_BYTES: usize = 64;
+pub const REASON_BYTES: usize = 96;
 /// Bytes kept of a segment's cause.
 pub const CAUSE_BYTES: usize = 16;
 

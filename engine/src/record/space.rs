@@ -13,6 +13,8 @@ use super::error::RecordError;
 const KEEP_FREE_BYTES: u64 = 1_000_000_000;
 /// Or what it writes in this time, if that is more.
 const RESERVE_TIME: Duration = Duration::from_secs(5 * 60);
+/// A video ends when no more than so many times that is free: the recording goes on.
+const VIDEO_RESERVES: u64 = 2;
 /// The experimenter is warned when there is less time left.
 const WARN_TIME: Duration = Duration::from_secs(30 * 60);
 /// The rate is that of the last so long.
@@ -25,7 +27,9 @@ pub struct Disk {
     pub free_bytes: u64,
     /// By how much the recording and its video grew a second, in the last ten seconds; `None` in the first one.
     pub write_bytes_per_s: Option<f64>,
-    /// Time until the recording is ended for want of space, s; `None` as long as it does not grow.
+    /// Space that stays free: the recording is ended before, bytes.
+    pub reserve_bytes: u64,
+    /// Time until the recording is ended for want of space, or its video, which is first, s; `None` as long as it does not grow.
     pub time_left_s: Option<f64>,
     /// What the experimenter should know.
     pub notice: Option<String>,
@@ -49,12 +53,28 @@ pub(crate) fn check(folder: &Path) -> Result<(), RecordError> {
     Space::new(folder.to_path_buf()).look(Instant::now(), [0; 2]).map(|_| ())
 }
 
+/// Whether a video may go on in this folder, beside a recording that goes to `disk`.
+///
+/// # Errors
+/// [`RecordError::Reserve`] if the space that is left is the recording's.
+pub(crate) fn check_video(folder: &Path, disk: Option<&Disk>) -> Result<(), RecordError> {
+    let reserve_bytes = VIDEO_RESERVES * disk.map_or(0, |disk| disk.reserve_bytes).max(KEEP_FREE_BYTES);
+    match fs4::available_space(folder) {
+        Ok(free_bytes) if free_bytes <= reserve_bytes => {
+            Err(RecordError::Reserve { free_bytes, reserve_bytes, path: folder.to_path_buf() })
+        }
+        // A file system that answers with an error may write all the same.
+        _ => Ok(()),
+    }
+}
+
 /// Watches the disk of one recording.
 pub(super) struct Space {
     file: PathBuf,
     /// Bytes of the recording, and of its video, at moments of the last seconds.
     grown: VecDeque<(Instant, [u64; 2])>,
-    notice: Option<String>,
+    /// What is going to end, and the sentence.
+    notice: Option<(&'static str, String)>,
 }
 
 impl Space {
@@ -76,32 +96,40 @@ impl Space {
     fn judge(&mut self, now: Instant, bytes: [u64; 2], free_bytes: u64) -> Result<Disk, RecordError> {
         let rates = self.rates(now, bytes);
         let [rows, video] = rates.unwrap_or_default();
-        let write_bytes_per_s = rates.map(|[rows, video]| rows + video);
-        let rate = rows + video;
-        // A video ends before the recording does, so it makes the recording's reserve no larger.
         let reserve_bytes = KEEP_FREE_BYTES.max((rows * RESERVE_TIME.as_secs_f64()) as u64);
         if free_bytes <= reserve_bytes {
             return Err(RecordError::Reserve { free_bytes, reserve_bytes, path: self.file.clone() });
         }
-        let left_s = (free_bytes - reserve_bytes) as f64 / rate;
-        let time_left_s = Some(left_s).filter(|left_s| left_s.is_finite());
+        let video_reserve_bytes = VIDEO_RESERVES * reserve_bytes;
+        let (what, rate, stay_bytes) = if video > 0.0 && free_bytes > video_reserve_bytes {
+            ("video", rows + video, video_reserve_bytes)
+        } else {
+            ("recording", rows, reserve_bytes)
+        };
+        let left_s = (free_bytes - stay_bytes) as f64 / rate;
         // Told once: the notice does not change with every second, and goes when space was made.
-        if left_s > 1.2 * WARN_TIME.as_secs_f64() {
+        if left_s > 1.2 * WARN_TIME.as_secs_f64() || self.notice.as_ref().is_some_and(|(of, _)| *of != what) {
             self.notice = None;
         }
         if left_s < WARN_TIME.as_secs_f64() && self.notice.is_none() {
             let notice = format!(
-                "the recording ends in {:.0} min for want of disk space ({:.2} MB/s, {:.1} GB free, of which {:.1} GB \
+                "the {what} ends in {:.0} min for want of disk space ({:.2} MB/s, {:.1} GB free, of which {:.1} GB \
                  stay): free space",
                 (left_s / 60.0).floor(),
                 rate / 1e6,
                 free_bytes as f64 / 1e9,
-                reserve_bytes as f64 / 1e9,
+                stay_bytes as f64 / 1e9,
             );
             tracing::warn!("{notice}");
-            self.notice = Some(notice);
+            self.notice = Some((what, notice));
         }
-        Ok(Disk { free_bytes, write_bytes_per_s, time_left_s, notice: self.notice.clone() })
+        Ok(Disk {
+            free_bytes,
+            write_bytes_per_s: rates.map(|[rows, video]| rows + video),
+            reserve_bytes,
+            time_left_s: Some(left_s).filter(|left_s| left_s.is_finite()),
+            notice: self.notice.as_ref().map(|(_, notice)| notice.clone()),
+        })
     }
 
     fn rates(&mut self, now: Instant, bytes: [u64; 2]) -> Option<[f64; 2]> {
@@ -118,6 +146,7 @@ impl Space {
 
 #[cfg(test)]
 mod tests {
+    use super::super::schema::{ROW_COLUMNS, bytes_of};
     use super::*;
 
     const GB: u64 = 1_000_000_000;
@@ -154,12 +183,37 @@ mod tests {
     }
 
     #[test]
-    fn a_video_shortens_the_time_and_not_the_recording() {
+    fn a_video_ends_before_positions_do() {
+        // 200 000 rows a second, and a video of 1 GB/s.
+        let rows = 200_000 * bytes_of(&ROW_COLUMNS);
         let (mut space, start) = (Space::new("run/tracks.h5.partial".into()), Instant::now());
         space.judge(start, [0; 2], 100 * GB).unwrap();
-        let disk = space.judge(start + Duration::from_secs(1), [1_000_000, GB], 3 * GB).unwrap();
-        assert_eq!(disk.write_bytes_per_s, Some(1.001e9));
-        assert!((disk.time_left_s.unwrap() - 2.0).abs() < 0.01, "{disk:?}");
+        let mut second = 0;
+        let mut judge = |video, free_bytes| {
+            second += 1;
+            space.judge(start + Duration::from_secs(second), [second * rows, video], free_bytes)
+        };
+        let disk = judge(GB, 10 * GB).unwrap();
+        assert_eq!(disk.reserve_bytes, 300 * rows);
+        assert!(disk.reserve_bytes > 2 * GB, "more than any fixed number would keep");
+        let left_s = (10 * GB - 600 * rows) as f64 / (GB + rows) as f64;
+        assert!((disk.time_left_s.unwrap() - left_s).abs() < 1e-3, "{disk:?}");
+        assert!(disk.notice.unwrap().contains("the video ends in 0 min"));
+        // The video has ended; the recording has as long as the reserve lasts.
+        let disk = judge(GB, 600 * rows).unwrap();
+        assert!((disk.time_left_s.unwrap() - 300.0).abs() < 1e-3, "{disk:?}");
+        assert!(disk.notice.unwrap().contains("the recording ends in 5 min"));
+        assert!(judge(GB, 300 * rows).is_err());
+    }
+
+    #[test]
+    fn a_video_leaves_what_the_recording_keeps() {
+        let folder = tempfile::tempdir().unwrap();
+        let free_bytes = fs4::available_space(folder.path()).unwrap();
+        let beside = |reserve_bytes| {
+            check_video(folder.path(), Some(&Disk { reserve_bytes, ..Disk::default() })).is_ok()
+        };
+        assert!(beside(free_bytes / 4) && !beside(free_bytes), "{free_bytes} bytes are free");
     }
 
     #[test]

@@ -71,10 +71,9 @@ impl Bench {
         let path = self.path(name);
         let (handle, recorder) = (&self.handle, &mut self.recorder);
         std::thread::scope(|threads| {
-            let asked =
-                threads.spawn(|| handle.begin(&path, || info().begin_recording(&path, &info().rois.into())));
+            let asked = threads.spawn(|| begin(handle, &path));
             match recorder.commands.recv_timeout(PATIENCE).unwrap() {
-                Command::Begin(file, begun) => recorder.begin(*file, &begun),
+                Command::Begin(file, cut, begun) => recorder.begin(*file, cut.frame(), &begun),
                 Command::End(..) | Command::Note(_) => panic!("not begun"),
             }
             asked.join().unwrap().unwrap();
@@ -124,7 +123,7 @@ impl Bench {
         slot.bytes()[..size_of::<TrackRow>()].copy_from_slice(bytemuck::bytes_of(&row));
         slot.publish(TracksHeader { frame: header, tracked_ns: 1, rows: 1, on_gpu: false });
         self.status.tracked.add(1);
-        self.recorder.take(1);
+        self.recorder.take(1, u64::MAX);
         self.recorder.write();
     }
 
@@ -142,6 +141,11 @@ impl Bench {
         self.gather_for(Duration::ZERO);
         self.frame(number, Gap::default(), 70_000);
     }
+}
+
+/// Asks for a recording from the next frame on.
+fn begin(handle: &RecorderHandle, path: &Path) -> Result<(), RecordError> {
+    handle.begin(path, || info().begin_recording(path, &info().rois.into()), &Cut::from(0), || {})
 }
 
 fn in_file(path: &Path) -> (Vec<u64>, serde_json::Value) {
@@ -206,6 +210,74 @@ fn a_recording_that_cannot_be_finished_has_failed() {
 }
 
 #[test]
+fn a_first_file_that_fails_is_not_forgotten_with_the_next() {
+    let mut bench = Bench::new(8);
+    bench.begin("1.h5");
+    bench.frames(0..2);
+    fs::write(bench.path("1.h5"), "in the way").unwrap();
+    assert!(bench.next("2.h5").is_err());
+    bench.frames(2..4);
+    assert_eq!(bench.end().unwrap().recorded, 2);
+    let health = bench.status.health();
+    assert_eq!(health.record_error, None, "that of the last one");
+    assert!(health.failures.len() == 1 && health.failures[0].contains("1.h5"), "{:?}", health.failures);
+}
+
+#[test]
+fn a_recording_has_the_frames_from_its_begin_to_its_end_whatever_is_on_its_way() {
+    let Bench { folder, status, rows, recorder, handle, .. } = Bench::new(16);
+    let (mut rows, counted) = (rows.unwrap(), status.clone());
+    let path = |name: &str| folder.path().join(name);
+    let mut publish = move |frame: u64| {
+        let header = FrameHeader { frame, device_frame: frame, time_ns: frame, ..FrameHeader::default() };
+        rows.claim().ok().unwrap().publish(TracksHeader {
+            frame: header,
+            tracked_ns: 1,
+            rows: 0,
+            on_gpu: false,
+        });
+        counted.tracked.add(1);
+    };
+    std::thread::scope(|threads| {
+        let recorder = threads.spawn(|| recorder.run());
+        // Frames are told of before the recorder has them, as tracking is late.
+        (0..3).for_each(&mut publish);
+        let create = || info().begin_recording(&path("1.h5"), &info().rois.into());
+        handle.begin(&path("1.h5"), create, &Cut::from(5), || {}).unwrap();
+        (3..8).for_each(&mut publish);
+        let next = info().begin_recording(&path("2.h5"), &info().rois.into()).unwrap();
+        let first = handle.next(next, &Cut::from(10), || (8..12).for_each(&mut publish));
+        assert_eq!(first.unwrap().unwrap().recorded, 5);
+        // The last one before the end never comes: it was lost on its way.
+        let second = handle.end(&Cut::from(13), || status.tracked.add(1));
+        assert_eq!(second.unwrap().unwrap().recorded, 2);
+        drop(publish);
+        recorder.join().unwrap();
+    });
+    assert_eq!(in_file(&path("1.h5")).0, [5, 6, 7, 8, 9]);
+    assert_eq!(in_file(&path("2.h5")).0, [10, 11]);
+    assert_eq!((status.not_asked.get(), status.recorded.get()), (5, 7));
+}
+
+#[test]
+fn a_recording_tells_only_what_its_own_video_lost() {
+    let mut bench = Bench::new(8);
+    let _ = bench.status.video.mode.set(crate::video::Mode::FullVideo);
+    bench.status.video.late.add(7);
+    bench.begin("1.h5");
+    bench.frames(0..1);
+    bench.status.video.late.add(2);
+    bench.next("2.h5").unwrap();
+    bench.end().unwrap();
+    let notices = |name: &str| {
+        let file = H5File::open(bench.path(name)).unwrap();
+        file.dataset("beadscope/notices").unwrap().read_strings().unwrap()
+    };
+    assert!(notices("1.h5")[0].starts_with("2 frames are not in the video"), "{:?}", notices("1.h5"));
+    assert_eq!(notices("2.h5"), [""; 0]);
+}
+
+#[test]
 fn what_was_appended_before_a_refused_batch_is_in_file_and_ledger() {
     let mut bench = Bench::new(8);
     bench.begin("1.h5");
@@ -259,14 +331,14 @@ fn a_second_recording_is_refused_and_the_first_goes_on() {
     bench.begin("1.h5");
     bench.frames(0..2);
     let path = bench.path("2.h5");
-    let error = bench.handle.begin(&path, || info().begin_recording(&path, &info().rois.into())).unwrap_err();
+    let error = begin(&bench.handle, &path).unwrap_err();
     assert!(matches!(error, RecordError::Running { .. }), "{error}");
     bench.frames(2..4);
     assert_eq!(bench.end().unwrap().recorded, 4);
     assert_eq!(fs::read_dir(bench.folder.path()).unwrap().count(), 1, "nothing was begun");
 
     fs::write(&path, "in the way").unwrap();
-    let error = bench.handle.begin(&path, || info().begin_recording(&path, &info().rois.into())).unwrap_err();
+    let error = begin(&bench.handle, &path).unwrap_err();
     assert!(matches!(error, RecordError::Exists { .. }), "{error}");
     bench.begin("3.h5");
     assert_eq!(bench.end().unwrap().recorded, 0, "a recording that could not begin is none");
@@ -303,9 +375,9 @@ fn what_goes_on_without_a_recording_before_it_is_removed() {
     let path = folder.path().join("2.h5");
     let file = info().begin_recording(&path, &info().rois.into()).unwrap();
     let ended = std::thread::scope(|threads| {
-        let asked = threads.spawn(|| handle.next(file));
+        let asked = threads.spawn(|| handle.next(file, &Cut::from(0), || {}));
         let mut recorder = recorder;
-        let Command::End(next, answer) = recorder.commands.recv_timeout(PATIENCE).unwrap() else {
+        let Command::End(next, _, answer) = recorder.commands.recv_timeout(PATIENCE).unwrap() else {
             panic!("not ended")
         };
         recorder.end(next, &answer);
@@ -324,7 +396,7 @@ fn a_stop_that_comes_as_the_session_ends_is_not_left_waiting() {
     // The recorder still looks at the first; the second comes when it looks no more.
     let answers = [(); 2].map(|()| {
         let (answer, answers) = sync_channel(1);
-        bench.handle.commands.send(Command::End(None, answer)).unwrap();
+        bench.handle.commands.send(Command::End(None, Cut::from(0), answer)).unwrap();
         answers
     });
     bench.recorder.run();
@@ -332,14 +404,14 @@ fn a_stop_that_comes_as_the_session_ends_is_not_left_waiting() {
         let answer = answers.recv_timeout(Duration::from_secs(5));
         assert_eq!(answer.err(), Some(RecvTimeoutError::Disconnected));
     }
-    assert!(bench.handle.end().is_none());
+    assert!(bench.handle.end(&Cut::from(0), || {}).is_none());
 }
 
 #[test]
 fn a_recording_that_comes_as_the_session_ends_is_refused_and_leaves_nothing() {
     let Bench { folder, status, rows, recorder, handle, .. } = Bench::new(8);
     let path = folder.path().join("1.h5");
-    let begin = || handle.begin(&path, || info().begin_recording(&path, &info().rois.into()));
+    let begin = || begin(&handle, &path);
     let is_refused = |error: RecordError| {
         assert!(matches!(error, RecordError::Ended { .. }), "{error}");
         assert!(error.to_string().contains("1.h5"), "{error}");
@@ -359,7 +431,7 @@ fn a_recording_that_comes_as_the_session_ends_is_refused_and_leaves_nothing() {
     let (begun, answer) = sync_channel(1);
     let late = folder.path().join("2.h5");
     let file = info().begin_recording(&late, &info().rois.into()).unwrap();
-    handle.commands.send(Command::Begin(Box::new(file), begun)).unwrap();
+    handle.commands.send(Command::Begin(Box::new(file), Cut::from(0), begun)).unwrap();
     recorder.run();
     assert_eq!(answer.recv_timeout(PATIENCE), Err(RecvTimeoutError::Disconnected));
     assert!(!late.exists(), "finished without a frame");

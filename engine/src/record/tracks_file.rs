@@ -43,6 +43,7 @@ mod reserve;
 mod tests;
 
 use claim::Claim;
+pub(crate) use claim::check_quiet;
 use columns::Columns;
 pub use columns::Gap;
 pub use recover::{Recovered, recover};

@@ -38,6 +38,11 @@ impl<H> Monitor<H> {
         self
     }
 
+    /// Slots that were published so far.
+    pub fn published(&self) -> u64 {
+        self.shared.head.load(Ordering::Acquire)
+    }
+
     /// Those readers that are not gone, the lossless ones first.
     pub fn readers(&self) -> impl Iterator<Item = Reader> {
         let of = self.shared.capacity;
@@ -79,6 +84,7 @@ mod tests {
             writer.claim().unwrap().publish(number);
         }
         assert_eq!(behind(), [("tracking", 4), ("plots", 4)], "not more than there are");
+        assert_eq!(monitor.published(), 6);
         assert!(plots.newest().is_some());
         drop(tracking);
         assert_eq!(behind(), [("plots", 0)]);

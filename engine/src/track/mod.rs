@@ -98,7 +98,9 @@ impl Tracking<'_> {
                     *row = TrackRow::missing(roi, Flags::NOT_LOCATED);
                 });
             }
-            status.not_located.add(batch as u64);
+            if !rows.is_empty() {
+                status.not_located.add(batch as u64);
+            }
             return false;
         }
         let was_on_gpu = tracker.is_on_gpu();

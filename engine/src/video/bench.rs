@@ -18,10 +18,8 @@ use crate::frame::FrameHeader;
 use crate::record::error::RecordError;
 use crate::ring::{Ends, ring};
 use crate::roi::Roi;
+use crate::session::frame_slots;
 use crate::status::Status;
-
-/// Memory of the frame ring, as in a session.
-const RING_BYTES: usize = 256 << 20;
 
 /// What is to be written.
 #[derive(Clone, Copy, Debug)]
@@ -60,7 +58,7 @@ pub fn record(run: &Path, bench: &VideoBench) -> Result<VideoSpeed, RecordError>
     let picture = if rois.is_some() { Picture::Rois } else { Picture::Full };
     let plan = Plan { picture, config, roi_px, beads, room: beads, pixel_size_nm: 100.0 };
     let store = plan.create(run, beads, rate_hz)?;
-    let capacity = (RING_BYTES / config.frame_bytes().max(1)).clamp(16, 4096);
+    let capacity = frame_slots(config.frame_bytes());
     let Ends { writer: mut ring, lossless: [frames], skipping: [] } =
         ring::<FrameHeader, 1, 0>(capacity, config.frame_bytes(), ["video"]);
     let status = Arc::new(Status::default());
@@ -75,6 +73,7 @@ pub fn record(run: &Path, bench: &VideoBench) -> Result<VideoSpeed, RecordError>
         pool_bytes: POOL_BYTES,
         status: status.clone(),
         clock: Clock::start(),
+        hurry: Arc::default(),
     };
     let Parts { film, disk, handle: _handle } = film::prepare(source, Some(store));
     let refused = |error| RecordError::io("start a thread", run, error);

@@ -5,10 +5,13 @@ use std::io;
 use std::path::Path;
 
 /// Creates a file to be written in pages of [`super::layout::ALIGN`] bytes, with room for `bytes`. Whether it is written past the cache is
-/// the second of the answer: not every file system does it.
-pub(super) fn create(path: &Path, bytes: u64) -> io::Result<(File, bool)> {
+/// the second of the answer: not every file system does it, and it is tried only if `is_wanted`.
+pub(super) fn create(path: &Path, bytes: u64, is_wanted: bool) -> io::Result<(File, bool)> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
+    if !is_wanted {
+        return Ok((options.open(path)?, false));
+    }
     match create_direct(&options, path) {
         Ok(file) => {
             reserve(&file, bytes);

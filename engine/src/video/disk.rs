@@ -5,14 +5,18 @@
 //! frames count as lost.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender};
 use std::time::{Duration, Instant};
 
 use super::block::Block;
 use super::store::Store;
 use crate::record::error::RecordError;
+use crate::record::space::check_video;
 use crate::status::Status;
 
+/// Free space is looked at this often.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// For tests: a write takes so many ms longer, as on a disk that is far away or busy for others.
 const SLOW_DISK: &str = "BEADSCOPE_SLOW_VIDEO_MS";
 
@@ -20,8 +24,8 @@ const SLOW_DISK: &str = "BEADSCOPE_SLOW_VIDEO_MS";
 pub(super) enum Message {
     Begin(Box<Store>),
     Block(Block),
-    /// With whom to tell once the video is finished.
-    End(SyncSender<()>),
+    /// With whom to tell once the video is finished, if anybody waits.
+    End(Option<SyncSender<()>>),
 }
 
 /// The disk thread's whole state.
@@ -29,8 +33,10 @@ pub(crate) struct Disk {
     messages: Receiver<Message>,
     give_back: SyncSender<Block>,
     status: Arc<Status>,
+    pub(super) hurry: Arc<AtomicBool>,
     store: Option<Store>,
     slow_disk: Option<Duration>,
+    looked: Instant,
 }
 
 impl Disk {
@@ -38,36 +44,55 @@ impl Disk {
         messages: Receiver<Message>,
         give_back: SyncSender<Block>,
         status: Arc<Status>,
+        hurry: Arc<AtomicBool>,
     ) -> Self {
-        let longer = std::env::var(SLOW_DISK).ok().and_then(|text| text.parse().ok());
-        Self { messages, give_back, status, store: None, slow_disk: longer.map(Duration::from_millis) }
+        let longer: Option<u64> = std::env::var(SLOW_DISK).ok().and_then(|text| text.parse().ok());
+        let (slow_disk, looked) = (longer.map(Duration::from_millis), Instant::now());
+        Self { messages, give_back, status, hurry, store: None, slow_disk, looked }
     }
 
     /// Writes until the video thread is gone.
     pub(crate) fn run(mut self) {
         while let Ok(message) = self.messages.recv() {
-            match message {
-                Message::Begin(store) => {
-                    // One whose recording has failed is still open.
-                    self.finish();
-                    tracing::info!("video goes to {}", store.folder().display());
-                    self.status.video.begin(store.is_direct());
-                    self.store = Some(*store);
-                }
-                Message::Block(mut block) => {
-                    self.write(&block);
-                    block.clear();
-                    // A thread that is gone needs no block.
-                    let _ = self.give_back.send(block);
-                }
-                Message::End(answer) => {
-                    self.finish();
-                    // The asker may have gone; the video is finished all the same.
-                    let _ = answer.send(());
-                }
-            }
+            self.obey(message);
         }
         self.finish();
+    }
+
+    fn obey(&mut self, message: Message) {
+        match message {
+            Message::Begin(store) => {
+                // One whose recording has failed may still be open.
+                self.finish();
+                tracing::info!("video goes to {}", store.folder().display());
+                self.status.video.begin(store.is_direct());
+                self.store = Some(*store);
+            }
+            Message::Block(mut block) => {
+                self.write(&block);
+                block.clear();
+                // A thread that is gone needs no block.
+                let _ = self.give_back.send(block);
+            }
+            Message::End(answer) => {
+                self.finish();
+                // The asker may have gone; the video is finished all the same.
+                answer.map(|answer| answer.send(()));
+            }
+        }
+    }
+
+    /// Obeys one message that waits.
+    #[cfg(test)]
+    pub(super) fn obey_next(&mut self) {
+        let message = self.messages.try_recv().unwrap();
+        self.obey(message);
+    }
+
+    /// The disk takes nothing more.
+    #[cfg(test)]
+    pub(super) fn break_disk(&mut self) {
+        self.store.as_mut().unwrap().break_disk();
     }
 
     fn write(&mut self, block: &Block) {
@@ -76,36 +101,45 @@ impl Disk {
             video.failed.add(block.frames);
             return;
         };
+        if self.hurry.load(Ordering::Relaxed) {
+            video.late.add(block.frames);
+            return;
+        }
         let started = Instant::now();
         self.slow_disk.inspect(|longer| std::thread::sleep(*longer));
         let before = store.frames();
-        let written = store.write(block);
+        let is_time = self.looked.elapsed() >= LOOK_EVERY;
+        let written = if is_time {
+            self.looked = started;
+            check_video(store.folder(), self.status.disk().as_ref()).and_then(|()| store.write(block))
+        } else {
+            store.write(block)
+        };
         let frames = store.frames() - before;
         video.frames.add(frames);
-        if let Err(error) = written {
-            video.failed.add(block.frames - frames);
-            self.fail(&error);
-            return;
+        video.failed.add(block.frames - frames);
+        video.set_direct(store.is_direct());
+        match written {
+            Ok(()) => video.wrote(block.bytes().len() as u64, started),
+            Err(error) => {
+                self.fail(&error);
+                // Closed around what was written.
+                self.finish();
+            }
         }
-        video.wrote(block.bytes().len() as u64, started);
-    }
-
-    /// Closes the video around what was written.
-    fn fail(&mut self, error: &RecordError) {
-        tracing::error!("the video ends, positions go on: {error}");
-        self.status.video.fail(error.to_string());
-        // If even this fails, `recover` closes it.
-        self.store.take().map(Store::finish);
     }
 
     fn finish(&mut self) {
         let Some(store) = self.store.take() else { return };
         match store.finish() {
             Ok(frames) => tracing::info!("video finished, {frames} frames"),
-            Err(error) => {
-                tracing::error!("{error}; try: beadscope recover");
-                self.status.video.fail(error.to_string());
-            }
+            Err(error) => self.fail(&error),
         }
+    }
+
+    fn fail(&self, error: &RecordError) {
+        tracing::error!("the video ends, positions go on: {error}");
+        self.status.video.fail(error.to_string());
+        self.status.fail(format!("the video ended before its time, positions are whole: {error}"));
     }
 }

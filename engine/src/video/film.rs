@@ -1,12 +1,13 @@
 //! Video thread: copies what is to be filmed out of the frame ring.
 //!
 //! Runs on: `beadscope-video`, one per session that films. It is a lossless reader of the frame ring, so it must not hold
-//! it back: it waits for no disk, and what it copies to is taken before the start. While frames come it allocates
-//! nothing. When the disk is so slow that all blocks are full, or it is behind by half of the ring itself, a frame is not filmed and
-//! counted; its positions are tracked all the same.
+//! it back: it waits for no disk, and what it copies to is taken before the start. Copying a frame allocates nothing; what it
+//! is told between frames may. When the disk is so slow that all blocks are full, or it is behind by half of the ring
+//! itself, a frame is not filmed and counted; its positions are tracked all the same.
 
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::atomic::AtomicBool;
+use std::sync::mpsc::{Receiver, SendError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
 use beadscope_drivers::camera::CameraConfig;
@@ -18,6 +19,7 @@ use super::layout::Layout;
 use super::places::Places;
 use super::store::Store;
 use crate::clock::Clock;
+use crate::cut::Cut;
 use crate::frame::{FrameHeader, FrameView};
 use crate::ring::{Available, LosslessReader};
 use crate::roi::Roi;
@@ -38,43 +40,65 @@ const MAX_ORDERS: usize = 64;
 
 /// What the thread is asked to do.
 enum Order {
-    /// With whom to tell.
-    Begin(Box<Store>, SyncSender<()>),
-    /// With the video that goes on, if one does: every frame is in one of the two.
-    End(Option<Box<Store>>, SyncSender<()>),
+    /// From the cut on.
+    Begin(Box<Store>, Cut),
+    /// At the cut; with the video that goes on, if one does, and whom to tell.
+    End(Option<Box<Store>>, Cut, SyncSender<()>),
     Rois(Arc<[Roi]>),
+}
+
+/// A video that ends once the frames before `until` are in it.
+struct Ending {
+    next: Option<Box<Store>>,
+    until: u64,
+    answer: SyncSender<()>,
+}
+
+/// Waits for the end of a video.
+#[must_use]
+pub(crate) struct Ended(Receiver<()>);
+
+impl Ended {
+    /// Returns once the video is finished on disk.
+    pub(crate) fn wait(self) {
+        // A session that has ended finishes its video all the same.
+        let _ = self.0.recv();
+    }
 }
 
 /// Begins and ends videos in a running session, and tells where the beads are.
 pub(crate) struct VideoHandle(SyncSender<Order>);
 
 impl VideoHandle {
-    /// Films into `store` from the next frame on. If the session has ended, it is left without frames.
-    pub(crate) fn begin(&self, store: Store) {
-        self.ask(|answer| Order::Begin(Box::new(store), answer));
+    /// Films into `store` from the cut on; if the session has ended, it is removed.
+    pub(crate) fn begin(&self, store: Store, cut: &Cut) {
+        self.order(Order::Begin(Box::new(store), cut.clone()));
     }
 
-    /// Finishes the video, if one runs.
-    pub(crate) fn end(&self) {
-        self.ask(|answer| Order::End(None, answer));
-    }
-
-    /// The same, and goes on with `store`.
-    pub(crate) fn next(&self, store: Store) {
-        self.ask(|answer| Order::End(Some(Box::new(store)), answer));
+    /// Finishes the video at the cut, if one runs, and goes on with `next`.
+    pub(crate) fn end(&self, next: Option<Store>, cut: &Cut) -> Ended {
+        let (answer, answers) = sync_channel(1);
+        self.order(Order::End(next.map(Box::new), cut.clone(), answer));
+        Ended(answers)
     }
 
     /// The beads are these from the next frame on.
     pub(crate) fn set_rois(&self, rois: Arc<[Roi]>) {
-        // A thread that is gone films nothing.
-        let _ = self.0.send(Order::Rois(rois));
+        self.order(Order::Rois(rois));
     }
 
-    fn ask(&self, order: impl FnOnce(SyncSender<()>) -> Order) {
-        let (answer, answers) = sync_channel(1);
-        if self.0.send(order(answer)).is_ok() {
-            // A thread that is gone has finished its video.
-            let _ = answers.recv();
+    fn order(&self, order: Order) {
+        if let Err(SendError(order)) = self.0.send(order) {
+            order.refuse();
+        }
+    }
+}
+
+impl Order {
+    /// The session has ended: nothing is begun.
+    fn refuse(self) {
+        if let Self::Begin(store, _) | Self::End(Some(store), ..) = self {
+            store.remove();
         }
     }
 }
@@ -95,12 +119,16 @@ pub(crate) struct Film {
     places: Places,
     rois: Arc<[Roi]>,
     room: usize,
+    /// Number of the next frame in the ring.
+    next_frame: u64,
     /// The video that is filmed.
     running: Option<Running>,
 }
 
 struct Running {
     layout: Layout,
+    /// Its first frame.
+    from: u64,
     /// Frames of the shard that were given to the disk or wait in the block.
     in_shard: usize,
 }
@@ -127,11 +155,14 @@ pub(crate) struct Source {
     pub(crate) pool_bytes: usize,
     pub(crate) status: Arc<Status>,
     pub(crate) clock: Clock,
+    /// Set at any time, it makes the disk thread pass over what waits.
+    pub(crate) hurry: Arc<AtomicBool>,
 }
 
 /// Takes all memory, and films into `store` from the first frame on, or waits to be told.
 pub(crate) fn prepare(source: Source, store: Option<Store>) -> Parts {
-    let Source { frames, capacity, config, rois, room, max_record_bytes, pool_bytes, status, clock } = source;
+    let Source { frames, capacity, config, rois, room, max_record_bytes, pool_bytes, status, clock, hurry } =
+        source;
     let block_bytes = max_record_bytes.max(BLOCK_BYTES);
     let blocks = (pool_bytes / block_bytes).max(MIN_BLOCKS);
     let (order, orders) = sync_channel(MAX_ORDERS);
@@ -156,80 +187,92 @@ pub(crate) fn prepare(source: Source, store: Option<Store>) -> Parts {
         places: Places::new(&rois, room),
         rois,
         room,
+        next_frame: 0,
         running: None,
     };
     if let Some(store) = store {
-        film.begin(Box::new(store));
+        film.begin(Box::new(store), 0);
     }
-    let disk = Disk::new(to_disk, give_back, status);
+    let disk = Disk::new(to_disk, give_back, status, hurry);
     Parts { film, disk, handle: VideoHandle(order) }
 }
 
 impl Film {
     /// Films until the camera thread is gone and the frame ring is empty. The disk finishes the video once this has returned.
     pub(crate) fn run(mut self) {
+        let mut ending: Option<Ending> = None;
         loop {
             let found = self.frames.wait(WAIT);
-            // A video has the frames that come after its begin and before its end: see the recorder.
-            let end = loop {
+            // A recording that has failed by itself has no frames any more.
+            if self.running.is_some() && self.status.recording_has_failed() {
+                tracing::info!("the video ends with its recording");
+                self.end(None);
+            }
+            while ending.is_none() {
                 match self.orders.try_recv() {
-                    Ok(Order::Begin(store, answer)) => {
-                        self.begin(store);
-                        let _ = answer.send(());
-                    }
+                    Ok(Order::Begin(store, cut)) => self.begin(store, cut.frame()),
                     Ok(Order::Rois(rois)) => {
                         self.places.update(&rois);
                         self.rois = rois;
                     }
-                    Ok(Order::End(next, answer)) => break Some((next, answer)),
-                    Err(_) => break None,
+                    Ok(Order::End(next, cut, answer)) => {
+                        ending = Some(Ending { next, until: cut.frame(), answer });
+                    }
+                    Err(_) => break,
                 }
-            };
-            match found {
-                Available::Slots(slots) => self.take(slots),
-                Available::Nothing => {}
-                Available::Closed => break,
             }
-            if let Some((next, answer)) = end {
-                self.end(next, answer);
+            if let Available::Slots(slots) = found {
+                self.take(slots, ending.as_ref().map_or(u64::MAX, |ending| ending.until));
+            }
+            if let Some(Ending { next, until, answer }) =
+                ending.take_if(|ending| self.next_frame >= ending.until)
+            {
+                self.end(Some(answer));
+                next.into_iter().for_each(|store| self.begin(store, until));
             } else if self.block_since.elapsed() >= GATHER {
                 self.hand_over();
             }
+            if found == Available::Closed {
+                break;
+            }
         }
         self.hand_over();
+        self.orders.try_iter().for_each(Order::refuse);
     }
 
-    fn begin(&mut self, store: Box<Store>) {
+    fn begin(&mut self, store: Box<Store>, from: u64) {
         self.hand_over();
         self.places = Places::new(&self.rois, self.room);
-        self.running = Some(Running { layout: store.layout().clone(), in_shard: 0 });
+        self.running = Some(Running { layout: store.layout().clone(), from, in_shard: 0 });
         self.send(Message::Begin(store));
     }
 
-    fn end(&mut self, next: Option<Box<Store>>, answer: SyncSender<()>) {
-        if let Available::Slots(slots) = self.frames.available() {
-            self.take(slots);
-        }
+    fn end(&mut self, answer: Option<SyncSender<()>>) {
         self.hand_over();
         self.running = None;
         self.send(Message::End(answer));
-        if let Some(store) = next {
-            self.begin(store);
-        }
     }
 
-    fn take(&mut self, slots: usize) {
+    /// Films up to the frame `until`.
+    fn take(&mut self, slots: usize, until: u64) {
         for _ in 0..slots {
+            let Some(number) = self.frames.peek(0).map(|(header, _)| header.frame) else { return };
+            if number >= until {
+                return;
+            }
             // Asked anew for each: frames come while one is copied, and only who is far behind could hold the ring back.
             let behind = self.frames.available();
             self.film(matches!(behind, Available::Slots(behind) if behind > self.patience));
             self.frames.release(1);
+            self.next_frame = number + 1;
         }
     }
 
     fn film(&mut self, is_late: bool) {
-        let Some(Running { layout, in_shard }) = &mut self.running else { return };
-        let Some((header, bytes)) = self.frames.peek(0) else { return };
+        let Some(Running { layout, from, in_shard }) = &mut self.running else { return };
+        let Some((header, bytes)) = self.frames.peek(0).filter(|(header, _)| header.frame >= *from) else {
+            return;
+        };
         let places = self.places.used();
         let record_bytes = layout.record_bytes(places.len());
         if self.block.as_ref().is_some_and(|block| block.room() < record_bytes) {
@@ -277,13 +320,16 @@ fn pass_on(filled: &SyncSender<Message>, block: &mut Option<Block>) {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::Ordering;
+
     use beadscope_drivers::camera::{PixelFormat, SensorWindow};
 
     use super::super::Mode;
     use super::super::layout::Picture;
     use super::super::plan::Plan;
+    use super::super::status::VideoLost;
     use super::super::video_path;
-    use super::super::zarr::read_extent;
+    use super::super::zarr::{Description, read_extent};
     use super::*;
     use crate::ring::{Ends, Writer, ring};
 
@@ -315,6 +361,7 @@ mod tests {
             pool_bytes: 0,
             status: status.clone(),
             clock: Clock::start(),
+            hurry: Arc::default(),
         };
         (writer, prepare(source, Some(store)), status)
     }
@@ -325,7 +372,7 @@ mod tests {
         let (mut ring, Parts { mut film, disk, handle: _handle }, status) = filming(folder.path());
         for frame in 0..20 {
             publish(&mut ring, frame);
-            film.take(1);
+            film.take(1, u64::MAX);
         }
         assert_eq!(status.video.late.get(), 20 - 4 * 3);
         drop(ring);
@@ -343,10 +390,100 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (mut ring, Parts { mut film, disk, handle: _handle }, status) = filming(folder.path());
         (0..CAPACITY as u64).for_each(|frame| publish(&mut ring, frame));
-        film.take(CAPACITY);
+        film.take(CAPACITY, u64::MAX);
         assert_eq!(status.video.late.get(), CAPACITY as u64 / 2);
         (0..CAPACITY as u64).for_each(|frame| publish(&mut ring, frame));
         drop((ring, film));
         disk.run();
+    }
+
+    #[test]
+    fn a_disk_that_refuses_ends_the_video_by_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut ring, Parts { mut film, mut disk, handle: _handle }, status) = filming(folder.path());
+        let _ = status.video.mode.set(Mode::FullVideo);
+        (0..4).for_each(|frame| publish(&mut ring, frame));
+        film.take(4, u64::MAX);
+        // The block of the first three is full and on its way, after the video itself.
+        disk.obey_next();
+        disk.obey_next();
+        disk.break_disk();
+        drop(ring);
+        film.run();
+        disk.run();
+        let health = status.health();
+        let video = health.video.as_ref().unwrap();
+        assert_eq!((video.frames, video.lost.video_late, video.lost.video_failed), (3, 0, 1));
+        assert!(video.error.as_ref().is_some_and(|error| error.contains("disk is full")), "{video:?}");
+        assert!(health.failures[0].starts_with("the video ended before its time"), "{:?}", health.failures);
+        let notices = health.notices();
+        assert!(notices[0].text.starts_with("the video ended 1 frames before its time"), "{notices:?}");
+        assert_eq!(
+            read_extent(&video_path(folder.path())).unwrap().frames,
+            3,
+            "closed around what was written"
+        );
+    }
+
+    #[test]
+    fn a_video_ends_with_a_recording_that_fails() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut ring, Parts { film, disk, handle: _handle }, status) = filming(folder.path());
+        std::thread::scope(|threads| {
+            let film = threads.spawn(|| film.run());
+            let disk = threads.spawn(|| disk.run());
+            (0..3).for_each(|frame| publish(&mut ring, frame));
+            wait_for(|| status.video.frames.get() == 3);
+            status.end_recording(Some("the disk is full".to_owned()));
+            wait_for(|| read_extent(&video_path(folder.path())).is_ok_and(|extent| extent.frames == 3));
+            publish(&mut ring, 3);
+            drop(ring);
+            film.join().unwrap();
+            disk.join().unwrap();
+        });
+        assert_eq!(status.video.frames.get(), 3);
+        assert_eq!(status.video.lost(), VideoLost::default(), "nobody asked for what came later");
+    }
+
+    #[test]
+    fn who_hurries_does_not_wait_for_the_disk() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut ring, Parts { mut film, disk, handle: _handle }, status) = filming(folder.path());
+        (0..6).for_each(|frame| publish(&mut ring, frame));
+        film.take(6, u64::MAX);
+        disk.hurry.store(true, Ordering::Relaxed);
+        drop(ring);
+        film.run();
+        disk.run();
+        assert_eq!((status.video.frames.get(), status.video.late.get()), (0, 6));
+    }
+
+    #[test]
+    fn what_would_begin_as_the_session_ends_is_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let next = tempfile::tempdir().unwrap();
+        let (ring, Parts { film, disk, handle }, _status) = filming(folder.path());
+        let video = video_path(next.path());
+        let layout = film.running.as_ref().unwrap().layout.clone();
+        let about = Description { software: String::new(), pixel_size_nm: 1.0, rate_hz: 1.0 };
+        let store = || Store::create(&video, layout.clone(), &about).unwrap();
+        drop(ring);
+        std::thread::scope(|threads| {
+            let disk = threads.spawn(|| disk.run());
+            film.run();
+            disk.join().unwrap();
+        });
+        handle.begin(store(), &Cut::from(0));
+        assert!(!video.exists());
+        handle.end(Some(store()), &Cut::from(0)).wait();
+        assert!(!video.exists());
+    }
+
+    fn wait_for(is_so: impl Fn() -> bool) {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while !is_so() {
+            assert!(Instant::now() < deadline, "nothing happens");
+            std::thread::sleep(Duration::from_millis(2));
+        }
     }
 }

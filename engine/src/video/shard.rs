@@ -56,7 +56,7 @@ impl Contents {
     }
 
     /// The index: offset and length of every chunk, all ones where there is none, and the checksum.
-    fn index(&self, layout: &Layout) -> Vec<u8> {
+    pub(super) fn index(&self, layout: &Layout) -> Vec<u8> {
         let mut index = Vec::with_capacity(layout.index_bytes());
         for frame in 0..layout.frames_per_shard {
             let places = if frame < self.frames() { self.places_of(frame).len() } else { 0 };
@@ -76,16 +76,18 @@ impl Contents {
         index
     }
 
-    /// Writes the chunks of the arrays beside the pictures that belong to shard `number`.
-    fn write_numbers(&self, folder: &Path, layout: &Layout, number: u64) -> io::Result<()> {
+    /// The chunks of the arrays beside the pictures that belong to shard `number`: their files, and what is in them.
+    pub(super) fn numbers(&self, folder: &Path, layout: &Layout, number: u64) -> Vec<(PathBuf, Vec<u8>)> {
         let (frames, group) = (layout.frames_per_shard, layout.group);
+        let chunk = |array: &str| folder.join(array).join("c").join(number.to_string());
         let columns: [fn(&FrameId) -> u64; FRAME_NUMBERS.len()] =
             [|id| id.frame, |id| id.device_frame, |id| id.time_ns, |id| id.unix_ns, |id| id.segment];
-        for (name, column) in FRAME_NUMBERS.into_iter().zip(columns) {
-            let mut chunk: Vec<u8> = self.ids.iter().flat_map(|id| column(id).to_le_bytes()).collect();
-            chunk.resize(8 * frames, 0);
-            fs::write(make_parents(folder.join(name).join("c").join(number.to_string()))?, chunk)?;
-        }
+        let column = |(name, column): (&str, fn(&FrameId) -> u64)| {
+            let mut bytes: Vec<u8> = self.ids.iter().flat_map(|id| column(id).to_le_bytes()).collect();
+            bytes.resize(8 * frames, 0);
+            (chunk(name), bytes)
+        };
+        let mut chunks: Vec<_> = FRAME_NUMBERS.into_iter().zip(columns).map(column).collect();
         for part in 0..self.most_places().div_ceil(group) {
             let mut beads = Vec::with_capacity(4 * frames * group);
             let mut corners = Vec::with_capacity(8 * frames * group);
@@ -98,11 +100,15 @@ impl Contents {
                     corners.extend([left_px, top_px].iter().flat_map(|px| px.to_le_bytes()));
                 }
             }
-            let chunk = |array: &str| folder.join(array).join("c").join(number.to_string());
-            fs::write(make_parents(chunk(BEAD).join(part.to_string()))?, beads)?;
-            fs::write(make_parents(chunk(CORNER).join(part.to_string()).join("0"))?, corners)?;
+            chunks.push((chunk(BEAD).join(part.to_string()), beads));
+            chunks.push((chunk(CORNER).join(part.to_string()).join("0"), corners));
         }
-        Ok(())
+        chunks
+    }
+
+    /// Which frames they are.
+    pub(super) fn ids(&self) -> &[FrameId] {
+        &self.ids
     }
 }
 
@@ -115,6 +121,23 @@ pub(super) fn shard_path(folder: &Path, layout: &Layout, number: u64) -> PathBuf
 /// The same while it is written.
 pub(super) fn partial_path(folder: &Path, layout: &Layout, number: u64) -> PathBuf {
     shard_path(folder, layout, number).with_extension("partial")
+}
+
+/// Writes a small file, and returns once a power cut does not harm it.
+pub(super) fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    path.parent().map_or(Ok(()), fs::create_dir_all)?;
+    let mut file = File::create(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    sync_folder_of(path)
+}
+
+/// A name that only memory knows is no name.
+pub(super) fn sync_folder_of(path: &Path) -> io::Result<()> {
+    match path.parent() {
+        Some(folder) if cfg!(unix) => File::open(folder)?.sync_all(),
+        _ => Ok(()),
+    }
 }
 
 fn make_parents(path: PathBuf) -> io::Result<PathBuf> {
@@ -133,10 +156,16 @@ pub(super) struct Shard {
 
 impl Shard {
     /// Creates the file of shard `number` and takes its room on the disk.
-    pub(super) fn create(folder: &Path, layout: &Layout, number: u64, places: usize) -> io::Result<Self> {
+    pub(super) fn create(
+        folder: &Path,
+        layout: &Layout,
+        number: u64,
+        places: usize,
+        is_direct_wanted: bool,
+    ) -> io::Result<Self> {
         let partial = make_parents(partial_path(folder, layout, number))?;
         let bytes = layout.frames_per_shard * layout.record_bytes(places) + layout.index_bytes();
-        let (file, is_direct) = direct::create(&partial, bytes as u64)?;
+        let (file, is_direct) = direct::create(&partial, bytes as u64, is_direct_wanted)?;
         // A sign that it is being written, for `recover`; it goes with the process. Some network disks have no locks.
         let _ = file.try_lock();
         Ok(Self { number, partial, file, is_direct, contents: Contents::default() })
@@ -176,17 +205,19 @@ impl Shard {
         file.seek(SeekFrom::Start(self.contents.end))?;
         let _ = self.file.unlock();
         let _ = file.try_lock();
-        tracing::info!("the file system refuses direct writing, so the video goes through its cache");
         (self.file, self.is_direct) = (file, false);
         Ok(())
     }
 
-    /// Makes a whole shard of what was written: arrays beside it first, then the index, then its name.
+    /// Makes a whole shard of what was written: arrays beside it first, then the index, then its name. Each is on the disk
+    /// before the next, so that a power cut leaves no shard with a name and without numbers.
     pub(super) fn finish(self, folder: &Path, layout: &Layout) -> io::Result<()> {
         let Self { number, partial, file, contents, .. } = self;
         // Where locks are mandatory, ours would keep us from writing the index.
         drop(file);
-        contents.write_numbers(folder, layout, number)?;
+        for (path, bytes) in contents.numbers(folder, layout, number) {
+            write_durably(&path, &bytes)?;
+        }
         // Through the cache, since an index has no whole pages.
         let mut tail = OpenOptions::new().write(true).open(&partial)?;
         // What a failed write has left behind the last whole record.
@@ -196,7 +227,8 @@ impl Shard {
         // Gives back what was reserved and not used.
         tail.set_len(contents.end + layout.index_bytes() as u64)?;
         tail.sync_data()?;
-        fs::rename(&partial, partial.with_extension(""))
+        fs::rename(&partial, partial.with_extension(""))?;
+        sync_folder_of(&partial)
     }
 
     /// Removes the file, which has no frames.

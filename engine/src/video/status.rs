@@ -7,7 +7,7 @@ use std::time::Instant;
 use serde::Serialize;
 
 use super::Mode;
-use crate::status::Counter;
+use crate::status::{Counter, Notice};
 
 /// Frames that were to be filmed and are not in the video, by who lost them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -16,6 +16,16 @@ pub struct VideoLost {
     pub video_late: u64,
     /// Writing had failed.
     pub video_failed: u64,
+}
+
+impl VideoLost {
+    /// What was lost since `before`.
+    pub(crate) fn since(self, before: Self) -> Self {
+        Self {
+            video_late: self.video_late.saturating_sub(before.video_late),
+            video_failed: self.video_failed.saturating_sub(before.video_failed),
+        }
+    }
 }
 
 /// How the video of a session is doing. Where every frame went: those that reached us while a video ran are `frames` and `lost`.
@@ -40,16 +50,19 @@ pub struct VideoHealth {
 }
 
 impl VideoHealth {
-    /// What whoever reads the recording should know, a sentence each.
-    pub(crate) fn notices(&self) -> Vec<String> {
+    /// What whoever reads the recording should know.
+    pub(crate) fn notices(&self) -> Vec<Notice> {
         let VideoLost { video_late, video_failed } = self.lost;
-        let late = (video_late > 0).then(|| {
-            format!("{video_late} frames are not in the video: the disk was too slow; their positions are not touched by it")
+        let late = (video_late > 0).then(|| Notice {
+            matter: "video late".to_owned(),
+            text: format!(
+                "{video_late} frames are not in the video: the disk was too slow; their positions are not touched by it"
+            ),
         });
-        let failed = self
-            .error
-            .as_ref()
-            .map(|error| format!("the video ended {video_failed} frames before its time: {error}"));
+        let failed = self.error.as_ref().map(|error| Notice {
+            matter: error.clone(),
+            text: format!("the video ended {video_failed} frames before its time: {error}"),
+        });
         late.into_iter().chain(failed).collect()
     }
 }
@@ -73,8 +86,18 @@ pub(crate) struct VideoStatus {
 impl VideoStatus {
     /// A video begins; the last one's error is forgotten.
     pub(super) fn begin(&self, is_direct: bool) {
-        self.direct.store(is_direct, Ordering::Relaxed);
+        self.set_direct(is_direct);
         *self.error.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Whether the video is written past the system's cache from now on.
+    pub(super) fn set_direct(&self, is_direct: bool) {
+        self.direct.store(is_direct, Ordering::Relaxed);
+    }
+
+    /// Frames lost in the session so far.
+    pub(crate) fn lost(&self) -> VideoLost {
+        VideoLost { video_late: self.late.get(), video_failed: self.failed.get() }
     }
 
     /// A write that began at `started` is done.
@@ -85,9 +108,9 @@ impl VideoStatus {
         self.span_ns.set(first.elapsed().as_nanos() as u64);
     }
 
-    /// The video has ended with an error.
+    /// The video has ended with an error: the first tells why.
     pub(super) fn fail(&self, error: String) {
-        *self.error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+        self.error.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
     }
 
     /// `None` where nothing is filmed.
@@ -97,7 +120,7 @@ impl VideoStatus {
         Some(VideoHealth {
             mode: *self.mode.get()?,
             frames: self.frames.get(),
-            lost: VideoLost { video_late: self.late.get(), video_failed: self.failed.get() },
+            lost: self.lost(),
             bytes,
             mb_per_s: mb_per_s(self.span_ns.get()),
             disk_mb_per_s: mb_per_s(self.busy_ns.get()),

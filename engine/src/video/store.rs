@@ -2,18 +2,13 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use super::block::Block;
 use super::layout::Layout;
 use super::shard::Shard;
 use super::zarr::{self, Description, Extent};
 use crate::record::error::RecordError;
-
-/// A video ends when no more than this is free: the recording of positions, which ends at half of it, goes on.
-const KEEP_FREE_BYTES: u64 = 2_000_000_000;
-/// Free space is looked at this often.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+use crate::record::space::check_video;
 
 /// A video that is being written.
 pub struct Store {
@@ -24,10 +19,15 @@ pub struct Store {
     /// `None` after a failure.
     shard: Option<Shard>,
     next: Option<Shard>,
+    /// Frames that were written.
+    frames: u64,
     /// Places that the last frame had.
     places: usize,
     number: u64,
-    looked: Instant,
+    /// The system writes past its cache, as far as is known.
+    is_direct: bool,
+    #[cfg(test)]
+    is_broken: bool,
 }
 
 impl Store {
@@ -39,21 +39,40 @@ impl Store {
         let failed = |error| RecordError::io("begin a video", folder, error);
         fs::create_dir(folder).map_err(failed)?;
         let places = layout.group;
-        let begun = check_space(folder).and_then(|()| {
+        let begun = check_video(folder, None).and_then(|()| {
             zarr::write_group(folder, &layout, about).map_err(failed)?;
             zarr::write_arrays(folder, &layout, Extent::default()).map_err(failed)?;
-            Shard::create(folder, &layout, 0, places).map_err(failed)
+            Shard::create(folder, &layout, 0, places, true).map_err(failed)
         });
         // The error to tell is why there is no video.
         let shard = begun.inspect_err(|_| remove(folder))?;
-        if !shard.is_direct() {
+        let mut store = Self {
+            folder: folder.to_path_buf(),
+            layout,
+            extent: Extent::default(),
+            shard: None,
+            next: None,
+            frames: 0,
+            places,
+            number: 0,
+            is_direct: true,
+            #[cfg(test)]
+            is_broken: false,
+        };
+        store.note_cache(shard.is_direct());
+        store.shard = Some(shard);
+        Ok(store)
+    }
+
+    /// Remembers that the file system refuses direct writing.
+    fn note_cache(&mut self, is_direct: bool) {
+        if self.is_direct && !is_direct {
+            let folder = self.folder.display();
             tracing::info!(
-                "the file system has no direct writing, so the video goes through its cache: {}",
-                folder.display()
+                "the file system refuses direct writing, so the video goes through its cache: {folder}"
             );
         }
-        let (folder, extent, looked) = (folder.to_path_buf(), Extent::default(), Instant::now());
-        Ok(Self { folder, layout, extent, shard: Some(shard), next: None, places, number: 0, looked })
+        self.is_direct &= is_direct;
     }
 
     /// Its folder.
@@ -68,56 +87,71 @@ impl Store {
 
     /// Whether it is written past the system's cache.
     pub fn is_direct(&self) -> bool {
-        self.shard.as_ref().is_some_and(Shard::is_direct)
+        self.is_direct
     }
 
     /// Removes it, when nothing was filmed.
     pub fn remove(self) {
-        remove(&self.folder);
+        let folder = self.folder.clone();
+        // Some systems remove no file that is open.
+        drop(self);
+        remove(&folder);
     }
 
-    /// Frames in closed shards, and in the one that is written.
+    /// Frames that were written, in closed shards and in the one that is not.
     pub(super) fn frames(&self) -> u64 {
-        let open = self.shard.as_ref().map_or(0, |shard| shard.contents.frames());
-        self.extent.frames + open as u64
+        self.frames
+    }
+
+    /// The disk takes nothing more.
+    #[cfg(test)]
+    pub(super) fn break_disk(&mut self) {
+        self.is_broken = true;
     }
 
     /// Appends frames, which are of one shard.
     pub(super) fn write(&mut self, block: &Block) -> Result<(), RecordError> {
-        if self.looked.elapsed() >= LOOK_EVERY {
-            self.looked = Instant::now();
-            check_space(&self.folder)?;
+        #[cfg(test)]
+        if self.is_broken {
+            return Err(RecordError::DiskFull { path: self.folder.clone() });
         }
-        let (folder, layout) = (self.folder.clone(), self.layout.clone());
-        let failed = |error| RecordError::io("write the video", &folder, error);
         let Some(shard) = &mut self.shard else {
-            return Err(RecordError::Stopped { path: folder });
+            return Err(RecordError::Stopped { path: self.folder.clone() });
         };
-        shard.write(&layout, block).map_err(failed)?;
-        let frames = shard.contents.frames();
+        let failed = |error| RecordError::io("write the video", &self.folder, error);
+        shard.write(&self.layout, block).map_err(failed)?;
+        self.frames += block.frames;
         self.places = shard.contents.last_places();
-        if frames == layout.frames_per_shard {
-            self.close_shard().map_err(failed)?;
-            let next = match self.next.take() {
-                Some(next) => next,
-                None => Shard::create(&folder, &layout, self.number, self.places).map_err(failed)?,
+        let (in_shard, is_direct) = (shard.contents.frames(), shard.is_direct());
+        self.note_cache(is_direct);
+        if in_shard == self.layout.frames_per_shard {
+            self.close_shard()?;
+            self.shard = match self.next.take() {
+                None => Some(self.create_shard()?),
+                next => next,
             };
-            self.shard = Some(next);
-        } else if 2 * frames >= layout.frames_per_shard && self.next.is_none() {
+        } else if 2 * in_shard >= self.layout.frames_per_shard && self.next.is_none() {
             // Ahead, so that the end of this one does not wait for it.
-            let next = Shard::create(&folder, &layout, self.number + 1, self.places);
-            self.next = Some(next.map_err(failed)?);
+            self.next = Some(self.create_shard()?);
         }
         Ok(())
     }
 
-    fn close_shard(&mut self) -> std::io::Result<()> {
+    /// The shard behind the one that is written, or behind those that are closed.
+    fn create_shard(&self) -> Result<Shard, RecordError> {
+        let number = self.number + u64::from(self.shard.is_some());
+        let created = Shard::create(&self.folder, &self.layout, number, self.places, self.is_direct);
+        created.map_err(|error| RecordError::io("write the video", &self.folder, error))
+    }
+
+    fn close_shard(&mut self) -> Result<(), RecordError> {
         let Some(shard) = self.shard.take() else { return Ok(()) };
+        let unfinished = |error| RecordError::VideoUnfinished { error, path: self.folder.clone() };
         let extent = shard.extent(&self.layout, self.extent.places);
-        shard.finish(&self.folder, &self.layout)?;
-        self.number += 1;
-        self.extent = extent;
-        zarr::write_arrays(&self.folder, &self.layout, extent)
+        shard.finish(&self.folder, &self.layout).map_err(unfinished)?;
+        zarr::write_arrays(&self.folder, &self.layout, extent).map_err(unfinished)?;
+        (self.number, self.extent) = (self.number + 1, extent);
+        Ok(())
     }
 
     /// Closes the last shard; how many frames the video has.
@@ -132,21 +166,8 @@ impl Store {
             Some(empty) if empty.contents.frames() == 0 => empty.remove(),
             shard => self.shard = shard,
         }
-        self.close_shard().map_err(|error| RecordError::io("finish the video", &self.folder, error))?;
-        Ok(self.extent.frames)
-    }
-}
-
-/// Whether the disk has room for a video, as far as it tells.
-fn check_space(folder: &Path) -> Result<(), RecordError> {
-    match fs4::available_space(folder) {
-        Ok(free_bytes) if free_bytes <= KEEP_FREE_BYTES => Err(RecordError::Reserve {
-            free_bytes,
-            reserve_bytes: KEEP_FREE_BYTES,
-            path: folder.to_path_buf(),
-        }),
-        // A file system that answers with an error may write all the same.
-        _ => Ok(()),
+        self.close_shard()?;
+        Ok(self.frames)
     }
 }
 

@@ -121,7 +121,7 @@ fn a_crash_keeps_every_whole_frame() {
 fn a_file_system_that_refuses_direct_writing_gets_the_same_bytes() {
     let folder = tempfile::tempdir().unwrap();
     let layout = layout(Picture::Rois);
-    let mut shard = Shard::create(folder.path(), &layout, 0, 2).unwrap();
+    let mut shard = Shard::create(folder.path(), &layout, 0, 2, true).unwrap();
     for number in 0..4 {
         if number == 2 {
             shard.go_through_the_cache().unwrap();
@@ -143,6 +143,49 @@ fn a_crash_between_a_shard_and_the_metadata_is_mended() {
     zarr::write_arrays(&video, &layout, zarr::Extent { frames: 4, places: 2 }).unwrap();
     assert_eq!(recover(&video).unwrap().unwrap().frames, 6);
     assert_eq!(zarr::read_extent(&video).unwrap().frames, 6);
+}
+
+#[test]
+fn what_a_power_cut_takes_beside_the_records_is_written_again() {
+    for picture in [Picture::Full, Picture::Rois] {
+        let folder = tempfile::tempdir().unwrap();
+        let (layout, video) = (layout(picture), video_path(folder.path()));
+        let mut store = create(folder.path(), &layout);
+        film(&mut store, 0..10);
+        store.finish().unwrap();
+        let chunks = ["device_frame/c/0", "bead/c/1/0", "corner_px/c/2/0/0"].map(|chunk| video.join(chunk));
+        let before = chunks.each_ref().map(|chunk| fs::read(chunk).unwrap());
+        fs::remove_file(&chunks[0]).unwrap();
+        fs::write(&chunks[1], "").unwrap();
+        fs::write(&chunks[2], &before[2][..4]).unwrap();
+        // The arrays' descriptions are replaced in place, so they may be anything.
+        fs::write(video.join("bead/zarr.json"), "").unwrap();
+
+        assert_eq!(recover(&video).unwrap().unwrap().frames, 10);
+        assert_eq!(chunks.map(|chunk| fs::read(chunk).unwrap()), before);
+        assert_eq!(zarr::read_extent(&video).unwrap(), zarr::Extent { frames: 10, places: 2 });
+        assert!(recover(&video).unwrap().is_none(), "it is done once");
+    }
+}
+
+#[test]
+fn a_shard_that_cannot_be_closed_keeps_its_frames_for_recover() {
+    let folder = tempfile::tempdir().unwrap();
+    let (layout, video) = (layout(Picture::Full), video_path(folder.path()));
+    let mut store = create(folder.path(), &layout);
+    film(&mut store, 0..3);
+    // Where the numbers should go is a file.
+    let numbers = video.join("segment/c");
+    fs::write(&numbers, "in the way").unwrap();
+    let error = store.write(&block(&layout, 3)).unwrap_err();
+    assert!(matches!(error, RecordError::VideoUnfinished { .. }), "{error}");
+    assert!(error.to_string().contains("beadscope recover"), "{error}");
+    assert_eq!(store.frames(), 4, "they are on the disk");
+    assert!(matches!(store.write(&block(&layout, 4)), Err(RecordError::Stopped { .. })));
+    store.finish().unwrap();
+    fs::remove_file(numbers).unwrap();
+    assert_eq!(recover(&video).unwrap().unwrap().frames, 4);
+    assert_eq!(by_index(&video, &layout, 0), [0, 1, 2, 3].map(Some));
 }
 
 #[test]

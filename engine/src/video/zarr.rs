@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 
 use super::frame_record::NO_BEAD;
 use super::layout::{Layout, Picture};
+use super::shard::write_durably;
 
 /// Name of the file that describes a group or an array.
 pub(super) const METADATA: &str = "zarr.json";
@@ -50,7 +51,7 @@ pub(super) struct Extent {
     pub(super) places: usize,
 }
 
-/// Writes the description of the group.
+/// Writes the description of the group, durably: nothing else says how the video lies in its files.
 pub(super) fn write_group(folder: &Path, layout: &Layout, about: &Description) -> io::Result<()> {
     let space_um = about.pixel_size_nm / 1e3;
     let space = |name| (json!({ "name": name, "type": "space", "unit": "micrometer" }), json!(space_um));
@@ -79,7 +80,7 @@ pub(super) fn write_group(folder: &Path, layout: &Layout, about: &Description) -
         },
     });
     let group = json!({ "zarr_format": 3, "node_type": "group", "attributes": attributes });
-    write(folder, &group)
+    write_durably(&folder.join(METADATA), format!("{group:#}\n").as_bytes())
 }
 
 /// Writes the descriptions of all arrays; they are `extent` long from then on. The pictures come last, so that what they need is there.
@@ -155,12 +156,17 @@ pub(super) fn read_layout(folder: &Path) -> io::Result<Layout> {
 
 /// How long the arrays of the video in `folder` are said to be.
 pub(super) fn read_extent(folder: &Path) -> io::Result<Extent> {
-    let bead = read(&folder.join(BEAD))?;
-    let pictures = read(&folder.join(PICTURES))?;
-    let length = |array: &Value, axis: usize| array["shape"][axis].as_u64();
-    let extent = length(&pictures, 0).zip(length(&bead, 1));
-    let (frames, places) = extent.ok_or(io::ErrorKind::InvalidData)?;
-    Ok(Extent { frames, places: places as usize })
+    let length = |array: &str, axis: usize| {
+        let length = read(&folder.join(array))?["shape"][axis].as_u64();
+        length.ok_or(io::Error::from(io::ErrorKind::InvalidData))
+    };
+    let frames = length(PICTURES, 0)?;
+    for array in FRAME_NUMBERS.into_iter().chain([BEAD, CORNER]) {
+        if length(array, 0)? != frames {
+            return Err(io::Error::other(format!("the arrays {PICTURES} and {array} differ in length")));
+        }
+    }
+    Ok(Extent { frames, places: length(BEAD, 1)? as usize })
 }
 
 fn read(folder: &Path) -> io::Result<Value> {

@@ -75,7 +75,8 @@ fn run(seed: u64, file: Option<&Path>) -> BTreeMap<Happening, u64> {
         ring::<TracksHeader, 1, 0>(rings[1] as usize, row_bytes, ["recorder"]);
     let (mut recorder, _handle) = Recorder::new(tracks, status.clone(), clock, None);
     if let Some(path) = file {
-        let mut open = Open::new(info.begin_recording(path, &info.rois.clone().into()).unwrap());
+        let file = info.begin_recording(path, &info.rois.clone().into()).unwrap();
+        let mut open = Open::new(file, &status);
         open.every = [Duration::ZERO; 2];
         recorder.open = Some(open);
         status.begin_recording();

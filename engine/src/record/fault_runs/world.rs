@@ -135,7 +135,7 @@ impl World {
     /// The recorder takes and writes all that has come.
     pub(super) fn record(&mut self) {
         let Self { recorder: Some(recorder), .. } = self else { return };
-        recorder.take(self.held[1] as usize);
+        recorder.take(self.held[1] as usize, u64::MAX);
         recorder.write();
         self.expect_recorded();
     }

@@ -13,6 +13,8 @@ use crate::record::tracks_file::{Counts, Gap};
 
 /// The stretches whose mean positions the Allan deviation compares, s.
 pub const ALLAN_S: f64 = 1.0;
+/// A rate above it is no camera's, and tells nothing of how many samples a second has, Hz.
+const MAX_RATE_HZ: f64 = 1e6;
 /// Gaps that are told one by one.
 const LONGEST_GAPS: usize = 5;
 
@@ -204,7 +206,10 @@ impl Pass {
         let other = segments.iter().filter(|segment| Some(segment.rate_hz) != rate_hz);
         Self {
             beads: Vec::new(),
-            tau: rate_hz.map(|rate_hz| (rate_hz * ALLAN_S).round() as u64).filter(|tau| *tau > 0),
+            tau: rate_hz
+                .filter(|rate_hz| *rate_hz <= MAX_RATE_HZ)
+                .map(|rate_hz| (rate_hz * ALLAN_S).round() as u64)
+                .filter(|tau| *tau > 0),
             other_rate: other.map(|segment| segment.segment).collect(),
             slot: 0,
             frames_on_gpu: 0,
@@ -308,5 +313,20 @@ impl BeadPass {
                 allan[axis].add(value.filter(|_| in_tau));
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_that_no_camera_has_gives_no_allan_deviation() {
+        let tau = |rate_hz| {
+            let (cause, exposure_us) = ("start".to_owned(), 1.0);
+            Pass::new(&[SegmentRead { segment: 0, first_frame: 0, rate_hz, exposure_us, cause }]).tau
+        };
+        assert_eq!([100.0, 1e6, 0.4].map(tau), [Some(100), Some(1_000_000), None]);
+        assert_eq!([f64::INFINITY, f64::NAN, 1e300, -100.0].map(tau), [None; 4]);
     }
 }

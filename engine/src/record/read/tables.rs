@@ -135,6 +135,20 @@ impl Recording {
         Ok((0..length).map(read).collect())
     }
 
+    /// Which frames are in it, from place `first` on, at most `frames` of them: the session's number, the camera's, and when
+    /// it was taken, ns since 1970 UTC.
+    pub(crate) fn frame_numbers(&self, first: u64, frames: u64) -> Result<Vec<[u64; 3]>, ReadError> {
+        let count = frames.min(self.counts.frames.saturating_sub(first));
+        let column = |path: &str| self.slice::<u64>(path, first, count);
+        let (frame, device_frame, unix_ns) = (
+            column("beadscope/frames/frame")?,
+            column("beadscope/frames/device_frame")?,
+            column("tracking/frame_timestamps_ns")?,
+        );
+        let numbers = frame.iter().zip(&device_frame).zip(&unix_ns);
+        Ok(numbers.map(|((frame, device_frame), unix_ns)| [*frame, *device_frame, *unix_ns]).collect())
+    }
+
     /// Time of the first frame, ns since 1970 UTC.
     pub fn first_unix_ns(&self) -> Result<Option<u64>, ReadError> {
         let first = self.slice("tracking/frame_timestamps_ns", 0, self.counts.frames.min(1))?;

@@ -29,7 +29,7 @@ pub struct Verdict {
 
 /// Problems so far: of each kind the first, and how many more there are.
 #[derive(Default)]
-struct Problems(BTreeMap<&'static str, (u64, String)>);
+pub(crate) struct Problems(BTreeMap<&'static str, (u64, String)>);
 
 /// Checks the recording that `run` means. `progress` hears how many of how many frames are done.
 ///
@@ -61,15 +61,15 @@ pub fn verify(run: &Path, progress: &dyn Fn(u64, u64)) -> Result<Verdict, ReadEr
 }
 
 impl Problems {
-    fn note(&mut self, kind: &'static str, first: impl FnOnce() -> String) {
+    pub(crate) fn note(&mut self, kind: &'static str, first: impl FnOnce() -> String) {
         self.0.entry(kind).or_insert_with(|| (0, first())).0 += 1;
     }
 
-    fn fail(&mut self, kind: &'static str, error: impl Display) {
+    pub(crate) fn fail(&mut self, kind: &'static str, error: impl Display) {
         self.note(kind, || error.to_string());
     }
 
-    fn lines(self) -> Vec<String> {
+    pub(crate) fn lines(self) -> Vec<String> {
         let line = |(kind, (count, first)): (&str, (u64, String))| match count {
             1 => format!("{kind}: {first}"),
             _ => format!("{kind}: {first}; and {} more", count - 1),

@@ -76,7 +76,7 @@ fn is_read_beside(partial: &Path) -> bool {
 }
 
 /// Refuses a file that was changed within the last 5 s.
-pub(super) fn check_quiet(partial: &Path) -> Result<(), RecordError> {
+pub(crate) fn check_quiet(partial: &Path) -> Result<(), RecordError> {
     let modified = fs::metadata(partial).and_then(|metadata| metadata.modified());
     let modified = modified.map_err(|error| RecordError::io("open the recording", partial, error))?;
     // A clock that ran back says nothing of the file.

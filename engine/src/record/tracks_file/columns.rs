@@ -29,7 +29,7 @@ pub struct Gap {
     pub from_ns: u64,
     /// Arrival of the first frame after it, or of the last that came; ns since the session's start.
     pub to_ns: u64,
-    /// Why: what ended the segment before, and `NAME=COUNT` for each that lost frames. The first 64 bytes are kept.
+    /// Why: what ended the segment before, and `NAME=COUNT` for each that lost frames. The first 96 bytes are kept.
     pub reason: String,
 }
 

@@ -4,9 +4,9 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-/// Closing rewrites headers and attributes, some 20 kB of new space, and writes 112 B for each of [`MAX_GAPS`] gaps; the
+/// Closing rewrites headers and attributes, some 20 kB of new space, and writes 144 B for each of [`MAX_GAPS`] gaps; the
 /// rest is for file systems with large blocks.
-pub(super) const RESERVE_BYTES: usize = 512 * 1024;
+pub(super) const RESERVE_BYTES: usize = 768 * 1024;
 
 /// Gaps listed in a file one by one: as many as can be written when the disk is full. A run with more is broken; the
 /// ledger and the frames' `lost_before` still count what the list leaves out.
@@ -38,7 +38,7 @@ impl Reserve {
 impl Drop for Reserve {
     fn drop(&mut self) {
         if let Some(name) = &self.name {
-            // Best effort: a reserve that stays behind costs half a megabyte and harms nothing.
+            // Best effort: a reserve that stays behind costs less than a megabyte and harms nothing.
             let _ = fs::remove_file(name);
         }
     }

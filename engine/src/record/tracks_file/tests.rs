@@ -406,7 +406,13 @@ fn a_flush_that_fails_at_its_end_leaves_what_was_flushed_before() {
 
 /// The session at `second`, of which the system tells nothing but the disk.
 pub(super) fn health(second: u64) -> Health {
-    let disk = Disk { free_bytes: 5, write_bytes_per_s: Some(0.5), time_left_s: None, notice: None };
+    let disk = Disk {
+        free_bytes: 5,
+        write_bytes_per_s: Some(0.5),
+        reserve_bytes: 0,
+        time_left_s: None,
+        notice: None,
+    };
     let vitals = Vitals {
         unix_ns: STARTED_NS + second,
         rate_hz: Some(99.5),
@@ -460,11 +466,16 @@ fn the_reserve_holds_all_that_closing_writes() {
     file.flush().unwrap();
     let bytes = |path: &Path| fs::metadata(path).unwrap().len();
     let before = bytes(file.partial_path());
-    let reason = "camera=1000000 ring_full=1000000 recorder_late=1000000".to_owned();
-    let gap = Gap { reason, ..gap(12) };
+    // As long as any: the longest cause, and numbers of seven digits.
+    let reason =
+        "unplugged record_failed=1000000 camera=1000000 ring_full=1000000 recorder_late=1000000".to_owned();
+    let gap = Gap { reason: reason.clone(), ..gap(12) };
     file.finish(&" ".repeat(LEDGER_PIECE_BYTES), &vec![gap; MAX_GAPS], &vec!["x".repeat(600); 8]).unwrap();
     let grown = bytes(&path) - before;
     assert!(grown <= reserve::RESERVE_BYTES as u64, "{grown} bytes");
+    let reasons =
+        H5File::open(&path).unwrap().dataset("beadscope/gaps/reason").unwrap().read_strings().unwrap();
+    assert!(reasons.iter().all(|found| *found == reason), "{:?}", reasons[0]);
 }
 
 /// Lets `path` look as if nothing had written to it for a minute.
@@ -480,8 +491,8 @@ fn without_locks_a_recording_at_rest_looks_alive() {
     file.claim.is_locked = false;
     let partial = file.partial_path().to_path_buf();
     age(&partial);
-    claim::check_quiet(&partial).unwrap();
+    check_quiet(&partial).unwrap();
     file.flush().unwrap();
-    let error = claim::check_quiet(&partial).unwrap_err();
+    let error = check_quiet(&partial).unwrap_err();
     assert!(matches!(error, RecordError::JustWritten { .. }), "{error}");
 }

@@ -27,6 +27,12 @@ pub enum ExportError {
     /// What is wanted is a new folder.
     #[error("it exists already, nothing was written; give a new name: {}", .0.display())]
     Exists(PathBuf),
+    /// The format is about positions.
+    #[error("no bead was tracked, so there are no positions to export: {}", .0.display())]
+    NoRows(PathBuf),
+    /// The same, but there is a video.
+    #[error("no bead was tracked, so there are no positions to export; the pixels are in {}", .0.display())]
+    OnlyVideo(PathBuf),
     /// The format is about times.
     #[error("the recording has no frames with times, which this format needs; export it to csv: {}", .0.display())]
     NoTimes(PathBuf),

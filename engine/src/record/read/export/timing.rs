@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::ExportError;
 use crate::record::read::{ReadError, Recording};
+use crate::video::video_path;
 
 /// Entries of a column that are looked at together.
 const STRIDE: u64 = 1 << 18;
@@ -24,9 +25,16 @@ impl Timing {
     /// Looks at all frames and bead numbers.
     ///
     /// # Errors
-    /// If the recording has no times, no frames, or cannot be read.
+    /// If the recording has no times, no frames, no rows, or cannot be read.
     pub(super) fn of(recording: &Recording) -> Result<Self, ExportError> {
         let frames = recording.counts.frames;
+        if recording.counts.rows == 0 && frames > 0 {
+            let video = recording.path.parent().map(video_path).filter(|video| video.exists());
+            return Err(match video {
+                Some(video) => ExportError::OnlyVideo(video),
+                None => ExportError::NoRows(recording.path.clone()),
+            });
+        }
         if !recording.about.has_times || frames == 0 {
             return Err(ExportError::NoTimes(recording.path.clone()));
         }
