@@ -208,7 +208,7 @@ const DAMAGES: [Damage; 22] = [
         put(path, "beadscope/frames/lost_before", &[200, 0], &[1, 3], &lost);
     }),
     ("gaps and frames tell different losses: before frame 200", |path| {
-        put(path, "beadscope/gaps/reason", &[0], &[1], &padded("camera=4", 64));
+        put(path, "beadscope/gaps/reason", &[0], &[1], &padded("camera=4", 96));
     }),
     ("segments fall", |path| put_u64(path, "beadscope/frames/segment", 350, 0)),
     ("a segment begins elsewhere", |path| put_u64(path, "beadscope/segments/first_frame", 1, 310)),

@@ -449,7 +449,7 @@ fn a_run_that_cannot_start_leaves_no_folder() {
     let output = program.output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{said}");
-    assert!(said.lines().any(|line| line.starts_with("beadscope: cannot write into")), "{said}");
+    assert!(said.lines().any(|line| line.starts_with("beadscope: could not write the settings")), "{said}");
     assert_eq!(fs::read_dir(&runs).unwrap().count(), 0, "a folder of a run that never was");
 }
 

@@ -39,6 +39,7 @@ fn settings_recording_and_end_are_in_the_file_of_the_day() {
     assert!(lines[in_order[4]].contains(r#""received":20"#), "{}", lines[in_order[4]]);
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(said.contains("session ended") && !said.contains("settings="), "{said}");
+    assert!(!said.contains("Error reading"), "its folder was not there yet: {said}");
     assert!(!lines.concat().contains('\u{1b}'), "colours are for terminals");
 
     run(&state, &out, Some("error"));

@@ -251,6 +251,16 @@ fn verify_finds_what_a_video_lacks() {
         (output.status.code(), String::from_utf8(output.stdout).unwrap())
     };
     assert_eq!(verify().0, Some(0), "{}", verify().1);
+    for format in ["pylake", "tweezepy"] {
+        let (run, out) = (folder.path().to_str().unwrap(), folder.path().join("out"));
+        let output = beadscope(&["export", run, "--to", format, "--out", out.to_str().unwrap()]);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.code() == Some(1) && !out.exists(), "{said}");
+        assert!(
+            said.contains("no bead was tracked") && said.trim_end().ends_with("video.ome.zarr"),
+            "{said}"
+        );
+    }
     let damage = |file: &str, bytes: Option<Vec<u8>>, problem: &str| {
         let path = video.join(file);
         let before = std::fs::read(&path).ok();

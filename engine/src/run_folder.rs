@@ -1,6 +1,7 @@
 //! The folder of a run: `<parent>/<UTC start>_<name>`, with the settings that were in use and, later, recording and video.
 
 use std::fs;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use crate::clock::{unix_ns_now, utc_text};
@@ -22,8 +23,13 @@ impl RunFolder {
     /// # Errors
     /// If it cannot be made, or its disk has no room for a recording.
     pub fn make(settings_toml: &str, place: &RecordingSection) -> Result<Self, RecordError> {
-        let path = make_folder(&place.folder, &place.name, unix_ns_now())
-            .map_err(|error| RecordError::io("make a run folder", &place.folder, error))?;
+        let action = "make a run folder";
+        let path =
+            make_folder(&place.folder, &place.name, unix_ns_now()).map_err(|error| match error.kind() {
+                // It is no recording that is in the way.
+                ErrorKind::AlreadyExists => RecordError::Io { action, error, path: place.folder.clone() },
+                _ => RecordError::io(action, &place.folder, error),
+            })?;
         let run = Self { path };
         let rig = rig_path(&run.path);
         let filled = space::check(&run.path).and_then(|()| {
@@ -48,14 +54,14 @@ impl RunFolder {
 }
 
 /// If the folder exists, `_2`, `_3` … is added. What a folder's name may not hold becomes `-` in `name`.
-fn make_folder(parent: &Path, name: &str, start_unix_ns: u64) -> std::io::Result<PathBuf> {
+fn make_folder(parent: &Path, name: &str, start_unix_ns: u64) -> io::Result<PathBuf> {
     fs::create_dir_all(parent)?;
     // Colons are not allowed in file names everywhere.
     let stem = format!("{}_{}", utc_text(start_unix_ns).replace(':', "-"), folder_name(name));
     let mut folder = parent.join(&stem);
     for copy in 2.. {
         match fs::create_dir(&folder) {
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
                 folder = parent.join(format!("{stem}_{copy}"));
             }
             Err(error) => return Err(error),
