@@ -20,8 +20,8 @@ use common::{age, beadscope, program, run_in};
 const MODES: [&str; 5] = ["track", "track+roi-video", "track+full-video", "roi-video", "full-video"];
 /// How long after its start a run is killed at most.
 const LATEST: Duration = Duration::from_secs(4);
-/// What a crash may cost: half a second between two blocks, and what a busy machine takes longer.
-const MOST_LOST: Duration = Duration::from_secs(1);
+/// What a crash may cost: half a second between two blocks, and what the disk of a machine that others use takes longer.
+const MOST_LOST: Duration = Duration::from_millis(2500);
 
 static UNDISTURBED: LazyLock<Positions> = LazyLock::new(|| undisturbed(LATEST.as_secs() * RATE_HZ));
 

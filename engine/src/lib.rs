@@ -59,6 +59,7 @@ mod seeded;
 pub mod segment;
 pub mod session;
 pub mod settings;
+mod split;
 pub mod status;
 mod sync;
 pub mod threads;

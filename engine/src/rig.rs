@@ -101,6 +101,10 @@ pub struct RecordingSection {
     pub name: String,
     /// What a run records.
     pub mode: Mode,
+    /// A recording goes on in another file after so many minutes; `None` never does for its length.
+    pub split_min: Option<f64>,
+    /// The same once it has so many GB (10⁹ bytes), its video included.
+    pub split_gb: Option<f64>,
 }
 
 impl Default for CameraSection {
@@ -138,7 +142,8 @@ impl TrackingSection {
 
 impl Default for RecordingSection {
     fn default() -> Self {
-        Self { folder: PathBuf::from("runs"), name: "run".to_owned(), mode: Mode::Track }
+        let (folder, name) = (PathBuf::from("runs"), "run".to_owned());
+        Self { folder, name, mode: Mode::Track, split_min: None, split_gb: None }
     }
 }
 

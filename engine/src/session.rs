@@ -29,6 +29,7 @@ use crate::rig::DEFAULT_ROI_PX;
 use crate::ring::monitor::Monitor;
 use crate::ring::{Ends, SkippingReader, ring};
 use crate::settings::Settings;
+use crate::split::{Limits, Split};
 use crate::status::{EndReason, Health, Status};
 use crate::threads::Answer;
 use crate::track::Tracking;
@@ -89,6 +90,8 @@ pub struct Session {
     threads: Vec<JoinHandle<()>>,
     /// Dropped, it ends the health thread.
     health: Option<(SyncSender<()>, JoinHandle<()>)>,
+    /// The same for the thread that splits recordings, if the rig asks for it.
+    split: Option<(SyncSender<()>, JoinHandle<()>)>,
     commands: CommandBus,
     control: Arc<Control>,
     correction: Option<Arc<Correction>>,
@@ -203,7 +206,15 @@ impl Session {
             video,
             tracks: mode.tracks(),
         };
+        let limits = Limits::of(&settings.rig().recording);
         let commands = CommandBus::new(parts, beads, settings, record);
+        let split = limits.map(|limits| -> Result<_, SessionError> {
+            let (keep, end) = sync_channel(0);
+            let split = Split { limits, commands: commands.clone(), status: status.clone() };
+            let thread = spawn("beadscope-split", &status, move |_| split.run(&end))?;
+            Ok((keep, thread))
+        });
+        let split = split.transpose()?;
         let mut answers: Vec<Answer> = tracker
             .pool()
             .broadcast(|worker| wishes.set_tracking(worker.index()))
@@ -230,7 +241,7 @@ impl Session {
         let _ = status.thread_notes.set(told(answers));
         let view = View { frames: frame_view, tracks: track_view };
         let health = Some((keep, health));
-        Ok((Self { status, threads, health, commands, control, correction, info }, view))
+        Ok((Self { status, threads, health, split, commands, control, correction, info }, view))
     }
 
     /// False once the session has ended by itself; [`stop`](Self::stop) tells why.
@@ -282,6 +293,10 @@ impl Session {
         // Last to be joined: it tells of the others until they are gone.
         let Some((keep, health)) = self.health.take() else { return };
         self.status.end(EndReason::Asked);
+        if let Some((keep, split)) = self.split.take() {
+            drop(keep);
+            let _ = split.join();
+        }
         // Camera first: it was started last.
         for thread in self.threads.drain(..).rev() {
             // A panic was caught in the thread and is the end reason already.

@@ -3,6 +3,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::Instant;
 
 use crate::camera_status::{CameraHealth, CameraStatus};
 use crate::health::gpu::StageTimes;
@@ -52,8 +53,19 @@ impl Default for Gauge {
 #[derive(Default)]
 struct RecordingState {
     is_running: bool,
+    /// What the one that runs has come to; `None` before its first second.
+    grown: Option<Grown>,
     /// Why the last one failed.
     error: Option<String>,
+}
+
+/// What a recording has come to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Grown {
+    /// When it began.
+    pub(crate) since: Instant,
+    /// Its bytes, those of its video included.
+    pub(crate) bytes: u64,
 }
 
 /// Something that the experimenter should know.
@@ -209,7 +221,7 @@ impl Status {
         let mut recording = self.recording.lock().unwrap_or_else(PoisonError::into_inner);
         let free = !recording.is_running;
         if free {
-            *recording = RecordingState { is_running: true, error: None };
+            *recording = RecordingState { is_running: true, grown: None, error: None };
         }
         free
     }
@@ -217,7 +229,16 @@ impl Status {
     /// The recording has ended, well or with an error.
     pub(crate) fn end_recording(&self, error: Option<String>) {
         let mut recording = self.recording.lock().unwrap_or_else(PoisonError::into_inner);
-        *recording = RecordingState { is_running: false, error };
+        *recording = RecordingState { is_running: false, grown: None, error };
+    }
+
+    /// `None` where a recording has just begun.
+    pub(crate) fn set_grown(&self, grown: Option<Grown>) {
+        self.recording.lock().unwrap_or_else(PoisonError::into_inner).grown = grown;
+    }
+
+    pub(crate) fn grown(&self) -> Option<Grown> {
+        self.recording.lock().unwrap_or_else(PoisonError::into_inner).grown
     }
 
     pub(crate) fn is_recording(&self) -> bool {

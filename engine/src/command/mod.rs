@@ -29,6 +29,8 @@ pub enum Sender {
     Window,
     /// A line of text given to `beadscope run`.
     Text,
+    /// The session itself, as its settings tell it to.
+    Session,
 }
 
 impl Sender {
@@ -37,6 +39,7 @@ impl Sender {
         match self {
             Self::Window => "window",
             Self::Text => "text",
+            Self::Session => "session",
         }
     }
 }

@@ -287,6 +287,7 @@ impl Recorder {
         let Some(open) = self.open.take() else { return };
         // Before the disk is waited for: the frames that come meanwhile are in the ring, and go into the next file.
         let goes_on = next.is_some();
+        self.status.set_grown(None);
         self.open = next.map(|file| Open::after(*file, &self.status));
         let finished = open.finish(&self.status);
         let failed = finished.as_ref().err();

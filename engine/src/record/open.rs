@@ -14,7 +14,7 @@ use crate::command::Event;
 use crate::frame::{Counted, FrameHeader, Gap};
 use crate::ledger::{Ledger, Lost};
 use crate::segment::Segment;
-use crate::status::Status;
+use crate::status::{Grown, Status};
 use crate::tracks::{TrackRow, TracksHeader};
 use crate::video::status::VideoLost;
 
@@ -57,6 +57,9 @@ pub(super) struct Open {
     slow_disk: Option<Duration>,
     space: Space,
     looked: Instant,
+    began: Instant,
+    /// Bytes of video that the session had before.
+    video_before: u64,
     /// The file has refused once: it gets nothing more.
     failed: bool,
     /// Why the recording was ended before it was asked to, though the file is whole.
@@ -91,6 +94,8 @@ impl Open {
             slow_disk: slow_disk(),
             space,
             looked: now,
+            began: now,
+            video_before: status.video.bytes.get(),
             failed: false,
             ended: None,
             video_lost_before: status.video.lost(),
@@ -198,7 +203,10 @@ impl Open {
             return Ok(());
         }
         self.looked = now;
-        let disk = self.space.look(now, [self.file.bytes(), status.video.bytes.get()]);
+        let (tracks, video) = (self.file.bytes(), status.video.bytes.get());
+        let bytes = tracks + video.saturating_sub(self.video_before);
+        status.set_grown(Some(Grown { since: self.began, bytes }));
+        let disk = self.space.look(now, [tracks + self.file.journal_bytes(), video]);
         status.set_disk(disk.inspect_err(|error| self.ended = Some(error.to_string()))?);
         Ok(())
     }

@@ -235,13 +235,17 @@ impl TracksFile {
         pushed.map_err(|error| self.stop("append to the recording", error))
     }
 
-    /// Bytes that frames and rows take so far, those in the journal included.
+    /// Bytes that frames and rows take so far.
     pub fn bytes(&self) -> u64 {
         let Counts { batches, frames, rows } = self.pushed.counts;
-        let once = rows * schema::bytes_of(&schema::ROW_COLUMNS)
+        rows * schema::bytes_of(&schema::ROW_COLUMNS)
             + frames * schema::bytes_of(&schema::FRAME_COLUMNS)
-            + batches * schema::bytes_of(&schema::BATCH_COLUMNS);
-        if self.journal.is_some() { 2 * once } else { once }
+            + batches * schema::bytes_of(&schema::BATCH_COLUMNS)
+    }
+
+    /// Bytes that they take in the journal, until the recording is finished.
+    pub fn journal_bytes(&self) -> u64 {
+        if self.journal.is_some() { self.bytes() } else { 0 }
     }
 
     /// Writes everything appended since the last time into the journal, and with it what the recording has come to. A power

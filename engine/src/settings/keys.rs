@@ -173,6 +173,16 @@ pub static KEYS: &[Key] = &[
         .applies(Applies::Live),
     key("recording.name", Values::Text, "part of the name of a run's folder").applies(Applies::Live),
     key("recording.mode", Values::Word(&MODES), "what a run records: positions, video or both"),
+    key(
+        "recording.split_min",
+        Values::Number(0.01, 1e5),
+        "a recording goes on in another file after so long",
+    )
+    .unit("min")
+    .left_out("never for its length"),
+    key("recording.split_gb", Values::Number(0.001, 1e6), "a recording goes on in another file at this size")
+        .unit("GB")
+        .left_out("never for its size"),
     key("threads.realtime", Values::Flag, "the camera thread goes before all that is not real-time"),
     key("threads.camera_core", Values::Whole(0, MAX_CORE), "the core of the camera thread, from 0")
         .left_out("as the system chooses"),
