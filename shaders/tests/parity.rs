@@ -27,14 +27,15 @@ const LIMITS: [f64; 3] = [1e-3, 1e-3, 0.1];
 /// that is nothing; on the few rings of a small ROI z follows the centre. Of 10,800 beads these were beyond the limit
 /// in z: 37 % at 8 and 9 px, 25 % to 12 px, 9 % to 16 px, 4 % to 30 px, 1 in 800 to 40 px, none above. The rms was
 /// 0.5 nm at 8 and 9 px and 0.07 nm to 16 px. In x and y: 3 % to 12 px, the worst 0.02 px, and 1 in 400 to 20 px, the
-/// worst 0.0013 px.
+/// worst 0.0013 px. Those are of the beads that are found, at 8 and 9 px one in eight: of the 60 images of a run 3.3 are
+/// beyond on average, and of 590 runs none had more than 11.
 const SMALL_ROI_PX: usize = 40;
 
 /// Z of so few rings is a matter of the last digits, even where both ways stop at the same step: up to here, px ...
-const TINY_ROI_PX: usize = 12;
+const TINY_ROI_PX: usize = 20;
 
-/// ... the limit is this one, nm. The worst of 1500 was 0.3 nm.
-const TINY_Z_LIMIT_NM: f64 = 2.0;
+/// ... these are the limits. The worst of 590 runs was 0.0004 px and 0.5 nm, above 12 px of 94 runs 0.06 nm.
+const TINY_LIMITS: [f64; 3] = [5e-3, 5e-3, 2.0];
 
 /// Decisions nearer to their threshold than this are ties. The kernels judge a profile up to 0.005 px from the answer.
 const TIE: f64 = 1e-3;
@@ -205,10 +206,7 @@ fn kernels_meet_the_reference_on_any_bead() {
     let (mut autoconv, mut qi, mut qi_small, mut qi_as_far) = <(Tally, Tally, Tally, Tally)>::default();
     for roi_px in sizes(&mut random) {
         let mut bench = Bench::new(roi_px);
-        let mut limits = LIMITS;
-        if roi_px <= TINY_ROI_PX {
-            limits[2] = TINY_Z_LIMIT_NM;
-        }
+        let limits = if roi_px <= TINY_ROI_PX { TINY_LIMITS } else { LIMITS };
         for _ in 0..if roi_px > 128 { 3 } else { 12 } {
             let film = bench.bead(&mut random);
             let [by_autoconv, by_qi] = bench.compare(Recipe::Sound, &film);
@@ -309,7 +307,8 @@ fn a_reference_with_a_mistake_is_not_met() {
             tally.add(LIMITS, &bench.compare(recipe, film)[method]);
         }
         tally.print(&format!("{recipe:?}"));
-        let passes = 2 * tally.beyond.len() < films.len();
+        // Of 590 runs two had one bead of the eight beyond without a mistake, and none less than four with one.
+        let passes = 4 * tally.beyond.len() < films.len();
         assert_eq!(passes, recipe == Recipe::Sound, "{recipe:?}: {:#?}", tally.beyond);
         for axis in axes {
             assert!(tally.rms()[axis] > 3.0 * LIMITS[axis], "{recipe:?} passes on axis {axis}");

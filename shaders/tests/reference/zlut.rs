@@ -1,4 +1,4 @@
-//! Height from a profile: the best plane, then Gauss-Newton on a spline through the planes.
+//! Height from a profile: the best plane, then Gauss-Newton, with the secant, on a spline through the planes.
 
 use super::rings::{FINE_ARC_STEP_PX, Grid, weighted_mean};
 use super::{Margin, Recipe};
@@ -107,12 +107,23 @@ impl Zlut {
         let (first, last) = (self.z_nm[0], self.z_nm[self.z_nm.len() - 1]);
         let plane_step = (last - first) / (self.z_nm.len() - 1) as f64;
         let mut settled = false;
+        // The step before: as solved for, and as taken.
+        let (mut solved, mut taken) = (0.0, 0.0);
         // A kernel may take 20 steps to come to rest within a ten-thousandth of a plane; then to where nothing moves.
         for number in 1..100 {
             let (values, slopes): (Vec<f64>, Vec<f64>) =
                 rings.iter().map(|k| self.at(z_nm, *k, recipe)).unzip();
             let correlation = seen.correlation(&values);
-            let step = seen.step(&values, &slopes).clamp(-plane_step, plane_step);
+            let computed = seen.step(&values, &slopes);
+            // The secant through the last two, where it makes sense.
+            let secant = taken / (solved - computed);
+            let secant = if (0.1..=10.0).contains(&secant) { secant } else { 1.0 };
+            let step = (secant * computed).clamp(-plane_step, plane_step);
+            (solved, taken) = (computed, step);
+            // What hardly settles may do so in time on one side only.
+            if !settled && number > 17 {
+                margin.note(0.0);
+            }
             if step.is_nan() || (!settled && number > 20) {
                 return None;
             }
