@@ -124,7 +124,7 @@ impl TracksFile {
         Self::create_as(path, run, |_| Ok(None))
     }
 
-    /// The same with a journal, which [`Self::log`] writes.
+    /// The same with a journal.
     ///
     /// # Errors
     /// As [`Self::create`], also if a journal of that name exists.
