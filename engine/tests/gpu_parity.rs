@@ -257,7 +257,8 @@ fn the_gpu_finds_what_a_reference_in_f64_finds() {
 
 #[test]
 fn changed_shaders_find_something_else() {
-    let film = Film::new(12, 64, 8, 1);
+    // Not fresh: how much noise is seen in a bead, which one change is about, is chance.
+    let film = Film::with_seed(3, 12, 64, 8, 1);
     let [by_qi, by_fit] =
         [QI, Method::Fit].map(|method| (film.on_cpu(method, true), film.tables(method, true)));
     for (what, here, instead) in [
