@@ -52,6 +52,27 @@ fn h5py_finds_every_loss_in_gaps_frames_and_ledger() {
 }
 
 #[test]
+fn tifffile_finds_in_exported_stacks_the_pixels_of_the_video() {
+    let Some(python) = python("tifffile_finds_in_exported_stacks_the_pixels_of_the_video") else { return };
+    for mode in ["full-video", "track+roi-video"] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+        let (out, stacks) = (path("runs"), path("stacks"));
+        let json =
+            beadscope_ok(&["run", "--mode", mode, "--frames", "20", "--beads", "3", "--out", &out, "--json"]);
+        let summary: serde_json::Value = serde_json::from_str(&json).unwrap();
+        let run = summary["run"].as_str().unwrap();
+        let told = beadscope_ok(&["export", run, "--to", "tiff", "--out", &stacks]);
+        let count = if mode == "full-video" { 1 } else { 3 };
+        assert!(told.starts_with(&format!("{count} stacks of 20 frames")), "{told}");
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/check_tiff.py");
+        let video = Path::new(run).join("video.ome.zarr");
+        let output = Command::new(&python).arg(script).args([Path::new(&stacks), &video]).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+#[test]
 fn the_preferences_that_magscope_exports_become_a_rig() {
     let Some(python) = python("the_preferences_that_magscope_exports_become_a_rig") else { return };
     let folder = tempfile::tempdir().unwrap();

@@ -35,6 +35,7 @@ pub mod command;
 pub mod correction;
 mod cut;
 pub mod doctor;
+mod durable;
 pub mod find;
 pub mod frame;
 pub mod gpu;

@@ -40,6 +40,8 @@ pub enum ExportFormat {
     Magscope,
     /// An HDF5 file that lumicks.pylake opens: channels x, y, z in nm in a group for each bead.
     Pylake,
+    /// A new folder with the video as BigTIFF, for ImageJ: frames.tif, or bead_N.tif for each bead, and frames.csv with a line for each page.
+    Tiff,
     /// A new folder for Tweezepy: of each bead the longest trace without a gap, in nm (.npy), and the Python that reads them.
     Tweezepy,
 }

@@ -16,7 +16,7 @@
 //! Limits: rust-hdf5 indexes 131 060 chunks a dataset, which is 8.6e9 rows, 5.4e8 frames and 1.3e8 batches; beyond,
 //! `append` fails with an error and the file can be finished.
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use rust_hdf5::swmr::SwmrFileWriter;
@@ -28,6 +28,7 @@ use super::journal::{JournalWriter, SoFar};
 use super::schema::{self, NO_DEVICE_TIME, OURS, TRACKING};
 use crate::bead_set::MAX_BEAD;
 use crate::command::Event;
+use crate::durable::sync_folder_of;
 use crate::frame::FrameHeader;
 use crate::roi::Roi;
 use crate::segment::Segment;
@@ -131,8 +132,12 @@ impl TracksFile {
     pub fn create_with_journal(path: &Path, run: &RunDescription) -> Result<Self, RecordError> {
         let journal = journal_path(path);
         let begin = |partial: &Path| {
-            let description = fs::read(partial);
-            let begun = description.and_then(|description| JournalWriter::create(&journal, &description));
+            let begun = fs::read(partial).and_then(|description| {
+                let begun = JournalWriter::create(&journal, &description)?;
+                sync_folder_of(&journal)?;
+                path.parent().map_or(Ok(()), sync_folder_of)?;
+                Ok(begun)
+            });
             begun.map(Some).map_err(|error| RecordError::io("begin the journal", &journal, error))
         };
         let mut file = Self::create_as(path, run, begin)?;
@@ -488,16 +493,11 @@ fn check_numbers(rois: &[Roi], path: &Path) -> Result<(), RecordError> {
     }
 }
 
-/// Gives the finished file its name. The folder is synced too: a name that only memory knows is no name.
+/// Gives the finished file its name.
 fn rename(partial: &Path, path: &Path) -> Result<(), RecordError> {
     if path.exists() {
         return Err(RecordError::Exists { path: path.to_path_buf() });
     }
     let failed = |error| RecordError::io("give the recording its name", path, error);
-    fs::rename(partial, path).map_err(failed)?;
-    if cfg!(unix) {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
-    }
-    Ok(())
+    fs::rename(partial, path).and_then(|()| sync_folder_of(path)).map_err(failed)
 }

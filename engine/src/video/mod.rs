@@ -19,6 +19,7 @@ pub mod recover;
 mod shard;
 pub mod status;
 pub mod store;
+pub mod tiff;
 pub mod verify;
 pub mod zarr;
 

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 
 use super::frame_record::{FIXED_BYTES, Header, header_bytes};
 use super::layout::Layout;
-use super::shard::{Contents, Shard, partial_path, shard_path, write_durably};
+use super::shard::{Contents, Shard, partial_path, shard_path};
 use super::zarr;
+use crate::durable::write_durably;
 use crate::record::error::RecordError;
 use crate::record::tracks_file::check_quiet;
 

@@ -10,6 +10,7 @@ use super::direct;
 use super::frame_record::{FrameId, Header, NO_BEAD, Place, header_bytes};
 use super::layout::{Layout, Picture};
 use super::zarr::{BEAD, CORNER, Extent, FRAME_NUMBERS, PICTURES};
+use crate::durable::{sync_folder_of, write_durably};
 
 /// What a frame's record says, without its pixels.
 #[derive(Default)]
@@ -106,6 +107,21 @@ impl Contents {
         chunks
     }
 
+    /// Places of all frames.
+    pub(super) fn places(&self) -> impl Iterator<Item = &Place> {
+        self.places.iter()
+    }
+
+    /// Where the picture of a frame begins: all of it, or the crop of a bead, if that was there.
+    pub(super) fn picture(&self, layout: &Layout, frame: usize, bead: Option<i32>) -> Option<u64> {
+        let places = self.places_of(frame);
+        let place = match bead {
+            None => 0,
+            Some(bead) => places.iter().position(|place| place.bead == bead)?,
+        };
+        Some(self.offsets[frame] + (header_bytes(places.len()) + place * layout.picture_bytes()) as u64)
+    }
+
     /// Which frames they are.
     pub(super) fn ids(&self) -> &[FrameId] {
         &self.ids
@@ -121,23 +137,6 @@ pub(super) fn shard_path(folder: &Path, layout: &Layout, number: u64) -> PathBuf
 /// The same while it is written.
 pub(super) fn partial_path(folder: &Path, layout: &Layout, number: u64) -> PathBuf {
     shard_path(folder, layout, number).with_extension("partial")
-}
-
-/// Writes a small file, and returns once a power cut does not harm it.
-pub(super) fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    path.parent().map_or(Ok(()), fs::create_dir_all)?;
-    let mut file = File::create(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    sync_folder_of(path)
-}
-
-/// A name that only memory knows is no name.
-pub(super) fn sync_folder_of(path: &Path) -> io::Result<()> {
-    match path.parent() {
-        Some(folder) if cfg!(unix) => File::open(folder)?.sync_all(),
-        _ => Ok(()),
-    }
 }
 
 fn make_parents(path: PathBuf) -> io::Result<PathBuf> {

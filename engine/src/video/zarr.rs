@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 
 use super::frame_record::NO_BEAD;
 use super::layout::{Layout, Picture};
-use super::shard::write_durably;
+use crate::durable::write_durably;
 
 /// Name of the file that describes a group or an array.
 pub(super) const METADATA: &str = "zarr.json";
@@ -152,6 +152,21 @@ fn array(kind: &str, fill: i32, axes: &[&str], shape: Value, chunk: Value, codec
 pub(super) fn read_layout(folder: &Path) -> io::Result<Layout> {
     let mut group = read(folder)?;
     Layout::deserialize(group["attributes"][OURS]["layout"].take()).map_err(io::Error::from)
+}
+
+/// What a pixel and a frame stand for.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub(super) struct Scale {
+    /// Size of a camera pixel in the sample, nm.
+    pub(super) pixel_size_nm: f64,
+    /// Frames per second of the camera at the beginning, Hz.
+    pub(super) rate_hz: f64,
+}
+
+/// The scale of the video in `folder`.
+pub(super) fn read_scale(folder: &Path) -> io::Result<Scale> {
+    let mut group = read(folder)?;
+    Scale::deserialize(group["attributes"][OURS].take()).map_err(io::Error::from)
 }
 
 /// How long the arrays of the video in `folder` are said to be.

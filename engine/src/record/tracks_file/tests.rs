@@ -284,7 +284,7 @@ fn a_folder_without_permission_is_a_typed_error() {
     let path = folder.path().join("tracks.h5");
     // Root may write anywhere but in `/proc`.
     let path =
-        if File::create(folder.path().join("probe")).is_ok() { "/proc/tracks.h5".into() } else { path };
+        if fs::File::create(folder.path().join("probe")).is_ok() { "/proc/tracks.h5".into() } else { path };
     let error = TracksFile::create(&path, &run(&[1])).err().unwrap();
     let named = error.to_string().contains("tracks.h5.partial");
     assert!(named, "the error names the file: {error}");
