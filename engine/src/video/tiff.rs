@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Read as _, Seek as _, SeekFrom, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tiff::TiffError;
 use tiff::encoder::colortype::{ColorType, Gray8, Gray16};
@@ -27,6 +27,9 @@ pub enum TiffExportError {
     /// A file cannot be read or written.
     #[error(transparent)]
     Io(#[from] io::Error),
+    /// Nothing was filmed, or a crash left the first shard open.
+    #[error("the video has no whole shard yet; if a crash left it, `beadscope recover` makes it whole: {}", .0.display())]
+    Empty(PathBuf),
     /// The TIFF library refuses.
     #[error("cannot write TIFF: {0}")]
     Tiff(#[from] TiffError),
@@ -45,9 +48,12 @@ pub struct Stacks {
 /// and `frames.csv` with a line for each page. `progress` hears how many of how many pages are done.
 ///
 /// # Errors
-/// If the video cannot be read, or the folder exists or cannot be written; there is none then.
+/// If the video has no frames or cannot be read, or the folder exists or cannot be written; there is none then.
 pub fn write(folder: &Path, out: &Path, progress: &dyn Fn(u64, u64)) -> Result<Stacks, TiffExportError> {
     let video = Video::open(folder)?;
+    if video.frames == 0 {
+        return Err(TiffExportError::Empty(folder.to_path_buf()));
+    }
     fs::create_dir(out)?;
     video.write(out, progress).inspect_err(|_| drop(fs::remove_dir_all(out)))
 }
