@@ -130,7 +130,7 @@ impl Tracker {
             quadrants: Quadrants::new(&self.coarse, &self.fine),
             profile: PolarProfile::new(n),
             weights: vec![0.0; n],
-            matching: MatchScratch::default(),
+            matching: MatchScratch::new(n),
             fitting: FitScratch::new(n, knots_for_roi(n)),
             magtrack: self.magtrack.as_ref().map(MagTrack::scratch),
         }
@@ -160,7 +160,7 @@ impl Tracker {
     ///
     /// `image`: `roi_px` squared grey levels, rows from top; any other length comes back as `EDGE`. `max_level`: the
     /// grey level of a saturated pixel. Without `lut` z is NaN. The first call with a scratch made for another ROI
-    /// size, or with a Z-LUT of more rings than before, allocates; no other does.
+    /// size, or with a Z-LUT of more rings than `roi_px` and than before, allocates; no other does.
     pub fn locate(
         &self,
         image: &[f32],

@@ -18,6 +18,14 @@ pub struct MatchScratch {
     weighted_profile: Vec<f32>,
 }
 
+impl MatchScratch {
+    /// Room for as many rings; a profile of more takes more, once.
+    pub fn new(rings: usize) -> Self {
+        let [profile, weights, weighted_profile] = std::array::from_fn(|_| Vec::with_capacity(rings));
+        Self { profile, weights, weighted_profile }
+    }
+}
+
 /// What the match found.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Match {
