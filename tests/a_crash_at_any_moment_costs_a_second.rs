@@ -20,8 +20,11 @@ use common::{age, beadscope, program, run_in};
 const MODES: [&str; 5] = ["track", "track+roi-video", "track+full-video", "roi-video", "full-video"];
 /// How long after its start a run is killed at most.
 const LATEST: Duration = Duration::from_secs(4);
-/// What a crash may cost: half a second between two blocks, and what the disk of a machine that others use takes longer.
-const MOST_LOST: Duration = Duration::from_millis(2500);
+/// What a crash may cost: half a second between two blocks, and what the disk takes; in the drill, on a machine of its own, and
+/// where other tests run beside it.
+const MOST_LOST: [Duration; 2] = [Duration::from_secs(1), Duration::from_millis(2500)];
+/// For so many runs instead.
+const DRILL: &str = "BEADSCOPE_CRASH_RUNS";
 
 static UNDISTURBED: LazyLock<Positions> = LazyLock::new(|| undisturbed(LATEST.as_secs() * RATE_HZ));
 
@@ -80,7 +83,8 @@ fn crash(mode: &str, alive: Duration) -> End {
 
 #[test]
 fn a_run_that_is_killed_loses_its_last_second_at_most() {
-    let runs: u64 = std::env::var("BEADSCOPE_CRASH_RUNS").ok().map_or(10, |runs| runs.parse().unwrap());
+    let drill = std::env::var(DRILL).ok();
+    let runs: u64 = drill.as_ref().map_or(10, |runs| runs.parse().unwrap());
     let begun = Instant::now();
     let seed = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_nanos() as u64 | 1;
     let (mut random, mut lost, mut nothing) = (seed, Vec::new(), 0);
@@ -94,17 +98,19 @@ fn a_run_that_is_killed_loses_its_last_second_at_most() {
         let earliest = if run < 5 { LATEST / 2 } else { Duration::ZERO };
         let alive = earliest + (LATEST - earliest).mul_f64((random >> 11) as f64 / (1_u64 << 53) as f64);
         match crash(mode, alive) {
-            End::Nothing => nothing += 1,
+            End::Nothing => {
+                assert!(run >= 5, "{mode}: nothing after {alive:?}");
+                nothing += 1;
+            }
             End::Lost(by) => lost.push(by),
         }
     }
     lost.sort();
-    assert!(lost.len() >= 5, "{} of {runs} runs had recorded anything", lost.len());
     let [median, most] = [lost[lost.len() / 2], lost[lost.len() - 1]];
     println!(
         "{runs} runs killed in {:.0} s: {nothing} before the first block, {} recovered; lost {median:.2?} (median), {most:.2?} (most)",
         begun.elapsed().as_secs_f64(),
         lost.len()
     );
-    assert!(most <= MOST_LOST, "{most:?}");
+    assert!(most <= MOST_LOST[usize::from(drill.is_none())], "{most:?}");
 }

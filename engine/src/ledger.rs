@@ -12,11 +12,11 @@ pub struct Lost {
     pub ring_full: u64,
     /// They were tracked, but the recorder held every slot of the track ring.
     pub recorder_late: u64,
-    /// They were tracked, but writing had failed (disk full, folder gone, a row that contradicts its recording). Where
-    /// the file could be closed all the same, with the space held back for it, its own ledger counts those that came
-    /// until then, and they are its last gap (none in a file without a frame). Those that came later are in no file: the
-    /// session's ledger alone counts them. A file that could not be closed stays a partial one, with neither ledger nor
-    /// gaps.
+    /// They were tracked, but writing had failed (disk full, folder gone, a row that contradicts its recording), or a part of
+    /// the journal that a crash left was damaged. Where the file could be closed all the same, with the space held back for
+    /// it, its own ledger counts those that came until then, and they are its last gap (none in a file without a frame).
+    /// Those that came later are in no file: the session's ledger alone counts them. A file that could not be closed stays a
+    /// partial one, with neither ledger nor gaps.
     pub record_failed: u64,
 }
 

@@ -1,7 +1,9 @@
 //! Segments: the runs of a camera in a session.
 
+use serde::{Deserialize, Serialize};
+
 /// One run of the camera, from a start to a stop: one configuration, one numbering of frames, one clock.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Segment {
     /// Counted from 0 in the session.
     pub number: u32,
@@ -14,7 +16,8 @@ pub struct Segment {
 }
 
 /// Why a segment began, or what ended the one before it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Cause {
     /// The session's start.
     Start,

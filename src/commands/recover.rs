@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Result, bail};
+use beadscope_engine::record::error::RecordError;
 use beadscope_engine::record::tracks_file::{Counts, Recovered, journal_path, partial_path, recover};
 use beadscope_engine::record::tracks_path;
 use beadscope_engine::video::recover::{RecoveredVideo, recover as recover_video};
@@ -21,22 +22,37 @@ pub fn run(arguments: &RecoverArguments) -> Result<()> {
     if !partial.exists() && !video.exists() && video.file_name() == run.file_name() {
         return if film(run)? { Ok(()) } else { nothing(run) };
     }
-    // First what tells whether another program is at work.
+    // First what tells whether another program is at work. Positions that cannot be recovered are no reason to leave the
+    // video as it is.
     let is_tracked = partial.exists() || journal.exists();
-    if is_tracked {
-        tracks(&partial)?;
+    let tracked = if is_tracked { tracks(&partial) } else { Ok(()) };
+    if tracked.as_ref().is_err_and(is_at_work) {
+        return tracked;
     }
-    let is_filmed = video.exists() && film(&video)?;
-    if is_tracked || is_filmed { Ok(()) } else { nothing(run) }
+    let filmed = if video.exists() { film(&video) } else { Ok(false) };
+    tracked?;
+    if filmed? || is_tracked { Ok(()) } else { nothing(run) }
 }
 
 fn tracks(partial: &Path) -> Result<()> {
-    let Recovered { path, counts, damages } = recover(partial)?;
+    let Recovered { path, counts, damages, kept } = recover(partial)?;
     for damage in &damages {
-        eprintln!("the journal is kept, since it is not whole: {damage}");
+        eprintln!("the journal is not whole: {damage}");
+    }
+    if let Some(journal) = kept {
+        eprintln!(
+            "the journal is kept, since there may be more in it than in the recording; remove it if `beadscope verify` \
+             misses nothing: {}",
+            journal.display()
+        );
     }
     let Counts { frames, rows, .. } = counts;
     output::print(&format!("{frames} whole frames, {rows} rows: {}\n", path.display()))
+}
+
+fn is_at_work(error: &anyhow::Error) -> bool {
+    let error = error.downcast_ref();
+    matches!(error, Some(RecordError::InUse { .. } | RecordError::JustWritten { .. }))
 }
 
 /// Whether there was anything to do.

@@ -7,6 +7,8 @@
     reason = "helpers of tests, where these are how a test fails"
 )]
 
+#[cfg(target_os = "linux")]
+pub mod faults;
 pub mod made;
 pub mod undisturbed;
 

@@ -23,6 +23,13 @@ pub fn rig_in(folder: &Path) -> PathBuf {
     rig
 }
 
+/// The same, which begins another file every so many minutes.
+pub fn splitting_rig(folder: &Path, minutes: &str) -> PathBuf {
+    let rig = rig_in(folder);
+    fs::write(&rig, format!("{RIG}[recording]\nsplit_min = {minutes}\n")).unwrap();
+    rig
+}
+
 /// What so many frames of it hold.
 pub fn undisturbed(frames: u64) -> Positions {
     let folder = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-/* A disk that fails: loaded before the C library (LD_PRELOAD), it lets one call on files below a folder go wrong.
+/* A disk that fails: loaded before the C library (LD_PRELOAD), it lets one call that changes files below a folder go wrong.
  *
  *   BEADSCOPE_FAULT_UNDER  the folder
  *   BEADSCOPE_FAULT_AT     which call, from 1; 0 lets all succeed
@@ -10,7 +10,9 @@
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
+#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -80,6 +82,19 @@ ssize_t pwrite64(int fd, const void *bytes, size_t count, off64_t at) {
     case IS_SHORT: return REAL(pwrite64)(fd, bytes, (count + 1) / 2, at);
     default: return REAL(pwrite64)(fd, bytes, count, at);
     }
+}
+
+int open64(const char *path, int flags, ...) {
+    va_list rest;
+    va_start(rest, flags);
+    mode_t mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(rest, mode_t) : 0;
+    va_end(rest);
+    int writes = (flags & O_ACCMODE) != O_RDONLY;
+    return writes && next(path, flags & O_CREAT) == FAILS ? -1 : REAL(open64)(path, flags, mode);
+}
+
+int fallocate64(int fd, int mode, off64_t from, off64_t length) {
+    return next_on(fd, 1) == FAILS ? -1 : REAL(fallocate64)(fd, mode, from, length);
 }
 
 int fsync(int fd) { return next_on(fd, 0) == FAILS ? -1 : REAL(fsync)(fd); }

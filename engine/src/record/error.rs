@@ -115,6 +115,15 @@ pub enum RecordError {
         /// The file or folder.
         path: PathBuf,
     },
+    /// What was written is not what is read.
+    #[error(
+        "the recording does not hold all that was recorded; its journal does: move the recording elsewhere, then \
+         `beadscope recover` its folder: {}", .path.display()
+    )]
+    NotWhole {
+        /// The recording.
+        path: PathBuf,
+    },
     /// What was filmed is on the disk, but no program finds all of it.
     #[error("could not close the video: {error}; `beadscope recover` makes it whole: {}", .path.display())]
     VideoUnfinished {

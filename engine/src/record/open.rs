@@ -38,6 +38,8 @@ pub(super) struct Open {
     losses: Losses,
     /// Losses that the journal has.
     logged: usize,
+    /// The next block's first frame: the ledger up to it, and what the camera did.
+    logging: Option<(Ledger, Option<Segment>)>,
     lost: Gap,
     /// Frames that the file has accepted.
     frames: u64,
@@ -81,6 +83,7 @@ impl Open {
             segments: Vec::new(),
             losses: Losses::default(),
             logged: 0,
+            logging: None,
             lost: Gap::default(),
             frames: 0,
             counted: Counted::default(),
@@ -126,12 +129,13 @@ impl Open {
         let is_same = self.last.is_some_and(|last| last.segment == frame.segment);
         if self.last.is_some() || self.continues {
             self.lost += frame.gap;
-            self.counted += step.counted;
+            self.counted += step.counted.since(&Step::first(frame));
             step.loss.into_iter().for_each(|loss| self.losses.note(loss));
         } else {
             frame.gap = Gap::default();
-            self.counted = Step::first(frame);
         }
+        self.logging = self.logging.or_else(|| Some((self.ledger(self.frames, 0), segment)));
+        self.counted += Step::first(frame);
         if self.last.is_none() {
             self.segment_range[0] = frame.segment;
         }
@@ -190,7 +194,9 @@ impl Open {
     fn log(&mut self) -> Result<(), RecordError> {
         let gaps = self.losses.to_gaps(self.logged);
         self.logged += gaps.len();
-        self.file.log(&SoFar { ledger: self.ledger(self.frames, 0), gaps })
+        let ledger = self.ledger(self.frames, 0);
+        let (before, segment) = self.logging.take().unwrap_or((ledger, None));
+        self.file.log(&SoFar { before, ledger, gaps, segment })
     }
 
     /// Looks at the disk once a second.

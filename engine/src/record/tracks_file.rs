@@ -25,6 +25,7 @@ use rust_hdf5::{FileLocking, Hdf5Error};
 use super::description::RunDescription;
 use super::error::RecordError;
 use super::journal::{JournalWriter, SoFar};
+use super::read::Recording;
 use super::schema::{self, NO_DEVICE_TIME, OURS, TRACKING};
 use crate::bead_set::MAX_BEAD;
 use crate::command::Event;
@@ -134,8 +135,10 @@ impl TracksFile {
         let begin = |partial: &Path| {
             let begun = fs::read(partial).and_then(|description| {
                 let begun = JournalWriter::create(&journal, &description)?;
-                sync_folder_of(&journal)?;
-                path.parent().map_or(Ok(()), sync_folder_of)?;
+                let named = sync_folder_of(&journal);
+                named
+                    .and_then(|()| path.parent().map_or(Ok(()), sync_folder_of))
+                    .inspect_err(|_| drop(fs::remove_file(&journal)))?;
                 Ok(begun)
             });
             begun.map(Some).map_err(|error| RecordError::io("begin the journal", &journal, error))
@@ -262,7 +265,7 @@ impl TracksFile {
         self.check_running()?;
         let Some(journal) = &mut self.journal else { return Ok(()) };
         let news = self.columns.take_news();
-        if news.is_empty() {
+        if news.is_empty() && so_far.gaps.is_empty() {
             return Ok(());
         }
         let written = journal.write(so_far, news.iter().map(|(table, entries)| (*table, &entries[..])));
@@ -304,12 +307,14 @@ impl TracksFile {
     }
 
     /// Writes the rest, the ledger, the gaps and what the experimenter was told, marks the file complete and gives it its name.
+    /// Then the journal is removed.
     ///
     /// After a failed `append` or `flush`, a full disk included, it keeps what was flushed before, and the attribute
-    /// `write_failed` is 1. So flush before you draw up the ledger, and count what [`Self::flushed`] says.
+    /// `write_failed` is 1, and the journal stays. So flush before you draw up the ledger, and count what [`Self::flushed`] says.
     ///
     /// # Errors
-    /// If the disk refuses or a file of the final name has appeared; the partial file then stays.
+    /// If the disk refuses or a file of the final name has appeared; the partial file then stays. If the file, read again,
+    /// does not hold what it should; the journal then stays.
     pub fn finish(mut self, ledger_json: &str, gaps: &[Gap], notices: &[String]) -> Result<(), RecordError> {
         if !self.stopped {
             self.flush()?;
@@ -318,10 +323,15 @@ impl TracksFile {
         let closed = self.close_columns(ledger_json, gaps, notices);
         closed.map_err(|error| self.stop("close the recording", error))?;
         // Claimed until it has its name.
-        let Self { file, path, partial, claim: _claim, journal, .. } = self;
+        let Self { file, path, partial, claim: _claim, journal, stopped, flushed, .. } = self;
         file.close().map_err(|error| RecordError::hdf5("close the recording", &partial, error))?;
         rename(&partial, &path)?;
-        if journal.is_some() {
+        let is_whole = Recording::open(&path).is_ok_and(|recording| recording.counts == flushed.counts);
+        if !is_whole {
+            return Err(RecordError::NotWhole { path });
+        }
+        // What the disk has refused once may be missing from the file all the same.
+        if journal.is_some() && !stopped {
             drop(journal);
             let journal = journal_path(&path);
             fs::remove_file(&journal)

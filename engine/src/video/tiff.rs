@@ -65,7 +65,7 @@ struct Video<'a> {
     about: zarr::Scale,
 }
 
-type Stack = TiffEncoder<BufWriter<File>, TiffKindBig>;
+type Stack<'a> = TiffEncoder<&'a mut BufWriter<File>, TiffKindBig>;
 
 impl<'a> Video<'a> {
     fn open(folder: &'a Path) -> io::Result<Self> {
@@ -82,9 +82,10 @@ impl<'a> Video<'a> {
         };
         let (mut done, all) = (0, self.frames * stacks.len() as u64);
         for some in stacks.chunks(AT_ONCE) {
+            let create = |(_, name): &(_, String)| Ok(BufWriter::new(File::create(out.join(name))?));
+            let mut files = some.iter().map(create).collect::<io::Result<Vec<_>>>()?;
             let mut open = Vec::new();
-            for (bead, name) in some {
-                let file = BufWriter::new(File::create(out.join(name))?);
+            for ((bead, _), file) in some.iter().zip(&mut files) {
                 open.push((*bead, TiffEncoder::new_big(file)?));
             }
             self.each_shard(|file, contents| {
@@ -98,6 +99,9 @@ impl<'a> Video<'a> {
                 }
                 Ok(())
             })?;
+            drop(open);
+            // The library leaves the end in the buffer; dropped, it would not say that the disk is full.
+            files.iter_mut().try_for_each(BufWriter::flush)?;
         }
         Ok(Stacks { frames: self.frames, stacks: stacks.len() as u64 })
     }
@@ -134,7 +138,7 @@ impl<'a> Video<'a> {
     /// Adds the picture at this place of the shard, or a black one.
     fn add_page(
         &self,
-        stack: &mut Stack,
+        stack: &mut Stack<'_>,
         shard: &mut File,
         picture: Option<u64>,
     ) -> Result<(), TiffExportError> {

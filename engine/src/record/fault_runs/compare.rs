@@ -45,19 +45,25 @@ fn sum<'a>(reasons: impl Iterator<Item = &'a str>) -> [u64; 4] {
     sums
 }
 
-pub(super) fn compare_file(seed: u64, world: &World, path: &Path) {
-    let file = H5File::open(path).unwrap();
-    let column = |name: &str| file.dataset(&format!("beadscope/{name}")).unwrap();
-    let numbers = |name: &str| column(name).read_raw::<u64>().unwrap();
+/// The frames in a file.
+pub(super) fn frames(file: &H5File) -> Vec<Sent> {
+    let column = |name: &str| file.dataset(&format!("beadscope/frames/{name}")).unwrap();
     let [segments, device_frames, flags] =
-        ["frames/segment", "frames/device_frame", "frames/flags"].map(numbers);
-    let lost: Vec<u32> = column("frames/lost_before").read_raw().unwrap();
+        ["segment", "device_frame", "flags"].map(|name| column(name).read_raw::<u64>().unwrap());
+    let lost: Vec<u32> = column("lost_before").read_raw().unwrap();
     let frame = |(k, lost): (usize, &[u32])| {
         let [camera, ring_full, recorder_late] = [lost[0], lost[1], lost[2]].map(u64::from);
         let lost_before = Gap { camera, ring_full, recorder_late };
         Sent { segment: segments[k], number: device_frames[k], flags: flags[k], lost_before }
     };
-    let found: Vec<Sent> = lost.chunks_exact(3).enumerate().map(frame).collect();
+    lost.chunks_exact(3).enumerate().map(frame).collect()
+}
+
+pub(super) fn compare_file(seed: u64, world: &World, path: &Path) {
+    let file = H5File::open(path).unwrap();
+    let column = |name: &str| file.dataset(&format!("beadscope/{name}")).unwrap();
+    let numbers = |name: &str| column(name).read_raw::<u64>().unwrap();
+    let found = frames(&file);
     assert_eq!(found, world.recorded, "seed {seed}");
     let ledger: serde_json::Value =
         serde_json::from_str(&column("ledger_json").read_strings().unwrap().concat()).unwrap();
@@ -70,7 +76,7 @@ pub(super) fn compare_file(seed: u64, world: &World, path: &Path) {
         let lost = ["camera", "ring_full", "recorder_late", "record_failed"];
         assert_eq!(in_gaps, lost.map(|name| ledger["lost"][name].as_u64().unwrap()), "seed {seed}");
     }
-    let mut segments = segments.clone();
+    let mut segments = numbers("frames/segment");
     segments.dedup();
     // After a failure there may be one more, whose frames the file does not have.
     let listed = numbers("segments/segment");

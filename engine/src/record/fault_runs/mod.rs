@@ -5,6 +5,7 @@
 
 mod camera;
 mod compare;
+mod crash;
 mod world;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -23,6 +24,7 @@ use tempfile::TempDir;
 
 use super::info::RunInfo;
 use super::read::verify::verify;
+use super::tracks_file::journal_path;
 use super::*;
 use crate::acquire::Acquisition;
 use crate::acquire::control::control;
@@ -38,6 +40,7 @@ use crate::track::cpu::CpuTracker;
 use crate::tracks::TrackRow;
 use camera::Faulty;
 use compare::{compare, compare_file};
+use crash::compare_crash;
 use world::{Happening, Sent, World};
 
 const SIDE_PX: u32 = 16;
@@ -139,11 +142,19 @@ fn run(seed: u64, file: Option<&Path>) -> BTreeMap<Happening, u64> {
         world.track(MAX_BATCH);
     }
     world.tracking = None;
+    let crashed = file.filter(|_| !world.disk_is_broken).map(|path| {
+        let crashed = path.with_extension("crashed.h5");
+        fs::copy(journal_path(path), journal_path(&crashed)).unwrap();
+        crashed
+    });
     world.recorder.take().unwrap().run();
     world.expect_recorded();
     compare(seed, &world, &status);
     if let Some(path) = file {
         compare_file(seed, &world, path);
+    }
+    if let Some(path) = crashed {
+        compare_crash(seed, &mut world, &path);
     }
     let mut injected = std::mem::take(&mut world.injected);
     injected.insert(Happening::Track, world.expected.lost.ring_full);

@@ -2,8 +2,9 @@
 //!
 //! An [MCAP](https://mcap.dev/spec) file beside `tracks.h5`, as a database keeps a write-ahead log: everything that is
 //! recorded goes here first, twice a second, as one chunk with a checksum that is on the disk before the next; the HDF5
-//! file beside it gets the same bytes, but is whole only once the recording is finished. Then the journal is removed. After a
-//! crash [`recover()`](super::tracks_file::recover()) makes `tracks.h5` anew, from the journal alone.
+//! file beside it gets the same bytes, but is whole only once the recording is finished. Then the journal is removed, unless
+//! the disk has refused anything. After a crash [`recover()`](super::tracks_file::recover()) makes `tracks.h5` anew, from the
+//! journal alone.
 //!
 //! ```text
 //! header · tracks.h5 as it is before the first frame (attachment, twice) · schemas and channels · block · block · ...
@@ -29,6 +30,7 @@ pub(super) use write::JournalWriter;
 
 use super::tracks_file::Gap;
 use crate::ledger::Ledger;
+use crate::segment::Segment;
 
 /// Encoding of a table's messages and schema.
 const COLUMNS: &str = "beadscope-columns";
@@ -37,11 +39,15 @@ const DESCRIPTION: &str = "tracks.h5";
 /// Channel of the ledger; those of the tables follow.
 const LEDGER_CHANNEL: u16 = 1;
 
-/// What a block says besides its tables.
+/// What a block says besides its tables: enough for it to be understood if blocks before it are damaged.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct SoFar {
+    /// The ledger of the recording up to the first frame of this block, with what was lost just before that frame.
+    pub(super) before: Ledger,
     /// The ledger of the recording, as if it ended here.
     pub(super) ledger: Ledger,
     /// The gaps since the block before.
     pub(super) gaps: Vec<Gap>,
+    /// What the camera did at the first frame of the block; `None` without a frame.
+    pub(super) segment: Option<Segment>,
 }

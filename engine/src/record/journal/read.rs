@@ -17,12 +17,8 @@ const RECORD_HEADER_BYTES: usize = 9;
 const CHUNK_HEADER_BYTES: u64 = 40;
 /// Kind and length of a chunk, and that: enough to know it, and an attachment of ours, at sight.
 const HEAD_BYTES: usize = RECORD_HEADER_BYTES + 40;
-/// A checksum.
-const DATA_END_BYTES: u64 = 4;
 /// Behind a damage this much is searched at a time.
 const WINDOW_BYTES: usize = 1 << 20;
-/// Blocks end with what was recorded in a second: a longer one is a damaged length.
-const MAX_RECORD_BYTES: u64 = 1 << 32;
 
 /// Why a journal is of no use.
 #[derive(Debug, thiserror::Error)]
@@ -52,7 +48,7 @@ impl fmt::Display for Damage {
     }
 }
 
-/// What was recorded in about a second.
+/// What was recorded in about half a second.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(in crate::record) struct Block {
     /// Counted from 0.
@@ -69,19 +65,13 @@ pub(in crate::record) struct Journal {
     length: u64,
     /// Where the next record begins.
     place: u64,
+    /// Behind the description.
+    begin: u64,
     /// `tracks.h5` as it was before the first frame.
     pub(in crate::record) description: Vec<u8>,
     /// What cannot be read, so far.
     pub(in crate::record) damages: Vec<Damage>,
     next_block: u32,
-}
-
-/// What stands at a place, and where it ends.
-enum Found {
-    Block(Block, u64),
-    /// The end of a journal that was closed.
-    End,
-    Nothing,
 }
 
 impl Journal {
@@ -93,15 +83,23 @@ impl Journal {
         let file = File::open(path)?;
         let length = file.metadata()?.len();
         let file = BufReader::with_capacity(WINDOW_BYTES, file);
-        let mut journal =
-            Self { file, length, place: 0, description: Vec::new(), damages: Vec::new(), next_block: 0 };
+        let mut journal = Self {
+            file,
+            length,
+            place: 0,
+            begin: 0,
+            description: Vec::new(),
+            damages: Vec::new(),
+            next_block: 0,
+        };
         let mut place = 0;
         while place < length {
-            if let Some((_, end)) = journal.record_at(place)?
+            if let Some(end) = journal.record_at(place, is_description_head)?
                 && let Some(description) = description(&journal.body(place, end)?)
             {
                 journal.description = description;
                 // The other copy, and the schemas, which this program knows, are passed over.
+                journal.begin = end;
                 journal.place = journal.first_block(end)?;
                 return Ok(journal);
             }
@@ -112,8 +110,8 @@ impl Journal {
 
     fn first_block(&mut self, from: u64) -> io::Result<u64> {
         let schemas = self.search(from, is_chunk_head)?;
-        let Some((_, end)) = self.record_at(schemas)? else { return Ok(schemas) };
-        let is_block = chunk(&self.body(schemas, end)?).is_some_and(|records| to_block(&records).is_some());
+        let Some(end) = self.record_at(schemas, is_chunk_head)? else { return Ok(schemas) };
+        let is_block = chunk(&self.body(schemas, end)?).is_some_and(|records| to_block(records).is_some());
         Ok(if is_block { schemas } else { end })
     }
 
@@ -124,16 +122,15 @@ impl Journal {
     pub(in crate::record) fn next(&mut self) -> io::Result<Option<Block>> {
         let from = self.place;
         while self.place < self.length {
-            match self.at(self.place)? {
-                Found::Block(block, end) => {
-                    self.note_damage(from, self.place);
-                    self.next_block = block.number.wrapping_add(1);
-                    self.place = end;
-                    return Ok(Some(block));
-                }
-                Found::End => break,
-                Found::Nothing => self.place = self.search(self.place + 1, is_chunk_head)?,
+            if let Some((block, end)) = self.block_at(self.place)? {
+                // Blocks may have been taken for the schemas, or passed over with them.
+                let is_next = block.number == self.next_block || from < self.place;
+                self.note_damage(if is_next { from } else { self.begin }, self.place);
+                self.next_block = block.number.wrapping_add(1);
+                self.place = end;
+                return Ok(Some(block));
             }
+            self.place = self.search(self.place + 1, is_chunk_head)?;
         }
         self.note_damage(from, self.place);
         self.place = self.length;
@@ -146,32 +143,24 @@ impl Journal {
         }
     }
 
-    fn at(&mut self, place: u64) -> io::Result<Found> {
-        let Some((kind, end)) = self.record_at(place)? else { return Ok(Found::Nothing) };
-        let length = end - place - RECORD_HEADER_BYTES as u64;
-        if kind == op::DATA_END && length == DATA_END_BYTES {
-            return Ok(Found::End);
-        }
-        if kind != op::CHUNK {
-            return Ok(Found::Nothing);
-        }
-        let block = chunk(&self.body(place, end)?).and_then(|records| to_block(&records));
-        Ok(block.map_or(Found::Nothing, |block| Found::Block(block, end)))
+    /// The block that begins here, and where it ends.
+    fn block_at(&mut self, place: u64) -> io::Result<Option<(Block, u64)>> {
+        let Some(end) = self.record_at(place, is_chunk_head)? else { return Ok(None) };
+        let block = chunk(&self.body(place, end)?).and_then(to_block);
+        Ok(block.map(|block| (block, end)))
     }
 
-    /// Kind and end of the record that begins here, if the file goes on as far.
-    fn record_at(&mut self, place: u64) -> io::Result<Option<(u8, u64)>> {
-        let rest = self.length.saturating_sub(place);
-        if rest < RECORD_HEADER_BYTES as u64 {
+    /// End of the record that begins here, if `is_head` knows its head and the file goes on as far.
+    fn record_at(&mut self, place: u64, is_head: fn(&[u8; HEAD_BYTES]) -> bool) -> io::Result<Option<u64>> {
+        if self.length.saturating_sub(place) < HEAD_BYTES as u64 {
             return Ok(None);
         }
         self.file.seek(SeekFrom::Start(place))?;
-        let mut header = [0; RECORD_HEADER_BYTES];
-        self.file.read_exact(&mut header)?;
-        let [kind, length @ ..] = header;
-        let length = u64::from_le_bytes(length);
-        let end = place.checked_add(RECORD_HEADER_BYTES as u64).and_then(|body| body.checked_add(length));
-        Ok(end.filter(|end| *end <= self.length && length < MAX_RECORD_BYTES).map(|end| (kind, end)))
+        let mut head = [0; HEAD_BYTES];
+        self.file.read_exact(&mut head)?;
+        let body = place + RECORD_HEADER_BYTES as u64;
+        let end = number(&head, 1).and_then(|length| body.checked_add(length));
+        Ok(end.filter(|end| *end <= self.length && is_head(&head)))
     }
 
     /// Body of the record that begins at `place` and ends before `end`.
@@ -203,10 +192,13 @@ impl Journal {
     }
 }
 
+fn number(head: &[u8; HEAD_BYTES], at: usize) -> Option<u64> {
+    head[at..].first_chunk().map(|bytes| u64::from_le_bytes(*bytes))
+}
+
 /// Whether a chunk as this program writes them begins with these bytes: its three lengths agree.
 fn is_chunk_head(head: &[u8; HEAD_BYTES]) -> bool {
-    let number = |at: usize| head[at..].first_chunk().map(|bytes| u64::from_le_bytes(*bytes));
-    let [length, uncompressed, compressed] = [1, 25, 41].map(number);
+    let [length, uncompressed, compressed] = [1, 25, 41].map(|at| number(head, at));
     head[0] == op::CHUNK
         && uncompressed == compressed
         && uncompressed.and_then(|data| data.checked_add(CHUNK_HEADER_BYTES)) == length
@@ -233,16 +225,16 @@ fn description(body: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// The records of a chunk, if its checksum holds.
-fn chunk(body: &[u8]) -> Option<Vec<u8>> {
+fn chunk(body: &[u8]) -> Option<&[u8]> {
     match parse_record(op::CHUNK, body).ok()? {
         // The lengths have no checksum: a wrong one would have the next record begin elsewhere.
-        Record::Chunk { header, data }
+        Record::Chunk { header, data: Cow::Borrowed(data) }
             if header.compression.is_empty()
                 && header.uncompressed_size == header.compressed_size
                 && body.len() as u64 == CHUNK_HEADER_BYTES + header.compressed_size
-                && crc32fast::hash(&data) == header.uncompressed_crc =>
+                && crc32fast::hash(data) == header.uncompressed_crc =>
         {
-            Some(Cow::into_owned(data))
+            Some(data)
         }
         _ => None,
     }

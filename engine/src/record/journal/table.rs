@@ -1,6 +1,7 @@
 //! The tables of a recording that grow, as the journal names them.
 
 use std::fmt::Write;
+use std::ops::Range;
 
 use crate::record::schema::{
     BATCH_COLUMNS, ColumnSpec, EVENT_COLUMNS, Element, FRAME_COLUMNS, HEALTH_COLUMNS, ROW_COLUMNS,
@@ -44,6 +45,13 @@ impl Table {
     /// Bytes that an entry has in all columns together.
     pub(in crate::record) fn entry_bytes(self) -> usize {
         self.columns().iter().map(ColumnSpec::entry_bytes).sum()
+    }
+
+    /// Where column `column` lies in a message of so many entries.
+    pub(in crate::record) fn place(self, column: usize, entries: usize) -> Range<usize> {
+        let bytes = |column: &ColumnSpec| column.entry_bytes() * entries;
+        let start = self.columns()[..column].iter().map(bytes).sum();
+        start..start + bytes(&self.columns()[column])
     }
 
     pub(super) fn topic(self) -> &'static str {

@@ -2,10 +2,11 @@ use rust_hdf5::H5File;
 use tempfile::TempDir;
 
 use super::super::tests::{SEGMENT, age, append, gap, health, read, run};
-use super::super::{TracksFile, partial_path};
+use super::super::{Gap, TracksFile, partial_path};
 use super::*;
 use crate::frame::FrameHeader;
-use crate::record::journal::SoFar;
+use crate::ledger::Ledger;
+use crate::record::journal::{JournalWriter, SoFar, Table};
 use crate::record::read::verify::verify;
 use crate::record::schema::{ColumnSpec, Element};
 use crate::segment::Segment;
@@ -34,7 +35,8 @@ impl Growing {
         append(&mut self.file, 5 * number..5 * number + 2, &BEADS);
         append(&mut self.file, 5 * number + 2..5 * number + 5, &BEADS);
         self.file.append_health(&health(number + 1)).unwrap();
-        self.file.log(&SoFar { ledger: ledger(5 * (number + 1)), gaps }).unwrap();
+        let [before, ledger] = [5 * number, 5 * (number + 1)].map(ledger);
+        self.file.log(&SoFar { before, ledger, gaps, segment: None }).unwrap();
         self.file.flush().unwrap();
     }
 
@@ -100,7 +102,7 @@ fn what_a_crash_leaves_is_the_same_bit_by_bit() {
     let recovered = recover(&crashed).unwrap();
     let path = growing.folder.path().join("crashed.h5");
     let counts = Counts { batches: 8, frames: 20, rows: 40 };
-    assert_eq!(recovered, Recovered { path: path.clone(), counts, damages: Vec::new() });
+    assert_eq!(recovered, Recovered { path: path.clone(), counts, damages: Vec::new(), kept: None });
     assert!(!crashed.exists() && !journal_path(&path).exists(), "nothing is left behind");
 
     let undisturbed = growing.folder.path().join("tracks.h5");
@@ -131,7 +133,10 @@ fn a_damaged_block_is_a_gap_and_what_follows_it_is_kept() {
     assert_eq!(recovered.counts, Counts { batches: 4, frames: 10, rows: 20 });
     let damage = Damage { from: from as u64, to: to as u64, block: 1 };
     assert_eq!(recovered.damages, [damage]);
-    assert!(journal.exists(), "a better program may read more of it");
+    assert!(
+        recovered.kept.as_ref() == Some(&journal) && journal.exists(),
+        "a better program may read more of it"
+    );
 
     let file = H5File::open(&path).unwrap();
     assert_eq!(read::<u64>(&file, "beadscope/frames/frame"), [0, 1, 2, 3, 4, 10, 11, 12, 13, 14]);
@@ -161,6 +166,80 @@ fn a_journal_that_a_crash_left_beside_a_finished_file_is_removed() {
     fs::remove_file(&crashed).unwrap();
     assert_eq!(recover(&crashed).unwrap().counts.frames, 5);
     assert!(path.exists() && !journal_path(&path).exists());
+}
+
+#[test]
+fn a_recovery_that_was_interrupted_goes_on() {
+    let mut growing = Growing::new();
+    growing.add(0, Vec::new());
+    let path = growing.folder.path().join("crashed.h5");
+    let crashed = growing.crash("crashed.h5");
+    let journal = journal_path(&path);
+    let [partial_bytes, journal_bytes] = [&crashed, &journal].map(|path| fs::read(path).unwrap());
+    // While the file was being made: what there is of it counts for nothing.
+    fs::write(sibling(&path, ".recovering"), "half a file").unwrap();
+    let recovered = recover(&crashed).unwrap();
+    assert_eq!(
+        fs::read_dir(growing.folder.path()).unwrap().count(),
+        3,
+        "its file, and the two of the one that grows"
+    );
+    // When it had its name, before either file was removed, and between the two.
+    for is_partial_left in [true, false] {
+        fs::write(&journal, &journal_bytes).unwrap();
+        if is_partial_left {
+            fs::write(&crashed, &partial_bytes).unwrap();
+            age(&crashed);
+        }
+        assert_eq!(recover(&crashed).unwrap(), recovered);
+        assert!(path.exists() && !journal.exists() && !crashed.exists());
+    }
+}
+
+#[test]
+fn a_recovery_that_fails_leaves_all_as_it_was() {
+    let mut growing = Growing::new();
+    growing.add(0, Vec::new());
+    let crashed = growing.crash("crashed.h5");
+    let journal = journal_path(&growing.folder.path().join("crashed.h5"));
+    // Its description is whole, and is no HDF5 file.
+    fs::remove_file(&journal).unwrap();
+    drop(JournalWriter::create(&journal, b"no HDF5 file").unwrap());
+    let files = || fs::read_dir(growing.folder.path()).unwrap().count();
+    let before = files();
+    recover(&crashed).unwrap_err();
+    assert!(crashed.exists() && journal.exists() && files() == before);
+}
+
+#[test]
+fn what_a_failing_disk_may_not_have_written_stays_in_the_journal() {
+    let mut growing = Growing::new();
+    growing.add(0, Vec::new());
+    growing.file.break_disk();
+    let path = growing.folder.path().join("tracks.h5");
+    let Growing { folder: _folder, file } = growing;
+    file.finish(&serde_json::to_string(&ledger(5)).unwrap(), &[], &[]).unwrap();
+    let journal = journal_path(&path);
+    assert!(is_complete(&path) && journal.exists());
+    let recovered = recover(&partial_path(&path)).unwrap();
+    assert_eq!((recovered.counts.frames, recovered.kept), (5, Some(journal.clone())));
+    // Should the file be of no use, the journal is.
+    fs::remove_file(&path).unwrap();
+    age(&journal);
+    assert_eq!(recover(&partial_path(&path)).unwrap().counts.frames, 5);
+    assert!(path.exists() && !journal.exists());
+}
+
+#[test]
+fn a_file_that_lacks_something_keeps_its_journal() {
+    let mut growing = Growing::new();
+    growing.add(0, Vec::new());
+    let path = growing.folder.path().join("tracks.h5");
+    growing.file.flushed.counts.rows += 1;
+    let Growing { folder: _folder, file } = growing;
+    let error = file.finish("{}", &[], &[]).unwrap_err();
+    assert!(matches!(error, RecordError::NotWhole { .. }), "{error}");
+    assert!(journal_path(&path).exists());
 }
 
 #[test]

@@ -1,0 +1,93 @@
+//! The power fails: what was not on the disk is gone, and all but the last second was on the disk, in one file or the next.
+//!
+//! `BEADSCOPE_POWER_RUNS=100 cargo test --release --test a_power_cut_costs_a_second -- --nocapture` is the drill.
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, reason = "helpers of tests, outside #[test], where these are how a test fails")]
+#![allow(clippy::print_stdout, reason = "the figures of the drill")]
+
+mod common;
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use beadscope_engine::record::read::{ReadError, Recording};
+use beadscope_engine::record::tracks_file::{journal_path, partial_path};
+use beadscope_engine::record::tracks_path;
+use common::faults::library;
+use common::undisturbed::{Positions, RATE_HZ, assert_as_undisturbed, positions, splitting_rig, undisturbed};
+use common::{beadscope, program};
+
+/// When the power fails: at the earliest when the first file is split off, at the latest in the third.
+const BETWEEN: [Duration; 2] = [Duration::from_millis(1500), Duration::from_millis(4500)];
+/// Half a second between two blocks, and what the disk takes; on a machine that others use it takes longer.
+const MOST_LOST: Duration = Duration::from_millis(2500);
+
+/// Cuts the power after `alive`; the time before it that is not recorded.
+fn cut(power: &Path, alive: Duration, undisturbed: &Positions) -> Duration {
+    let folder = tempfile::tempdir().unwrap();
+    let (rig, out, told) =
+        (splitting_rig(folder.path(), "0.02"), folder.path().join("runs"), folder.path().join("cut"));
+    let output = program()
+        .args(["run", "--rig", rig.to_str().unwrap(), "--out", out.to_str().unwrap()])
+        .env("LD_PRELOAD", power)
+        .env("BEADSCOPE_POWER_UNDER", &out)
+        .env("BEADSCOPE_POWER_AFTER_MS", alive.as_millis().to_string())
+        .env("BEADSCOPE_POWER_TELL", &told)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(70), "{said}");
+    let cut_ns: u64 = fs::read_to_string(told).unwrap().trim().parse().unwrap();
+
+    let (mut last_ns, mut frames) = (0, Vec::new());
+    for run in fs::read_dir(&out).unwrap().map(|run| run.unwrap().path()) {
+        let tracks = tracks_path(&run);
+        if partial_path(&tracks).exists() || journal_path(&tracks).exists() {
+            let recovered = beadscope(&["recover", run.to_str().unwrap()]);
+            let said = String::from_utf8_lossy(&recovered.stderr);
+            // One that was only just begun has nothing to recover.
+            assert!(recovered.status.success() || said.contains("nothing was recorded"), "{said}");
+        }
+        if !tracks.exists() {
+            continue;
+        }
+        let verified = beadscope(&["verify", run.to_str().unwrap()]);
+        let told = String::from_utf8_lossy(&verified.stdout);
+        assert!(verified.status.success() || told.contains("recovered after a crash"), "{told}");
+        let found = positions(&run);
+        assert_as_undisturbed(&found, undisturbed, "track");
+        frames.extend(found.into_keys());
+        let read = Recording::open(&run).unwrap().each_block(|block| -> Result<(), ReadError> {
+            last_ns = block.unix_ns.iter().copied().max().unwrap_or(0).max(last_ns);
+            Ok(())
+        });
+        read.unwrap();
+    }
+    let missing = frames.iter().max().map_or(0, |last| last + 1 - frames.len() as u64);
+    let between = Duration::from_secs_f64(missing as f64 / RATE_HZ as f64);
+    Duration::from_nanos(cut_ns.saturating_sub(last_ns)) + between
+}
+
+#[test]
+fn what_a_power_cut_takes_back_is_a_second() {
+    let folder = tempfile::tempdir().unwrap();
+    let power = library("power", folder.path());
+    let undisturbed = undisturbed(BETWEEN[1].as_secs() * RATE_HZ + RATE_HZ);
+    let runs: u64 = std::env::var("BEADSCOPE_POWER_RUNS").ok().map_or(6, |runs| runs.parse().unwrap());
+    let mut random = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_nanos() as u64 | 1;
+    let mut lost: Vec<Duration> = (0..runs)
+        .map(|_| {
+            // xorshift64 (G. Marsaglia 2003).
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            let part = (random >> 11) as f64 / (1_u64 << 53) as f64;
+            cut(&power, BETWEEN[0] + (BETWEEN[1] - BETWEEN[0]).mul_f64(part), &undisturbed)
+        })
+        .collect();
+    lost.sort();
+    let [median, most] = [lost[lost.len() / 2], lost[lost.len() - 1]];
+    println!("{runs} power cuts: lost {median:.2?} (median), {most:.2?} (most)");
+    assert!(most <= MOST_LOST, "{most:?}");
+}
