@@ -1,10 +1,10 @@
 """Checks what `beadscope export` wrote against its recording: `check_export.py magscope|pylake|tweezepy EXPORT RECORDING`.
 
-Exits 1 with the first thing that is wrong. MagScope itself opens and appends to its file. Pylake and Tweezepy do so
-where they are installed (pip install lumicks.pylake==1.8.0 tweezepy==1.2.7); they bring half a gigabyte along, so else
-their files are read here as they read them.
+Exits 1 with the first thing that is wrong. MagScope itself opens and appends to its file, Pylake
+opens its own. Tweezepy does so where it is installed (pip install tweezepy==1.2.7); else its files are read here as it reads
+them.
 
-Needs: pip install h5py numpy; pip install --no-deps magscope
+Needs: pip install h5py numpy lumicks.pylake; pip install --no-deps magscope
 """
 
 import importlib.util
@@ -13,6 +13,7 @@ from pathlib import Path
 
 import check_tracks
 import h5py
+import lumicks.pylake
 import numpy as np
 
 AXES = ("x", "y", "z")
@@ -49,33 +50,10 @@ def check_magscope(export, recording):
     assert check_tracks.failures == 0
 
 
-class AsPylakeReads:
-    """A channel as lumicks/pylake/channel.py takes it from a file, for where Pylake is not installed."""
-
-    def __init__(self, dataset):
-        if dataset.attrs["Kind"] == "Continuous":
-            start, dt = dataset.attrs["Start time (ns)"], int(1e9 / dataset.attrs["Sample rate (Hz)"])
-            self.data = dataset[:]
-            self.timestamps = np.arange(start, start + len(self.data) * dt, dt)
-        else:
-            self.data, self.timestamps = dataset["Value"], dataset["Timestamp"]
-
-
-def open_pylake(path):
-    try:
-        import lumicks.pylake
-    except ImportError:
-        file = h5py.File(path)
-        assert "Bluelake version" in file.attrs and int(file.attrs["File format version"]) == 2
-        return lambda bead, axis: AsPylakeReads(file[f"Bead {bead}"][axis])
-    file = lumicks.pylake.File(path)
-    print("opened by Pylake:", file)
-    return lambda bead, axis: file[f"Bead {bead}"][axis]
-
-
 def check_pylake(export, recording):
     time_ns, traces, follows = read_recording(recording)
-    channel = open_pylake(export)
+    pylake = lumicks.pylake.File(export)
+    print("opened by Pylake:", pylake)
     kind = "Continuous" if follows[1:].all() else "TimeSeries"
     with h5py.File(export) as file:
         assert {f"Bead {bead}" for bead in traces} == set(file), list(file)
@@ -83,7 +61,7 @@ def check_pylake(export, recording):
         assert kinds == {kind}, kinds
     for bead, trace in traces.items():
         for place, axis in enumerate(AXES):
-            found = channel(bead, axis)
+            found = pylake[f"Bead {bead}"][axis]
             assert np.array_equal(found.data, trace[:, place], equal_nan=True), (bead, axis)
             off_ns = np.abs(np.asarray(found.timestamps) - time_ns).max()
             # Pylake counts in whole periods; the frames of the test are exactly even.

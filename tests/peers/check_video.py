@@ -1,12 +1,13 @@
-"""Checks a `video.ome.zarr` with zarr-python and ome-zarr-models: `check_video.py VIDEO STACK.npy [--full] [--beads N,N]`.
+"""Checks a `video.ome.zarr` with zarr-python, ome-zarr-models and napari: `check_video.py VIDEO STACK.npy [--full] [--beads N,N]`.
 
 STACK.npy holds every frame the camera sent, by its own number. Every pixel of the video must be the camera's. Prints
 one line per check and exits 1 if one fails.
 
-Needs: pip install zarr ome-zarr-models
+Needs: pip install zarr ome-zarr-models napari napari-ome-zarr
 """
 
 import argparse
+import os
 import sys
 
 import numpy as np
@@ -72,5 +73,16 @@ else:
     check("places without a bead are 0", not seen[bead < 0].any())
     t = n // 2
     check("one frame by itself", bool(np.array_equal(pictures[t], seen[t])))
+
+os.environ["NAPARI_CONFIG"] = ""  # it shall keep no settings of its own
+from napari.components import ViewerModel  # noqa: E402
+from napari.plugins import _initialize_plugins  # noqa: E402
+
+_initialize_plugins()
+[layer] = ViewerModel().open(arguments.video, plugin="napari-ome-zarr")
+check(f"napari opens it, axes {layer.axis_labels}", list(layer.axis_labels) == axes)
+told = [str(unit) for unit, axis in zip(layer.units, multiscale.axes) if axis.type in ("time", "space")]
+check(f"napari has its scale {layer.scale} in {told}", list(layer.scale) == list(scale) and told == units)
+check("napari shows every pixel", bool(np.array_equal(np.asarray(layer.data), pictures[:])))
 
 sys.exit(failed)
