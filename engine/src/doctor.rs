@@ -2,7 +2,6 @@
 
 mod adapters;
 
-use std::io::Write as _;
 use std::path::Path;
 use std::time::Instant;
 
@@ -10,8 +9,7 @@ use beadscope_drivers::camera::CameraDriver;
 use beadscope_drivers::ports::serial_ports;
 use serde::Serialize;
 
-/// How much the disk test writes.
-const DISK_TEST_BYTES: usize = 64 << 20;
+use crate::disk_speed;
 
 /// One thing that was looked at.
 #[derive(Clone, Debug, Serialize)]
@@ -103,7 +101,7 @@ fn ports() -> Vec<Finding> {
 
 /// Writes and syncs a file in the folder where runs go; it is gone afterwards.
 fn disk(folder: &Path) -> Finding {
-    match write_speed(folder) {
+    match disk_speed::measure(folder) {
         Ok(bytes_per_s) => {
             let text = format!("{:.0} MB/s written and synced in {}", bytes_per_s / 1e6, folder.display());
             Finding::new("disk", State::Ok, text)
@@ -113,19 +111,6 @@ fn disk(folder: &Path) -> Finding {
                 .advise("choose another [recording] folder, or free space")
         }
     }
-}
-
-fn write_speed(folder: &Path) -> std::io::Result<f64> {
-    let mut file = tempfile::tempfile_in(folder)?;
-    // Not zeros: some file systems store those for nothing.
-    let block: Vec<u8> =
-        (0..1 << 20).map(|byte: u32| (byte.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
-    let start = Instant::now();
-    for _ in 0..DISK_TEST_BYTES / block.len() {
-        file.write_all(&block)?;
-    }
-    file.sync_all()?;
-    Ok(DISK_TEST_BYTES as f64 / start.elapsed().as_secs_f64())
 }
 
 /// The smallest step that the monotonic clock shows.

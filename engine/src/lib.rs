@@ -34,6 +34,7 @@ pub mod clock;
 pub mod command;
 pub mod correction;
 mod cut;
+pub mod disk_speed;
 pub mod doctor;
 mod durable;
 pub mod find;

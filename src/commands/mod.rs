@@ -25,6 +25,7 @@ use beadscope_drivers::CAMERAS;
 use beadscope_drivers::camera::CameraError;
 use beadscope_drivers::stack::Stack;
 use beadscope_engine::correction::{Correction, Used};
+use beadscope_engine::disk_speed;
 use beadscope_engine::frame::FrameView;
 use beadscope_engine::instrument::{Instrument, OpenError};
 use beadscope_engine::record::info::{RunInfo, camera_text};
@@ -61,6 +62,13 @@ fn open(settings: &Settings) -> Result<(Setup, Vec<String>)> {
         }
     }
     let rig = settings.rig();
+    let roi_px = rois.first().map_or(0, |roi| roi.size_px);
+    let needed = rig.recording.mode.video_bytes_per_s(&config, rois.len(), roi_px);
+    let is_filming = rig.recording.mode.picture().is_some();
+    if let Some(doubt) = is_filming.then(|| disk_speed::doubt(&rig.recording.folder, needed)).flatten() {
+        tracing::warn!("{doubt}");
+        notes.push(doubt);
+    }
     let info = RunInfo {
         pixel_size_nm,
         settings_toml: settings.describe(&notes),

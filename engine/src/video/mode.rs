@@ -1,5 +1,6 @@
 //! What a run records: positions, video, or both.
 
+use beadscope_drivers::camera::CameraConfig;
 use serde::{Deserialize, Serialize};
 
 use super::layout::Picture;
@@ -42,6 +43,16 @@ impl Mode {
             Self::TrackRoiVideo | Self::RoiVideo => Some(Picture::Rois),
             Self::TrackFullVideo | Self::FullVideo => Some(Picture::Full),
         }
+    }
+
+    /// Bytes a second that the pixels of a video take, of so many beads with ROIs of this side, px; 0 where nothing is filmed.
+    pub fn video_bytes_per_s(self, config: &CameraConfig, beads: usize, roi_px: u32) -> f64 {
+        let pixels = match self.picture() {
+            None => 0,
+            Some(Picture::Rois) => beads * (roi_px * roi_px) as usize,
+            Some(Picture::Full) => config.window.width_px as usize * config.window.height_px as usize,
+        };
+        (pixels * config.format.bytes_per_px()) as f64 * config.rate_hz
     }
 
     /// Whether beads are located.

@@ -1,0 +1,73 @@
+//! How fast a disk takes what a run would write, found out before the run.
+
+use std::io::{self, Write as _};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// Written at a time, and at most.
+const BLOCK_BYTES: usize = 1 << 20;
+const MOST_BLOCKS: u32 = 64;
+/// A slow disk is known sooner.
+const LONGEST: Duration = Duration::from_secs(1);
+/// A disk that takes so many times what a video needs has time for all else.
+const ENOUGH: f64 = 1.2;
+
+/// Bytes a second that are written and synced in `folder`: a file of 64 MB at most, for a second or so, which is gone
+/// afterwards.
+///
+/// # Errors
+/// If the folder cannot be written to.
+pub(crate) fn measure(folder: &Path) -> io::Result<f64> {
+    let mut file = tempfile::tempfile_in(folder)?;
+    // Not zeros: some file systems store those for nothing.
+    let block: Vec<u8> =
+        (0..BLOCK_BYTES as u32).map(|byte| (byte.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    let (start, mut bytes) = (Instant::now(), 0);
+    for _ in 0..MOST_BLOCKS {
+        file.write_all(&block)?;
+        bytes += BLOCK_BYTES;
+        if start.elapsed() > LONGEST {
+            break;
+        }
+    }
+    file.sync_all()?;
+    Ok(bytes as f64 / start.elapsed().as_secs_f64())
+}
+
+/// What the experimenter should know before a video of `needed` bytes a second goes to `folder`; nothing if its disk is fast
+/// enough, or nobody knows.
+pub fn doubt(folder: &Path, needed: f64) -> Option<String> {
+    // It may be made with the first run.
+    let existing = folder.ancestors().find(|folder| folder.is_dir()).unwrap_or(Path::new("."));
+    let taken = measure(existing).ok()?;
+    tracing::info!(
+        "the disk takes {:.0} MB/s, the video {:.0} MB/s: {}",
+        taken / 1e6,
+        needed / 1e6,
+        folder.display()
+    );
+    (taken < ENOUGH * needed).then(|| {
+        format!(
+            "the disk takes {:.0} MB/s and the video needs {:.0} MB/s, so that frames of the video may be lost (positions \
+             are not): film fewer or smaller ROIs, lower the rate, or record to a faster disk: {}",
+            taken / 1e6,
+            needed / 1e6,
+            folder.display()
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_no_disk_takes_is_doubted_and_what_each_takes_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let runs = folder.path().join("runs");
+        assert_eq!(doubt(&runs, 1.0), None);
+        let told = doubt(&runs, 1e15).unwrap();
+        assert!(told.contains("the video needs 1000000000 MB/s") && told.ends_with("runs"), "{told}");
+        assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0, "nothing is left behind");
+    }
+}
