@@ -8,6 +8,8 @@ use std::path::Path;
 
 use common::made::{BEADS, FRAMES, PIXEL_NM, REFERENCE, STARTED_NS, position_nm, recording, time_s};
 use common::{beadscope, beadscope_ok};
+use parquet::file::reader::{FileReader as _, SerializedFileReader};
+use parquet::record::RowAccessor as _;
 use rust_hdf5::swmr::SwmrFileWriter;
 use rust_hdf5::{FileLocking, H5File};
 use serde_json::Value;
@@ -306,4 +308,42 @@ fn csv_has_every_row_and_replaces_no_recording() {
     let output = beadscope(&["export", text(folder.path()), "--to", "csv", "--out", text(&tracks)]);
     assert_eq!(output.status.code(), Some(1));
     assert!(std::fs::read(&tracks).unwrap() == before);
+}
+
+#[test]
+fn parquet_has_every_row_with_all_digits_and_says_what_it_is_of() {
+    let folder = tempfile::tempdir().unwrap();
+    recording(folder.path(), true, true);
+    let out = folder.path().join("rows.parquet");
+    beadscope_ok(&["export", text(folder.path()), "--to", "parquet", "--out", text(&out)]);
+    let file = SerializedFileReader::new(std::fs::File::open(&out).unwrap()).unwrap();
+    let about = file.metadata().file_metadata();
+    let told = |key: &str| {
+        let entries = about.key_value_metadata().unwrap();
+        entries.iter().find(|entry| entry.key == key).unwrap().value.clone().unwrap()
+    };
+    assert_eq!(told("software"), "beadscope of tests");
+    assert_eq!(told("pixel_size_nm").parse(), Ok(PIXEL_NM));
+    assert_eq!((told("started_unix_ns"), told("finished")), (STARTED_NS.to_string(), "true".to_owned()));
+    assert_eq!(told("first_frame_unix_ns"), "1700000001000000000");
+    assert!(told("settings_toml").contains("method = \"qi\""));
+    let columns = about.schema_descr().columns().iter().map(|column| column.name().to_owned());
+    assert_eq!(columns.collect::<Vec<_>>().join(","), "frame,bead,x_px,y_px,z_nm,quality,flags,time_s");
+
+    let rows: Vec<_> = file.get_row_iter(None).unwrap().map(Result::unwrap).collect();
+    assert_eq!(rows.len() as u64, FRAMES * u64::from(BEADS));
+    for (place, row) in rows.iter().enumerate() {
+        let (frame, bead) = (place as u64 / u64::from(BEADS), place % BEADS as usize);
+        let [x_nm, y_nm, z_nm] = position_nm(frame, bead, true);
+        let number = |column: usize| row.get_double(column).unwrap();
+        assert_eq!(row.get_ulong(0).unwrap(), frame);
+        assert_eq!(row.get_ushort(1).unwrap(), [0, 3, REFERENCE as u16][bead]);
+        // As it is in the recording: divided, multiplied and divided by the size of a pixel.
+        let px = |nm: f64| nm / PIXEL_NM * PIXEL_NM / PIXEL_NM;
+        assert_eq!([number(2), number(3)], [px(x_nm), px(y_nm)]);
+        assert_eq!(number(4).to_bits(), z_nm.to_bits());
+        assert_eq!(row.get_float(5).unwrap(), 0.5);
+        assert_eq!(row.get_string(6).unwrap(), if z_nm.is_nan() { "z_out_of_range" } else { "ok" });
+        assert!((number(7) - time_s(frame, true)).abs() < 1e-9, "{row:?}");
+    }
 }

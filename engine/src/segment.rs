@@ -36,6 +36,21 @@ pub enum Cause {
 }
 
 impl Cause {
+    const ALL: [Self; 7] = [
+        Self::Start,
+        Self::Configured,
+        Self::Paused,
+        Self::Unplugged,
+        Self::Silent,
+        Self::BadFrame,
+        Self::Failed,
+    ];
+
+    /// The one with this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|cause| cause.name() == name)
+    }
+
     /// Its name in files and JSON: one word.
     pub fn name(self) -> &'static str {
         match self {

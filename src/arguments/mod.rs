@@ -41,7 +41,7 @@ pub struct Arguments {
 pub enum Command {
     /// Runs the instrument without a window and records.
     Run(RunArguments),
-    /// Tracks images or stacks from disk.
+    /// Tracks images or stacks from disk, or the video of a run again.
     Track(TrackArguments),
     /// Finds the beads in an image.
     Find(FindArguments),

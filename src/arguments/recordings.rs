@@ -38,6 +38,8 @@ pub enum ExportFormat {
     Csv,
     /// MagScope's HDF5 file, with its group /tracking and nothing else.
     Magscope,
+    /// The columns of csv with all digits, for pandas, polars, R and databases: a Parquet file; its metadata say pixel size and settings.
+    Parquet,
     /// An HDF5 file that lumicks.pylake opens: channels x, y, z in nm in a group for each bead.
     Pylake,
     /// A new folder with the video as BigTIFF, for ImageJ: frames.tif, or bead_N.tif for each bead, and frames.csv with a line for each page.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
-use beadscope_engine::record::read::export::{csv, magscope, pylake, tweezepy};
+use beadscope_engine::record::read::export::{csv, magscope, parquet, pylake, tweezepy};
 use beadscope_engine::record::read::{Recording, files_of};
 use beadscope_engine::replace::Output;
 use beadscope_engine::video::tiff::{self, Stacks};
@@ -22,6 +22,7 @@ pub fn run(arguments: &ExportArguments) -> Result<()> {
     let written = match to {
         ExportFormat::Csv => csv::write(&recording, out, &progress),
         ExportFormat::Magscope => magscope::write(&recording, out, &progress),
+        ExportFormat::Parquet => parquet::write(&recording, out, &progress),
         ExportFormat::Pylake => pylake::write(&recording, out, &progress),
         ExportFormat::Tweezepy => tweezepy::write(&recording, out, &progress),
         ExportFormat::Tiff => return stacks(&recording, out),

@@ -8,6 +8,7 @@ pub mod find;
 pub mod info;
 mod obey;
 pub mod recover;
+mod retrack;
 pub mod rig;
 pub mod run;
 pub mod simulate;
@@ -109,11 +110,19 @@ fn check(outcome: &Outcome) -> Result<()> {
 
 /// MagTrack's options from `--magtrack KEY=VALUE`.
 fn magtrack_options(method: Method, settings: &[(String, String)]) -> Result<Options> {
+    change_magtrack_options(Options::default(), method, settings)
+}
+
+/// The same, the others as they were.
+fn change_magtrack_options(
+    mut options: Options,
+    method: Method,
+    settings: &[(String, String)],
+) -> Result<Options> {
     ensure!(
         settings.is_empty() || method == Method::MagTrack,
         "--magtrack sets options of another method than {method}; add --method magtrack"
     );
-    let mut options = Options::default();
     for (key, value) in settings {
         options.set(key, value)?;
     }
@@ -124,7 +133,12 @@ fn magtrack_options(method: Method, settings: &[(String, String)]) -> Result<Opt
 fn read_correction(arguments: &CorrectionArguments, stack: &Stack) -> Result<Option<Correction>> {
     let CorrectionArguments { dark, flat } = arguments.clone();
     let section = CorrectionSection { dark, flat, ..CorrectionSection::default() };
-    let correction = Correction::read(&section, &FrameView::of_stack(stack, &[]))?;
+    read_correction_of(&section, &FrameView::of_stack(stack, &[]))
+}
+
+/// The correction that `section` asks for, for frames like `like`.
+fn read_correction_of(section: &CorrectionSection, like: &FrameView<'_>) -> Result<Option<Correction>> {
+    let correction = Correction::read(section, like)?;
     if let Some(correction) = &correction {
         tracing::info!("{}", correction.used());
     }

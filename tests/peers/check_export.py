@@ -1,10 +1,10 @@
-"""Checks what `beadscope export` wrote against its recording: `check_export.py magscope|pylake|tweezepy EXPORT RECORDING`.
+"""Checks what `beadscope export` wrote against its recording: `check_export.py magscope|parquet|pylake|tweezepy EXPORT RECORDING`.
 
 Exits 1 with the first thing that is wrong. MagScope itself opens and appends to its file, Pylake
 opens its own. Tweezepy does so where it is installed (pip install tweezepy==1.2.7); else its files are read here as it reads
 them.
 
-Needs: pip install h5py numpy lumicks.pylake; pip install --no-deps magscope
+Needs: pip install h5py numpy pandas pyarrow lumicks.pylake; pip install --no-deps magscope
 """
 
 import importlib.util
@@ -15,6 +15,8 @@ import check_tracks
 import h5py
 import lumicks.pylake
 import numpy as np
+import pandas as pd
+import pyarrow.parquet
 
 AXES = ("x", "y", "z")
 
@@ -95,7 +97,35 @@ def check_tweezepy(export, recording):
     assert np.allclose(variances, (2 * taus_s) ** 2 / 2, rtol=1e-3), dict(zip(taus_s, variances))
 
 
+def check_parquet(export, recording):
+    table = pd.read_parquet(export)
+    with h5py.File(recording) as file:
+        tracking, ours = file["tracking"], file["beadscope"]
+        nm, rows = ours.attrs["pixel_size_nm"], np.diff(tracking["frame_offsets"][:].astype(np.int64))
+        time_s = (ours["frames/time_ns"][:].astype(np.int64) - int(ours["frames/time_ns"][0])) * 1e-9
+        wanted = {
+            "frame": np.repeat(ours["frames/frame"][:], rows),
+            "bead": tracking["bead_ids"][:],
+            "x_px": tracking["positions_nm"][:, 0] / nm,
+            "y_px": tracking["positions_nm"][:, 1] / nm,
+            "z_nm": tracking["positions_nm"][:, 2],
+            "quality": ours["rows/quality"][:],
+            "time_s": np.repeat(time_s, rows),
+        }
+        legend = ours["rows/flags"].attrs["legend"].split("; ")
+        names = {int(bit): name for bit, name in (entry.split(" = ") for entry in legend)} | {0: "ok"}
+        flags = [names[bits] for bits in ours["rows/flags"][:]]
+    assert list(table.columns) == ["frame", "bead", "x_px", "y_px", "z_nm", "quality", "flags", "time_s"], table.columns
+    for name, values in wanted.items():
+        assert table[name].dtype == values.dtype, (name, table[name].dtype)
+        assert np.array_equal(table[name], values, equal_nan=values.dtype.kind == "f"), name
+    assert list(table["flags"]) == flags
+    about = pyarrow.parquet.read_metadata(export).metadata
+    assert float(about[b"pixel_size_nm"]) == nm and {b"software", b"started_utc"} <= set(about), about
+
+
 if __name__ == "__main__":
     kind, *paths = sys.argv[1:]
-    {"magscope": check_magscope, "pylake": check_pylake, "tweezepy": check_tweezepy}[kind](*paths)
+    checks = {"magscope": check_magscope, "parquet": check_parquet, "pylake": check_pylake, "tweezepy": check_tweezepy}
+    checks[kind](*paths)
     print(f"the export for {kind} is as the recording")

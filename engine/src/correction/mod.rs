@@ -42,6 +42,8 @@ pub struct Correction {
     dead: DeadPixels,
     used: Used,
     files: Vec<PathBuf>,
+    /// What lies outside a ROI is not known.
+    is_of_crops: bool,
 }
 
 /// What a correction was made from: enough to tell later whether other frames were corrected alike.
@@ -112,7 +114,13 @@ impl Correction {
         let dead = DeadPixels::find(&is_dead, like.width_px)
             .map_err(|center_px| CorrectionError::Hole { center_px, path })?;
         let used = Used { dark: used_dark, flat: used_flat, replaced_px: dead.len() };
-        Ok(Self { width_px: like.width_px, dark: levels, gain, dead, used, files })
+        Ok(Self { width_px: like.width_px, dark: levels, gain, dead, used, files, is_of_crops: false })
+    }
+
+    /// The same for frames of which the ROIs alone are known: a dead pixel at the edge of one is replaced by those of its
+    /// neighbours that lie inside.
+    pub fn of_crops(self) -> Self {
+        Self { is_of_crops: true, ..self }
     }
 
     /// Corrects `levels`: the raw grey levels of the pixels of `frame` from column `x_px` and row `y_px` on, `side_px` in
@@ -137,10 +145,16 @@ impl Correction {
                 }
             },
         );
-        for (y_px, row) in (y_px..).zip(levels.chunks_exact_mut(side_px)) {
+        let rows = y_px..y_px + levels.len() / side_px.max(1);
+        let is_inside = |[x, y]: &&[u32; 2]| {
+            (x_px..x_px + side_px).contains(&(*x as usize)) && rows.contains(&(*y as usize))
+        };
+        for (y_px, row) in rows.clone().zip(levels.chunks_exact_mut(side_px)) {
             for (dead_px, neighbours) in self.dead.in_row(y_px, x_px..x_px + side_px) {
-                let sum: f32 = neighbours.iter().map(|place| self.corrected(frame, *place)).sum();
-                row[dead_px - x_px] = sum / neighbours.len() as f32;
+                let known = neighbours.iter().filter(|place| !self.is_of_crops || is_inside(place));
+                let sum: f32 = known.clone().map(|place| self.corrected(frame, *place)).sum();
+                // Where even a corner's neighbours are all outside, it is black: one pixel, far from the bead.
+                row[dead_px - x_px] = sum / known.count().max(1) as f32;
             }
         }
     }

@@ -215,3 +215,23 @@ fn saturation_is_a_matter_of_raw_levels() {
         }
     }
 }
+
+#[test]
+fn of_crops_a_dead_pixel_is_replaced_by_what_is_inside() {
+    const ROI_PX: usize = 8;
+    let (x_px, y_px) = (5, 7);
+    let flat = frame(|pixel| if pixel == y_px * WIDTH_PX + x_px { 0 } else { 1000 });
+    let correction = read(&[], &[flat]).unwrap();
+    // Above and to the left of the ROI, whose corner is dead, is something else.
+    let raw = |pixel: usize| if pixel % WIDTH_PX < x_px || pixel / WIDTH_PX < y_px { 4000 } else { 500 };
+    let bytes = bytes_of(&frame(raw));
+    let corner = |correction: &Correction| {
+        let mut levels = vec![0.0; ROI_PX * ROI_PX];
+        let roi = Roi { bead: 0, left_px: x_px as i32, top_px: y_px as i32, size_px: ROI_PX as u32 };
+        assert!(view(&bytes).copy_roi(&roi, &mut levels));
+        correction.correct(&view(&bytes), (x_px, y_px), ROI_PX, &mut levels);
+        (levels[0] - levels[1]).abs()
+    };
+    assert!(corner(&correction) > 1000.0);
+    assert!(corner(&correction.of_crops()) < 1.0);
+}

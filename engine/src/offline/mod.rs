@@ -1,11 +1,15 @@
-//! Tracking what lies on disk: a stack of ROIs, or frames with a list of ROIs. The same tracker as live.
+//! Tracking what lies on disk: a stack of ROIs, frames with a list of ROIs, or the video of a run. The same tracker as live.
 
+mod account;
+pub mod film;
 pub mod output;
+pub mod source;
 
-use beadscope_drivers::stack::{Stack, StackError};
+use beadscope_drivers::stack::Stack;
 use bytemuck::Zeroable;
 
-use crate::frame::FrameView;
+use self::source::{Next, Source, SourceError};
+use crate::frame::{FrameHeader, FrameView};
 use crate::roi::Roi;
 use crate::track::backend::BeadTracker;
 use crate::tracks::TrackRow;
@@ -27,40 +31,61 @@ pub fn whole_image(stack: &Stack) -> Result<Vec<Roi>, (u32, u32)> {
 
 /// Consecutive frames that were tracked together.
 pub struct Batch<'a> {
-    /// Number of the first frame.
-    pub first: u64,
-    /// The rows of all, frame after frame.
+    /// Which they are, each with when it was taken, ns since 1970 UTC.
+    pub frames: &'a [(FrameHeader, u64)],
+    /// The rows of all, frame after frame; as many of each.
     pub rows: &'a [TrackRow],
     /// The GPU has located them, not the processor.
     pub on_gpu: bool,
 }
 
-/// Tracks every frame of `stack`, batch by batch.
+impl Batch<'_> {
+    /// Rows of each frame.
+    pub fn beads(&self) -> usize {
+        self.rows.len() / self.frames.len().max(1)
+    }
+}
+
+/// Tracks every frame of `source`, batch by batch, and its own beads where it has some.
 ///
 /// # Errors
 /// If a frame cannot be read, or `sink` refuses.
-pub fn track<E: From<StackError>>(
-    stack: &mut Stack,
+pub fn track<E: From<SourceError>>(
+    source: &mut dyn Source,
     tracker: &mut BeadTracker,
     mut sink: impl FnMut(&Batch<'_>) -> Result<(), E>,
 ) -> Result<(), E> {
-    let (frame_bytes, beads) = (stack.frame_bytes(), tracker.rois().len());
-    let batch = batch_frames(frame_bytes, beads, tracker.rows_at_once()).min(stack.len());
-    let mut bytes = vec![0; batch * frame_bytes];
-    let mut rows = vec![TrackRow::zeroed(); batch * beads];
-    for first in (0..stack.len()).step_by(batch) {
-        let frames = batch.min(stack.len() - first);
-        for (place, slot) in bytes.chunks_exact_mut(frame_bytes).take(frames).enumerate() {
-            stack.read_frame(first + place, slot)?;
+    let shape = source.shape();
+    let frame_bytes = shape.width_px * shape.height_px * shape.format.bytes_per_px();
+    let (mut bytes, mut frames, mut rows) = (Vec::new(), Vec::new(), Vec::new());
+    let mut next = source.next()?;
+    while let Some(first) = &next {
+        if let Some(rois) = &first.rois {
+            tracker.replace_rois(rois.clone());
         }
-        let empty = FrameView::of_stack(stack, &[]);
+        let beads = tracker.rois().len();
+        let most = batch_frames(frame_bytes, beads, tracker.rows_at_once());
+        frames.clear();
+        while let Some(Next { header, unix_ns, rois }) = &next {
+            let is_same = rois.as_ref().is_none_or(|rois| rois == tracker.rois());
+            if frames.len() == most || !is_same {
+                break;
+            }
+            let end = (frames.len() + 1) * frame_bytes;
+            bytes.resize(end.max(bytes.len()), 0);
+            source.read(&mut bytes[end - frame_bytes..end])?;
+            frames.push((*header, *unix_ns));
+            next = source.next()?;
+        }
         let view = |place: usize| {
             let bytes = bytes.get(place * frame_bytes..(place + 1) * frame_bytes)?;
-            Some(FrameView { bytes, ..empty })
+            Some(FrameView { bytes, ..shape })
         };
-        let rows = &mut rows[..frames * beads];
-        tracker.locate(frames, &view, rows);
-        sink(&Batch { first: first as u64, rows, on_gpu: tracker.is_on_gpu() })?;
+        rows.resize(frames.len() * beads, TrackRow::zeroed());
+        if beads > 0 {
+            tracker.locate(frames.len(), &view, &mut rows);
+        }
+        sink(&Batch { frames: &frames, rows: &rows, on_gpu: tracker.is_on_gpu() })?;
     }
     Ok(())
 }

@@ -39,19 +39,23 @@ impl RunInfo {
     /// # Errors
     /// If the file exists or cannot be written.
     pub fn begin_recording(&self, path: &Path, beads: &Beads) -> Result<TracksFile, RecordError> {
-        self.describe(beads, |run| TracksFile::create_with_journal(path, run))
+        self.describe(beads, unix_ns_now(), |run| TracksFile::create_with_journal(path, run))
     }
 
-    /// Begins a file of what can be tracked again.
+    /// Begins a file of what can be tracked again, of a run that began at this time.
     ///
     /// # Errors
     /// As [`Self::begin_recording`].
-    pub fn create_file(&self, path: &Path, beads: &Beads) -> Result<TracksFile, RecordError> {
-        self.describe(beads, |run| TracksFile::create(path, run))
+    pub fn create_file(
+        &self,
+        path: &Path,
+        beads: &Beads,
+        started_unix_ns: u64,
+    ) -> Result<TracksFile, RecordError> {
+        self.describe(beads, started_unix_ns, |run| TracksFile::create(path, run))
     }
 
-    fn describe<T>(&self, beads: &Beads, then: impl FnOnce(&RunDescription) -> T) -> T {
-        let started_unix_ns = unix_ns_now();
+    fn describe<T>(&self, beads: &Beads, started_unix_ns: u64, then: impl FnOnce(&RunDescription) -> T) -> T {
         let write = |group: &rust_hdf5::H5Group| {
             let Some(zlut) = &self.zlut else { return Ok(()) };
             beadscope_zlut::hdf5::write_group(group, zlut).map_err(Into::into)

@@ -19,17 +19,17 @@ pub(super) const NO_BEAD: i32 = -1;
 
 /// Which frame it is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct FrameId {
+pub(crate) struct FrameId {
     /// Frame number in the session.
-    pub(super) frame: u64,
+    pub(crate) frame: u64,
     /// The camera's own.
-    pub(super) device_frame: u64,
+    pub(crate) device_frame: u64,
     /// When it was taken, ns on the session's clock.
-    pub(super) time_ns: u64,
+    pub(crate) time_ns: u64,
     /// When it was taken, ns since 1970-01-01 UTC.
-    pub(super) unix_ns: u64,
+    pub(crate) unix_ns: u64,
     /// The run of the camera.
-    pub(super) segment: u64,
+    pub(crate) segment: u64,
 }
 
 /// A bead and the corner of its ROI.

@@ -15,6 +15,7 @@ pub mod layout;
 mod mode;
 mod places;
 pub(crate) mod plan;
+pub(crate) mod reader;
 pub mod recover;
 mod shard;
 pub mod status;

@@ -51,7 +51,8 @@ impl Contents {
         self.starts.last().map_or(0, |start| self.places.len() - start)
     }
 
-    fn places_of(&self, frame: usize) -> &[Place] {
+    /// Places of a frame.
+    pub(super) fn places_of(&self, frame: usize) -> &[Place] {
         let end = self.starts.get(frame + 1).copied().unwrap_or(self.places.len());
         &self.places[self.starts[frame]..end]
     }

@@ -3,8 +3,9 @@
 use serde::Serialize;
 
 use super::{ReadError, Recording};
+use crate::frame::{self, FrameFlags, FrameHeader};
 use crate::ledger::Ledger;
-use crate::record::schema::{EVENT_COLUMNS, NOT_KNOWN, SEGMENT_COLUMNS};
+use crate::record::schema::{EVENT_COLUMNS, NO_DEVICE_TIME, NOT_KNOWN, SEGMENT_COLUMNS};
 use crate::record::tracks_file::Gap;
 
 /// A bead at the start of the recording.
@@ -14,6 +15,8 @@ pub struct BeadAtStart {
     pub bead: u32,
     /// It is stuck to the surface.
     pub is_reference: bool,
+    /// Side of its ROI, px.
+    pub roi_px: u32,
 }
 
 /// One run of the camera.
@@ -63,11 +66,13 @@ impl Recording {
     pub fn beads(&self) -> Result<Vec<BeadAtStart>, ReadError> {
         let numbers: Vec<i64> = self.all("beadscope/rois/bead")?;
         let references: Vec<i64> = self.all("beadscope/rois/is_reference")?;
-        let bead = |(number, reference): (&i64, &i64)| BeadAtStart {
+        let sides: Vec<i64> = self.all("beadscope/rois/size_px")?;
+        let bead = |((number, reference), side): ((&i64, &i64), &i64)| BeadAtStart {
             bead: u32::try_from(*number).unwrap_or(u32::MAX),
             is_reference: *reference != 0,
+            roi_px: u32::try_from(*side).unwrap_or(0),
         };
-        Ok(numbers.iter().zip(&references).map(bead).collect())
+        Ok(numbers.iter().zip(&references).zip(&sides).map(bead).collect())
     }
 
     /// Runs of the camera; none where images from disk were tracked.
@@ -147,6 +152,42 @@ impl Recording {
         );
         let numbers = frame.iter().zip(&device_frame).zip(&unix_ns);
         Ok(numbers.map(|((frame, device_frame), unix_ns)| [*frame, *device_frame, *unix_ns]).collect())
+    }
+
+    /// The same frames as they came, each with when it was taken, ns since 1970 UTC.
+    pub(crate) fn frame_headers(
+        &self,
+        first: u64,
+        frames: u64,
+    ) -> Result<Vec<(FrameHeader, u64)>, ReadError> {
+        let count = frames.min(self.counts.frames.saturating_sub(first));
+        let column = |name: &str| self.slice::<u64>(&format!("beadscope/frames/{name}"), first, count);
+        let (frame, device_frame, device_time_ns) =
+            (column("frame")?, column("device_frame")?, column("device_time_ns")?);
+        let (arrival_ns, segment, time_ns, flags) =
+            (column("arrival_ns")?, column("segment")?, column("time_ns")?, column("flags")?);
+        let unix_ns: Vec<u64> = self.slice("tracking/frame_timestamps_ns", first, count)?;
+        let lost: Vec<u32> = self.slice("beadscope/frames/lost_before", first, count)?;
+        let read = |(place, [camera, ring_full, recorder_late]): (usize, &[u32; 3])| {
+            let gap = frame::Gap {
+                camera: (*camera).into(),
+                ring_full: (*ring_full).into(),
+                recorder_late: (*recorder_late).into(),
+            };
+            let header = FrameHeader {
+                frame: frame[place],
+                device_frame: device_frame[place],
+                device_time_ns: Some(device_time_ns[place]).filter(|ns| *ns != NO_DEVICE_TIME),
+                arrival_ns: arrival_ns[place],
+                gap,
+                segment: u32::try_from(segment[place]).unwrap_or(u32::MAX),
+                time_ns: time_ns[place],
+                flags: FrameFlags(flags[place]),
+                ..FrameHeader::default()
+            };
+            (header, unix_ns[place])
+        };
+        Ok(lost.as_chunks::<3>().0.iter().enumerate().map(read).collect())
     }
 
     /// Time of the first frame, ns since 1970 UTC.

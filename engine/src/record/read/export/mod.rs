@@ -2,6 +2,7 @@
 
 pub mod csv;
 pub mod magscope;
+pub mod parquet;
 pub mod pylake;
 mod timing;
 pub mod tweezepy;
@@ -24,6 +25,9 @@ pub enum ExportError {
     /// The HDF5 library refused.
     #[error("cannot write HDF5: {0}")]
     Hdf5(#[from] Hdf5Error),
+    /// The Parquet library refuses.
+    #[error("cannot write Parquet: {0}")]
+    Parquet(#[from] ::parquet::errors::ParquetError),
     /// What is wanted is a new folder.
     #[error("it exists already, nothing was written; give a new name: {}", .0.display())]
     Exists(PathBuf),
