@@ -44,6 +44,7 @@ fn main() -> ExitCode {
         Some(Command::Info(arguments)) => commands::info::run(&arguments),
         Some(Command::Verify(arguments)) => commands::verify::run(&arguments),
         Some(Command::Export(arguments)) => commands::export::run(&arguments),
+        Some(Command::Import(arguments)) => commands::import::run(&arguments),
         Some(Command::Rig(arguments)) => commands::rig::run(&arguments),
     };
     match done {

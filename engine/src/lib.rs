@@ -41,6 +41,7 @@ pub mod find;
 pub mod frame;
 pub mod gpu;
 pub mod health;
+pub mod import;
 pub mod instrument;
 pub mod latency;
 pub mod ledger;

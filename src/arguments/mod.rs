@@ -15,7 +15,7 @@ use beadscope_engine::rig::DEFAULT_ROI_PX;
 use clap::{Args, Parser, Subcommand};
 
 pub use self::bench::{BenchCommand, BenchLiveArguments, BenchRecordArguments, BenchTrackArguments};
-pub use self::recordings::{ExportArguments, ExportFormat, InfoArguments, VerifyArguments};
+pub use self::recordings::{ExportArguments, ExportFormat, ImportArguments, InfoArguments, VerifyArguments};
 pub use self::rig::RigArguments;
 pub use self::run::RunArguments;
 pub use self::shared::CorrectionArguments;
@@ -69,6 +69,8 @@ pub enum Command {
     Verify(VerifyArguments),
     /// Writes a recording in the format of another program.
     Export(ExportArguments),
+    /// Makes a recording of the file of another program, MagScope or QTrk, for info, verify, export and scripts.
+    Import(ImportArguments),
     /// Settings: an example, what holds and why, changes, MagScope's preferences.
     Rig(RigArguments),
 }

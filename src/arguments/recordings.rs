@@ -1,8 +1,10 @@
-//! What `beadscope info`, `verify` and `export` take.
+//! What `beadscope info`, `verify`, `export` and `import` take.
 
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+
+use super::values::parse_positive;
 
 #[derive(Args)]
 pub struct InfoArguments {
@@ -28,6 +30,24 @@ pub struct ExportArguments {
     pub to: ExportFormat,
     /// Where it goes. Replaces a file of that name, but never a recording.
     #[arg(long, value_name = "PATH")]
+    pub out: PathBuf,
+}
+
+#[derive(Args)]
+pub struct ImportArguments {
+    /// A tracking file of MagScope (HDF5), or a trace of QTrk (binary or text).
+    pub file: PathBuf,
+    /// Side of a camera pixel in the sample plane, nm, which neither file tells.
+    #[arg(long, value_name = "NM", value_parser = parse_positive)]
+    pub pixel_size_nm: f64,
+    /// A unit of x and y of a QTrk trace, nm: what the lab has configured; the pixel size if it was pixels.
+    #[arg(long, value_name = "NM", value_parser = parse_positive, requires = "z_nm")]
+    pub xy_nm: Option<f64>,
+    /// A unit of z of a QTrk trace, nm.
+    #[arg(long, value_name = "NM", value_parser = parse_positive, requires = "xy_nm")]
+    pub z_nm: Option<f64>,
+    /// Where it goes: a tracks.h5. Replaces an earlier import, but never a recording.
+    #[arg(long, value_name = "FILE.h5")]
     pub out: PathBuf,
 }
 

@@ -5,6 +5,7 @@ pub mod command_list;
 pub mod doctor;
 pub mod export;
 pub mod find;
+pub mod import;
 pub mod info;
 mod obey;
 pub mod recover;
@@ -63,13 +64,6 @@ fn open(settings: &Settings) -> Result<(Setup, Vec<String>)> {
         }
     }
     let rig = settings.rig();
-    let roi_px = rois.first().map_or(0, |roi| roi.size_px);
-    let needed = rig.recording.mode.video_bytes_per_s(&config, rois.len(), roi_px);
-    let is_filming = rig.recording.mode.picture().is_some();
-    if let Some(doubt) = is_filming.then(|| disk_speed::doubt(&rig.recording.folder, needed)).flatten() {
-        tracing::warn!("{doubt}");
-        notes.push(doubt);
-    }
     let info = RunInfo {
         pixel_size_nm,
         settings_toml: settings.describe(&notes),
@@ -81,6 +75,19 @@ fn open(settings: &Settings) -> Result<(Setup, Vec<String>)> {
     let setup =
         Setup { camera, config, tracker, frame_limit, info, record, settings, notes: notes.clone(), hurry };
     Ok((setup, notes))
+}
+
+/// Tries the disk, if the session films: what the experimenter should know.
+fn doubt_disk(setup: &mut Setup) -> Option<String> {
+    let place = &setup.settings.rig().recording;
+    place.mode.picture()?;
+    let rois = &setup.info.rois;
+    let roi_px = rois.first().map_or(0, |roi| roi.size_px);
+    let doubt =
+        disk_speed::doubt(&place.folder, place.mode.video_bytes_per_s(&setup.config, rois.len(), roi_px))?;
+    tracing::warn!("{doubt}");
+    setup.notes.push(doubt.clone());
+    Some(doubt)
 }
 
 /// What is wrong in a file is told with its line, also where only the driver could know it.

@@ -107,6 +107,7 @@ pub struct Plan<'a> {
 pub fn record(settings: &Settings, plan: &Plan<'_>) -> Result<()> {
     plan.commands.map_or(Ok(()), super::obey::check)?;
     let (mut setup, mut notes) = super::open(settings)?;
+    notes.extend(super::doubt_disk(&mut setup));
     setup.frame_limit = plan.frames;
     let beads = setup.info.rois.len();
     let correction = setup.tracker.correction().map(|correction| correction.used()).cloned();

@@ -16,6 +16,7 @@ pub fn run(arguments: &WindowArguments, logging: &Logging) -> Result<()> {
     let out = arguments.out.as_deref().map(path_value).transpose()?;
     settings.set_command_line([("--out", "recording.folder", out)])?;
     let (mut setup, mut notes) = super::open(&settings)?;
+    notes.extend(super::doubt_disk(&mut setup));
     let signals = Signals::listen()?;
     setup.hurry = signals.hurry;
     let rig = settings.rig();

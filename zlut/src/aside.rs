@@ -9,17 +9,17 @@ use std::{
 };
 
 /// Lets `fill` write a file next to `path`, syncs it to the disk and renames it to `path`, replacing what was
-/// there. If anything fails the file is removed and `path` is as before.
+/// there; what `fill` returned. If anything fails the file is removed and `path` is as before.
 ///
 /// Same folder, because a rename is only atomic within one file system.
-pub fn write<E: From<io::Error>>(path: &Path, fill: impl FnOnce(&Path) -> Result<(), E>) -> Result<(), E> {
+pub fn write<T, E: From<io::Error>>(path: &Path, fill: impl FnOnce(&Path) -> Result<T, E>) -> Result<T, E> {
     let aside = aside_of(path)?;
-    let done = fill(&aside).and_then(|()| Ok(put_in_place(&aside, path)?));
-    if done.is_err() {
-        // The first error is the one to tell; a leftover is hidden and harmless.
-        let _ = fs::remove_file(&aside);
-    }
-    done
+    let done = fill(&aside).and_then(|filled| {
+        put_in_place(&aside, path)?;
+        Ok(filled)
+    });
+    // The first error is the one to tell; a leftover is hidden and harmless.
+    done.inspect_err(|_| drop(fs::remove_file(&aside)))
 }
 
 fn put_in_place(aside: &Path, path: &Path) -> io::Result<()> {
@@ -69,7 +69,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("table.txt");
         write(&path, |aside| fs::write(aside, "old")).unwrap();
-        let failed = write(&path, |aside| {
+        let failed: io::Result<()> = write(&path, |aside| {
             fs::write(aside, "half")?;
             assert_eq!(fs::read_to_string(&path)?, "old", "nothing is written under the final name");
             Err(io::Error::other("disk full"))

@@ -2,20 +2,22 @@
 
 use crate::frame::{FrameFlags, FrameHeader};
 use crate::ledger::{Ledger, Lost};
-use crate::record::tracks_file::Gap;
+use crate::record::tracks_file::{Gap, MAX_GAPS};
 use crate::segment::Segment;
 
 /// What headers tell, summed. All zero for images, which say nothing of a camera.
 #[derive(Default)]
-pub(super) struct Account {
+pub(crate) struct Account {
     ledger: Ledger,
     gaps: Vec<Gap>,
     last: Option<FrameHeader>,
+    /// Highest of the camera's numbers in its segment.
+    highest: u64,
 }
 
 impl Account {
     /// Enters the next frame; the segment that begins with it, if one does that is known.
-    pub(super) fn add(&mut self, frame: &FrameHeader, known: &[Segment]) -> Option<Segment> {
+    pub(crate) fn add(&mut self, frame: &FrameHeader, known: &[Segment]) -> Option<Segment> {
         let begins = self.last.is_none_or(|last| last.segment != frame.segment);
         let segment = known.iter().find(|segment| begins && segment.number == frame.segment).copied();
         let is = |flag| u64::from(frame.flags.contains(flag));
@@ -27,15 +29,17 @@ impl Account {
         lost.camera += frame.gap.camera;
         lost.ring_full += frame.gap.ring_full;
         lost.recorder_late += frame.gap.recorder_late;
-        if let Some(last) = self.last.filter(|_| begins || frame.gap.total() > 0) {
-            self.gaps.push(gap_between(&last, frame, segment));
+        let is_gap = (begins || frame.gap.total() > 0) && self.gaps.len() < MAX_GAPS;
+        if let Some(last) = self.last.filter(|_| is_gap) {
+            self.gaps.push(gap_between(&last, self.highest, frame, segment));
         }
+        self.highest = if begins { frame.device_frame } else { self.highest.max(frame.device_frame) };
         self.last = Some(*frame);
         segment
     }
 
     /// Where all went; it sums.
-    pub(super) fn ledger(&self) -> Ledger {
+    pub(crate) fn ledger(&self) -> Ledger {
         let Ledger { recorded, out_of_order, late, lost, .. } = self.ledger;
         let Lost { camera, ring_full, recorder_late, .. } = lost;
         let tracked = recorded + recorder_late;
@@ -46,27 +50,28 @@ impl Account {
         Ledger { camera: exposed, received, tracked, late, ..self.ledger }
     }
 
-    pub(super) fn gaps(&self) -> &[Gap] {
+    pub(crate) fn gaps(&self) -> &[Gap] {
         &self.gaps
     }
 }
 
-fn gap_between(last: &FrameHeader, next: &FrameHeader, begins: Option<Segment>) -> Gap {
+/// The gap between two frames, the camera's numbers before which go up to `highest`.
+fn gap_between(last: &FrameHeader, highest: u64, next: &FrameHeader, begins: Option<Segment>) -> Gap {
     let counts = [
         ("camera", next.gap.camera),
         ("ring_full", next.gap.ring_full),
         ("recorder_late", next.gap.recorder_late),
     ];
-    let counts = counts.iter().filter(|(_, count)| *count > 0).map(|(name, count)| format!("{name}={count}"));
-    let named = begins.map(|segment| segment.cause.name().to_owned()).into_iter().chain(counts);
     Gap {
-        first_device_frame: last.device_frame.saturating_add(1),
-        last_device_frame: (last.segment == next.segment).then(|| next.device_frame.saturating_sub(1)),
+        first_device_frame: highest.saturating_add(1),
+        // A late or repeated frame does not tell how far the missing ones go; what is missing does.
+        last_device_frame: (last.segment == next.segment)
+            .then(|| next.device_frame.saturating_sub(1).max(highest.saturating_add(next.gap.total()))),
         after_frame: last.frame,
         segment: next.segment,
         from_ns: last.arrival_ns,
         to_ns: next.arrival_ns,
-        reason: named.collect::<Vec<_>>().join(" "),
+        reason: Gap::reason_of(begins.map(|segment| segment.cause), &counts),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Tracking what lies on disk: a stack of ROIs, frames with a list of ROIs, or the video of a run. The same tracker as live.
 
-mod account;
+pub(crate) mod account;
 pub mod film;
 pub mod output;
 pub mod source;

@@ -157,6 +157,7 @@ fn write_csv(
     let mut first_ns = None;
     offline::track(source, tracker, |batch| -> Result<(), OutputError> {
         let beads = batch.beads();
+        first_ns = first_ns.or_else(|| batch.frames.first().map(|(frame, _)| frame.time_ns));
         for (item, row) in batch.rows.iter().enumerate() {
             let header = &batch.frames[item / beads].0;
             let TrackRow { bead, x_px, y_px, z_nm, quality, sigma: [x, y, z], .. } = *row;
@@ -166,8 +167,7 @@ fn write_csv(
                 write!(file, ",{x:.6},{y:.6},{z:.4}")?;
             }
             if with_time {
-                let since_ns =
-                    i128::from(header.time_ns) - i128::from(*first_ns.get_or_insert(header.time_ns));
+                let since_ns = i128::from(header.time_ns) - i128::from(first_ns.unwrap_or(header.time_ns));
                 write!(file, ",{:.9}", since_ns as f64 * 1e-9)?;
             }
             writeln!(file)?;
@@ -231,18 +231,25 @@ fn write_hdf5(
     finished.inspect_err(|_| drop(std::fs::remove_file(partial)))
 }
 
-/// Whether the file with this root is one that [`track_to_file`] made.
+/// Whether the file with this root is one that [`track_to_file`] or an import made.
 pub(crate) fn is_offline(root: &H5Group) -> bool {
-    [NO_TIME, FROM_VIDEO].iter().any(|(name, told)| {
-        let attribute = || root.group("beadscope")?.attr_string(name);
-        attribute().is_ok_and(|text| text == *told)
-    })
+    let attribute = |name: &str| root.group("beadscope")?.attr_string(name);
+    let is_told = |(name, told): &(&str, &str)| attribute(name).is_ok_and(|text| text == *told);
+    [NO_TIME, FROM_VIDEO].iter().any(is_told) || attribute(IMPORTED).is_ok()
 }
 
 /// What files say that were tracked from images.
 const NO_TIME: (&str, &str) = ("timestamps", "none: frame index");
 /// The same of those from a video.
 const FROM_VIDEO: (&str, &str) = ("tracked_from", "the video of a run");
+
+/// Says which program's file an imported one was.
+const IMPORTED: &str = "imported_from";
+
+/// Says in a finished file which program's it was.
+pub(crate) fn mark_imported(path: &Path, program: &str) -> Result<(), RecordError> {
+    mark(path, (IMPORTED, program))
+}
 
 /// Says in a finished file what it was made of.
 fn mark(path: &Path, (name, told): (&str, &str)) -> Result<(), RecordError> {

@@ -13,7 +13,7 @@ mod losses;
 mod numbers;
 mod open;
 pub mod read;
-mod schema;
+pub(crate) mod schema;
 pub mod space;
 pub mod tracks_file;
 

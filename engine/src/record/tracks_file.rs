@@ -49,7 +49,7 @@ pub(crate) use claim::check_quiet;
 use columns::Columns;
 pub use columns::Gap;
 pub use recover::{Recovered, recover};
-pub(super) use reserve::MAX_GAPS;
+pub(crate) use reserve::MAX_GAPS;
 use reserve::Reserve;
 
 /// A recording in progress. Dropped without [`TracksFile::finish`] it stays a `.partial` file.
@@ -326,12 +326,13 @@ impl TracksFile {
         let Self { file, path, partial, claim: _claim, journal, stopped, flushed, .. } = self;
         file.close().map_err(|error| RecordError::hdf5("close the recording", &partial, error))?;
         rename(&partial, &path)?;
+        let Some(journal) = journal else { return Ok(()) };
         let is_whole = Recording::open(&path).is_ok_and(|recording| recording.counts == flushed.counts);
         if !is_whole {
             return Err(RecordError::NotWhole { path });
         }
         // What the disk has refused once may be missing from the file all the same.
-        if journal.is_some() && !stopped {
+        if !stopped {
             drop(journal);
             let journal = journal_path(&path);
             fs::remove_file(&journal)

@@ -12,7 +12,7 @@ use crate::record::schema::{
     self, CAUSE_BYTES, ColumnSpec, EVENT_BYTES, LEDGER_PIECE_BYTES, NOT_KNOWN, NOTICE_BYTES, REASON_BYTES,
     SENDER_BYTES,
 };
-use crate::segment::Segment;
+use crate::segment::{Cause, Segment};
 
 /// Frames that are missing in one go, or a time in which the camera stood still.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -34,6 +34,14 @@ pub struct Gap {
 }
 
 impl Gap {
+    /// A reason: what ended the segment before, and who lost how many frames.
+    pub(crate) fn reason_of(cause: Option<Cause>, counts: &[(&str, u64)]) -> String {
+        let counts =
+            counts.iter().filter(|(_, count)| *count > 0).map(|(name, count)| format!("{name}={count}"));
+        let cause = cause.map(|cause| cause.name().to_owned());
+        cause.into_iter().chain(counts).collect::<Vec<_>>().join(" ")
+    }
+
     /// Frames that it cost, each with its name in `lost` of the ledger.
     pub fn losses(&self) -> impl Iterator<Item = (&str, u64)> {
         let parts = self.reason.split_whitespace().filter_map(|part| part.split_once('='));

@@ -1,0 +1,92 @@
+//! What other programs have recorded becomes a recording like any other.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests, outside #[test], where these are how a test fails")]
+
+mod common;
+
+use std::path::{Path, PathBuf};
+
+use beadscope_engine::record::read::{Block, ReadError, Recording};
+use common::made::{PIXEL_NM, recording};
+use common::{beadscope, beadscope_ok};
+use rust_hdf5::FileLocking;
+use rust_hdf5::swmr::SwmrFileWriter;
+
+/// Every frame of a recording, in one.
+fn blocks(path: &Path) -> Vec<Block> {
+    let mut blocks = Vec::new();
+    let read = Recording::open(path).unwrap().each_block(|block| -> Result<(), ReadError> {
+        blocks.push(block.clone());
+        Ok(())
+    });
+    read.unwrap();
+    blocks
+}
+
+fn import(from: &Path, folder: &Path) -> PathBuf {
+    let out = folder.join("imported.h5");
+    let pixel = PIXEL_NM.to_string();
+    let [from, to] = [from, &out].map(|path| path.to_str().unwrap());
+    let said = beadscope_ok(&["import", from, "--pixel-size-nm", &pixel, "--out", to]);
+    assert!(said.starts_with("400 frames, 1200 rows of MagScope"), "{said}");
+    out
+}
+
+#[test]
+fn magscopes_files_come_back_with_every_position_in_the_order_of_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let ours = recording(folder.path(), true, true);
+    let theirs = folder.path().join("theirs.hdf5");
+    beadscope_ok(&["export", ours.to_str().unwrap(), "--to", "magscope", "--out", theirs.to_str().unwrap()]);
+    let imported = import(&theirs, folder.path());
+    let (found, wanted) = (blocks(&imported), blocks(&ours));
+    for (found, wanted) in found.iter().zip(&wanted) {
+        assert_eq!((&found.bead, &found.unix_ns), (&wanted.bead, &wanted.unix_ns));
+        assert_eq!(found.corner_px, wanted.corner_px);
+        for (found, wanted) in found.position_nm.iter().flatten().zip(wanted.position_nm.iter().flatten()) {
+            assert!((found - wanted).abs() < 1e-9 || found.is_nan() && wanted.is_nan(), "{found} {wanted}");
+        }
+    }
+    assert_eq!(found.len(), wanted.len());
+    let told = beadscope_ok(&["verify", imported.to_str().unwrap()]);
+    assert_eq!(told, "400 frames, 1200 rows: whole\n");
+    let told = beadscope_ok(&["info", imported.to_str().unwrap()]);
+    assert!(told.contains("imported from MagScope") && told.contains("lost are not known"), "{told}");
+
+    // Its processes finish in any order: the last frame was the first.
+    let times = |file: &mut SwmrFileWriter| file.dataset_index("tracking/frame_timestamps_ns").unwrap();
+    let mut file = SwmrFileWriter::open_append_with_locking(&theirs, FileLocking::Disabled).unwrap();
+    let index = times(&mut file);
+    file.write_slice(index, &[399], &[1], &1_000_u64.to_le_bytes()).unwrap();
+    file.close().unwrap();
+    let imported = blocks(&import(&theirs, folder.path()));
+    assert_eq!(imported[0].unix_ns[..2], [1_000, wanted[0].unix_ns[0]]);
+    let last = wanted.last().unwrap().position_nm.last().unwrap();
+    let first = imported[0].position_nm[2];
+    assert!(first.iter().zip(last).all(|(first, last)| (first - last).abs() < 1e-9), "{first:?} {last:?}");
+}
+
+#[test]
+fn what_cannot_be_imported_is_one_clear_line_and_replaces_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let ours = recording(folder.path(), false, true);
+    let empty = folder.path().join("empty.h5");
+    SwmrFileWriter::create(&empty).unwrap().close().unwrap();
+    let before = std::fs::read(&ours).unwrap();
+    for (from, to, told) in [
+        (&ours, "out.h5", "a recording of Beadscope already"),
+        (&empty, "out.h5", "no group /tracking"),
+        (&empty, "tracks.h5", "would replace a recording"),
+        (&folder.path().join("none"), "out.h5", "cannot read"),
+    ] {
+        let to = folder.path().join(to);
+        let arguments =
+            ["import", from.to_str().unwrap(), "--pixel-size-nm", "100", "--out", to.to_str().unwrap()];
+        let output = beadscope(&arguments);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.code() == Some(1) && said.contains(told), "{told}: {said}");
+        assert_eq!(said.lines().count(), 1, "{said}");
+    }
+    assert!(std::fs::read(&ours).unwrap() == before);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2, "nothing else is left");
+}
