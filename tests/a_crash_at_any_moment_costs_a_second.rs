@@ -12,7 +12,7 @@ use std::sync::LazyLock;
 use std::time::{Duration, Instant, SystemTime};
 
 use beadscope_engine::record::read::{ReadError, Recording};
-use beadscope_engine::record::tracks_file::partial_path;
+use beadscope_engine::record::tracks_file::{journal_path, partial_path};
 use beadscope_engine::record::tracks_path;
 use common::undisturbed::{Positions, RATE_HZ, assert_as_undisturbed, positions, rig_in, undisturbed};
 use common::{age, beadscope, program, run_in};
@@ -22,11 +22,11 @@ const MODES: [&str; 5] = ["track", "track+roi-video", "track+full-video", "roi-v
 const LATEST: Duration = Duration::from_secs(4);
 /// What a crash may cost: half a second between two blocks, and what the disk takes; in the drill, on a machine of its own, and
 /// where other tests run beside it.
-const MOST_LOST: [Duration; 2] = [Duration::from_secs(1), Duration::from_millis(2500)];
+const MOST_LOST: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(10)];
 /// For so many runs instead.
 const DRILL: &str = "BEADSCOPE_CRASH_RUNS";
 
-static UNDISTURBED: LazyLock<Positions> = LazyLock::new(|| undisturbed(LATEST.as_secs() * RATE_HZ));
+static UNDISTURBED: LazyLock<Positions> = LazyLock::new(|| undisturbed((LATEST.as_secs() + 2) * RATE_HZ));
 
 /// How one run ended.
 enum End {
@@ -36,8 +36,8 @@ enum End {
     Lost(Duration),
 }
 
-/// Kills a run of `mode` after `alive` and recovers it.
-fn crash(mode: &str, alive: Duration) -> End {
+/// Kills a run of `mode` so long after its start, or after it `records`, and recovers it.
+fn crash(mode: &str, alive: Duration, records: bool) -> End {
     let folder = tempfile::tempdir().unwrap();
     let (rig, out) = (rig_in(folder.path()), folder.path().join("runs"));
     let mut run = program()
@@ -45,6 +45,13 @@ fn crash(mode: &str, alive: Duration) -> End {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
+    if records {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while !run_in(&out).is_some_and(|run| journal_path(&tracks_path(&run)).exists()) {
+            assert!(Instant::now() < deadline, "{mode}: no recording grows");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
     std::thread::sleep(alive);
     let killed = SystemTime::now();
     run.kill().unwrap();
@@ -87,6 +94,7 @@ fn a_run_that_is_killed_loses_its_last_second_at_most() {
     let runs: u64 = drill.as_ref().map_or(10, |runs| runs.parse().unwrap());
     let begun = Instant::now();
     let seed = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_nanos() as u64 | 1;
+    println!("seed {seed}");
     let (mut random, mut lost, mut nothing) = (seed, Vec::new(), 0);
     for run in 0..runs {
         // xorshift64 (G. Marsaglia 2003).
@@ -94,10 +102,10 @@ fn a_run_that_is_killed_loses_its_last_second_at_most() {
         random ^= random >> 7;
         random ^= random << 17;
         let mode = MODES[(run % 5) as usize];
-        // The first ones late, so that also a few runs tell something.
+        // The first ones late, and surely recording, so that also a few runs tell something.
         let earliest = if run < 5 { LATEST / 2 } else { Duration::ZERO };
         let alive = earliest + (LATEST - earliest).mul_f64((random >> 11) as f64 / (1_u64 << 53) as f64);
-        match crash(mode, alive) {
+        match crash(mode, alive, run < 5) {
             End::Nothing => {
                 assert!(run >= 5, "{mode}: nothing after {alive:?}");
                 nothing += 1;

@@ -18,10 +18,14 @@ use common::faults::library;
 use common::undisturbed::{Positions, RATE_HZ, assert_as_undisturbed, positions, splitting_rig, undisturbed};
 use common::{beadscope, program};
 
-/// When the power fails: at the earliest when the first file is split off, at the latest in the third.
-const BETWEEN: [Duration; 2] = [Duration::from_millis(1500), Duration::from_millis(4500)];
-/// Half a second between two blocks, and what the disk takes; on a machine that others use it takes longer.
-const MOST_LOST: Duration = Duration::from_millis(2500);
+/// When the power fails, after the first file was made: at the earliest when it is split off, at the latest in the third.
+const BETWEEN: [Duration; 2] = [Duration::from_millis(1200), Duration::from_millis(4200)];
+/// Half a second between two blocks, and what the disk takes; in the drill, on a machine of its own, and where other tests run
+/// beside it.
+const MOST_LOST: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(10)];
+/// For so many runs instead, and for the same ones again.
+const DRILL: &str = "BEADSCOPE_POWER_RUNS";
+const SEED: &str = "BEADSCOPE_POWER_SEED";
 
 /// Cuts the power after `alive`; the time before it that is not recorded.
 fn cut(power: &Path, alive: Duration, undisturbed: &Positions) -> Duration {
@@ -37,7 +41,7 @@ fn cut(power: &Path, alive: Duration, undisturbed: &Positions) -> Duration {
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(70), "{said}");
+    assert_eq!(output.status.code(), Some(70), "cut after {alive:?}: {said}");
     let cut_ns: u64 = fs::read_to_string(told).unwrap().trim().parse().unwrap();
 
     let (mut last_ns, mut frames) = (0, Vec::new());
@@ -47,14 +51,18 @@ fn cut(power: &Path, alive: Duration, undisturbed: &Positions) -> Duration {
             let recovered = beadscope(&["recover", run.to_str().unwrap()]);
             let said = String::from_utf8_lossy(&recovered.stderr);
             // One that was only just begun has nothing to recover.
-            assert!(recovered.status.success() || said.contains("nothing was recorded"), "{said}");
+            let is_told = recovered.status.success() || said.contains("nothing was recorded");
+            assert!(is_told, "cut after {alive:?}: {said}");
         }
         if !tracks.exists() {
             continue;
         }
         let verified = beadscope(&["verify", run.to_str().unwrap()]);
         let told = String::from_utf8_lossy(&verified.stdout);
-        assert!(verified.status.success() || told.contains("recovered after a crash"), "{told}");
+        assert!(
+            verified.status.success() || told.contains("recovered after a crash"),
+            "cut after {alive:?}: {told}"
+        );
         let found = positions(&run);
         assert_as_undisturbed(&found, undisturbed, "track");
         frames.extend(found.into_keys());
@@ -64,6 +72,7 @@ fn cut(power: &Path, alive: Duration, undisturbed: &Positions) -> Duration {
         });
         read.unwrap();
     }
+    assert!(last_ns > 0, "cut after {alive:?}: nothing was recorded");
     let missing = frames.iter().max().map_or(0, |last| last + 1 - frames.len() as u64);
     let between = Duration::from_secs_f64(missing as f64 / RATE_HZ as f64);
     Duration::from_nanos(cut_ns.saturating_sub(last_ns)) + between
@@ -73,9 +82,12 @@ fn cut(power: &Path, alive: Duration, undisturbed: &Positions) -> Duration {
 fn what_a_power_cut_takes_back_is_a_second() {
     let folder = tempfile::tempdir().unwrap();
     let power = library("power", folder.path());
-    let undisturbed = undisturbed(BETWEEN[1].as_secs() * RATE_HZ + RATE_HZ);
-    let runs: u64 = std::env::var("BEADSCOPE_POWER_RUNS").ok().map_or(6, |runs| runs.parse().unwrap());
-    let mut random = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_nanos() as u64 | 1;
+    let undisturbed = undisturbed(BETWEEN[1].as_secs() * RATE_HZ + 2 * RATE_HZ);
+    let number = |name: &str| std::env::var(name).ok().map(|runs| runs.parse::<u64>().unwrap());
+    let (drill, now) = (number(DRILL), SystemTime::UNIX_EPOCH.elapsed().unwrap().as_nanos() as u64);
+    let (runs, seed) = (drill.unwrap_or(6), number(SEED).unwrap_or(now) | 1);
+    println!("{SEED}={seed}");
+    let mut random = seed;
     let mut lost: Vec<Duration> = (0..runs)
         .map(|_| {
             // xorshift64 (G. Marsaglia 2003).
@@ -89,5 +101,5 @@ fn what_a_power_cut_takes_back_is_a_second() {
     lost.sort();
     let [median, most] = [lost[lost.len() / 2], lost[lost.len() - 1]];
     println!("{runs} power cuts: lost {median:.2?} (median), {most:.2?} (most)");
-    assert!(most <= MOST_LOST, "{most:?}");
+    assert!(most <= MOST_LOST[usize::from(drill.is_none())], "{most:?}");
 }

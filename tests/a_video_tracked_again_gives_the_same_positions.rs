@@ -99,7 +99,7 @@ fn session(folder: &Path, mode: &str, method: &str) -> Session {
     }
     let text = format!(
         "[camera]\ndriver = \"simulated\"\nrate_hz = 200.0\n[camera.settings]\nbeads = 5\nwidth_px = {}\nheight_px = {}\n\
-         [camera.settings.faults]\nlost = 0.05\n[correction]\ndark = \"dark.npy\"\nflat = \"flat.npy\"\n\
+         [camera.settings.faults]\nlost = 0.05\nrepeated = 0.02\n[correction]\ndark = \"dark.npy\"\nflat = \"flat.npy\"\n\
          [tracking]\nmethod = \"{method}\"\nroi_px = 48\nbackend = \"cpu\"\n[recording]\nmode = \"{mode}\"\n",
         size_px.0, size_px.1
     );

@@ -213,7 +213,7 @@ fn an_export_on_a_failing_disk_is_whole_or_there_is_none() {
     let run = run_in(Path::new(&out)).unwrap();
     let exported = folder.path().join("exported");
     // Pylake's file, which is written as MagScope's is, tells when it was made and is another each time.
-    for to in ["tiff", "csv", "magscope", "tweezepy"] {
+    for to in ["tiff", "csv", "magscope", "parquet", "tweezepy"] {
         let export = |kind: &str, at: u64| {
             fs::create_dir_all(&exported).unwrap();
             let out = exported.join("out");

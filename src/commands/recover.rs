@@ -41,8 +41,8 @@ fn tracks(partial: &Path) -> Result<()> {
     }
     if let Some(journal) = kept {
         eprintln!(
-            "the journal is kept, since there may be more in it than in the recording; remove it if `beadscope verify` \
-             misses nothing: {}",
+            "the journal is kept, with the partial file if there is one, since there may be more in them than in the recording; \
+             remove them if `beadscope verify` misses nothing: {}",
             journal.display()
         );
     }

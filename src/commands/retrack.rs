@@ -16,7 +16,7 @@ use beadscope_engine::rois::{self, RoisError};
 use beadscope_engine::video::video_path;
 use beadscope_shaders::pipeline::{Method, Params};
 
-use super::track::{Work, check_inside, read_zlut, refuse_to_replace_inputs, track};
+use super::track::{Work, check_inside, frames_of, read_zlut, refuse_to_replace_inputs, track};
 use crate::arguments::TrackArguments;
 
 /// The recording that `input` means: a run's folder, its `tracks.h5` or its video. `None` if it is something else.
@@ -25,7 +25,10 @@ pub fn recording_of(input: &Path) -> Result<Option<Recording>> {
     let beside = input.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let run = if is_video { beside } else { input };
     let tracks = tracks_path(run);
-    let is_run = [video_path(run), partial_path(&tracks), tracks].iter().any(|part| part.exists());
+    // Results beside the frames that they were found in make no run.
+    let is_stack = frames_of(run) != run;
+    let is_run =
+        !is_stack && [video_path(run), partial_path(&tracks), tracks].iter().any(|part| part.exists());
     let extension = run.extension().and_then(|extension| extension.to_str());
     let is_recording = matches!(extension, Some("h5" | "partial")) && run.is_file();
     Ok((is_run || is_recording).then(|| Recording::open(run)).transpose()?)

@@ -127,7 +127,7 @@ pub fn track(arguments: &TrackArguments, source: &mut dyn Source, work: Work) ->
 }
 
 /// A folder written by `simulate` holds its frames in one file.
-fn frames_of(input: &Path) -> PathBuf {
+pub(super) fn frames_of(input: &Path) -> PathBuf {
     let frames = input.join("frames.npy");
     if frames.is_file() { frames } else { input.to_owned() }
 }

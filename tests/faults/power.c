@@ -1,12 +1,13 @@
 /* A power cut: loaded before the C library (LD_PRELOAD), it ends the program and takes back what a disk may take back.
  *
  *   BEADSCOPE_POWER_UNDER     the folder whose files are on that disk
- *   BEADSCOPE_POWER_AFTER_MS  the first call on one of them after so long is the last
+ *   BEADSCOPE_POWER_AFTER_MS  a call on one of them that comes so long after the first is the last
  *   BEADSCOPE_POWER_TELL      file that gets the moment of the cut, ns since 1970 UTC
  *
- * The worst that POSIX allows: what was written since a file's last fsync is gone, with all of the file if that was not only
- * appended (*.partial); a name is gone, or the one before it is back, unless its folder was synced since; what was removed
- * stays removed. Calls that the program makes without the C library pass, so this is no test of video.
+ * Of what POSIX allows, the worst for a file that is appended to: what was written since its last fsync is gone, and with it all of
+ * a file that is changed in place (*.partial); a name is gone, or the one before it is back, unless its folder was synced
+ * since; what was removed stays removed. Files of other names are taken for appended ones. Calls that the program makes without
+ * the C library pass, so this is no test of video.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -35,15 +36,13 @@ struct file {
 static struct file *files[MOST];
 static int count;
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
-static long long begun_ns;
+static long long begun_ns; /* the first call on that disk */
 
 static long long now_ns(clockid_t clock) {
     struct timespec now;
     clock_gettime(clock, &now);
     return now.tv_sec * 1000000000LL + now.tv_nsec;
 }
-
-__attribute__((constructor)) static void begin(void) { begun_ns = now_ns(CLOCK_MONOTONIC); }
 
 static const char *under(void) { return getenv("BEADSCOPE_POWER_UNDER"); }
 
@@ -75,19 +74,28 @@ static int is_named(const char *path) {
     return 1;
 }
 
-static int take_back(const char *path, const struct stat *stat, int kind, struct FTW *place) {
-    (void)place;
-    if (kind != FTW_F) return 0;
+static char left[MOST][PATH_MAX];
+static int left_count;
+
+/* Renaming while the tree is walked might meet a file twice. */
+static int collect(const char *path, const struct stat *stat, int kind, struct FTW *place) {
+    (void)stat, (void)place;
+    if (kind == FTW_F && left_count < MOST) strcpy(left[left_count++], path);
+    return 0;
+}
+
+static void take_back(const char *path) {
     struct file *it = file(path);
+    struct stat stat;
+    if (lstat(path, &stat)) abort();
     int is_log = !strstr(path, ".partial");
-    off_t left = is_log ? it->synced : it->is_changed ? 0 : stat->st_size;
-    if (left < stat->st_size && truncate(path, left)) abort();
+    off_t length = is_log ? it->synced : it->is_changed ? 0 : stat.st_size;
+    if (length < stat.st_size && truncate(path, length)) abort();
     if (it->before[0]) {
         if (REAL(rename)(path, it->before)) abort();
     } else if (!is_named(path) && REAL(unlink)(path)) {
         abort();
     }
-    return 0;
 }
 
 /* With the mutex, which is never given back: no other thread changes anything any more. */
@@ -96,23 +104,24 @@ static void cut(void) {
     FILE *told = fopen(tell, "w");
     fprintf(told, "%lld\n", now_ns(CLOCK_REALTIME));
     fclose(told);
-    nftw(under(), take_back, 16, FTW_DEPTH | FTW_PHYS);
+    nftw(under(), collect, 16, FTW_PHYS);
+    for (int i = 0; i < left_count; i++) take_back(left[i]);
     _exit(70);
 }
 
-static void enter(int counts) {
+static void enter(void) {
     pthread_mutex_lock(&mutex);
     const char *after = getenv("BEADSCOPE_POWER_AFTER_MS");
-    if (counts && after && now_ns(CLOCK_MONOTONIC) - begun_ns > atoll(after) * 1000000LL) cut();
+    if (!begun_ns) begun_ns = now_ns(CLOCK_MONOTONIC);
+    if (after && now_ns(CLOCK_MONOTONIC) - begun_ns > atoll(after) * 1000000LL) cut();
 }
 
 static void leave(void) { pthread_mutex_unlock(&mutex); }
 
 ssize_t write(int fd, const void *bytes, size_t length) {
     char path[PATH_MAX];
-    int counts = path_of(fd, path);
-    if (!counts) return REAL(write)(fd, bytes, length);
-    enter(1);
+    if (!path_of(fd, path)) return REAL(write)(fd, bytes, length);
+    enter();
     file(path)->is_changed = 1;
     ssize_t written = REAL(write)(fd, bytes, length);
     leave();
@@ -121,13 +130,22 @@ ssize_t write(int fd, const void *bytes, size_t length) {
 
 ssize_t pwrite64(int fd, const void *bytes, size_t length, off64_t at) {
     char path[PATH_MAX];
-    int counts = path_of(fd, path);
-    if (!counts) return REAL(pwrite64)(fd, bytes, length, at);
-    enter(1);
+    if (!path_of(fd, path)) return REAL(pwrite64)(fd, bytes, length, at);
+    enter();
     file(path)->is_changed = 1;
     ssize_t written = REAL(pwrite64)(fd, bytes, length, at);
     leave();
     return written;
+}
+
+int ftruncate64(int fd, off64_t length) {
+    char path[PATH_MAX];
+    if (!path_of(fd, path)) return REAL(ftruncate64)(fd, length);
+    enter();
+    file(path)->is_changed = 1;
+    int failed = REAL(ftruncate64)(fd, length);
+    leave();
+    return failed;
 }
 
 static void name_all_in(const char *folder) {
@@ -145,7 +163,7 @@ static void name_all_in(const char *folder) {
 static int sync_with(int (*sync)(int), int fd) {
     char path[PATH_MAX];
     if (!path_of(fd, path)) return sync(fd);
-    enter(1);
+    enter();
     int failed = sync(fd);
     struct stat stat;
     if (!failed && !fstat(fd, &stat)) {
@@ -165,7 +183,7 @@ int fdatasync(int fd) { return sync_with(REAL(fdatasync), fd); }
 
 int rename(const char *from, const char *to) {
     if (!is_under(from)) return REAL(rename)(from, to);
-    enter(1);
+    enter();
     int failed = REAL(rename)(from, to);
     if (!failed) {
         struct file *old = file(from), *new = file(to);
@@ -181,7 +199,7 @@ int rename(const char *from, const char *to) {
 
 int unlink(const char *path) {
     if (!is_under(path)) return REAL(unlink)(path);
-    enter(1);
+    enter();
     struct file *it = file(path);
     it->synced = it->is_named = it->is_changed = 0;
     it->before[0] = 0;

@@ -96,10 +96,6 @@ impl Loss {
             ("ring_full", ring_full),
             ("recorder_late", recorder_late),
         ];
-        let counts =
-            counts.iter().filter(|(_, count)| *count > 0).map(|(name, count)| format!("{name}={count}"));
-        let cause = self.cause.map(|cause| cause.name().to_owned());
-        let named: Vec<String> = cause.into_iter().chain(counts).collect();
         tracks_file::Gap {
             first_device_frame: self.first_device_frame,
             last_device_frame: self.last_device_frame,
@@ -107,7 +103,7 @@ impl Loss {
             segment: self.segment,
             from_ns: self.between_ns[0],
             to_ns: self.between_ns[1],
-            reason: named.join(" "),
+            reason: tracks_file::Gap::reason_of(self.cause, &counts),
         }
     }
 }

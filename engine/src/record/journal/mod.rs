@@ -36,6 +36,8 @@ use crate::segment::Segment;
 const COLUMNS: &str = "beadscope-columns";
 /// Name of the attachment.
 const DESCRIPTION: &str = "tracks.h5";
+/// Its kind.
+const KIND: &str = "application/x-hdf5";
 /// Channel of the ledger; those of the tables follow.
 const LEDGER_CHANNEL: u16 = 1;
 

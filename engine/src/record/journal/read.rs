@@ -3,20 +3,27 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::fs::File;
-use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use mcap::parse_record;
 use mcap::records::{Record, op};
 
-use super::{DESCRIPTION, LEDGER_CHANNEL, SoFar, Table};
+use super::{DESCRIPTION, KIND, LEDGER_CHANNEL, SoFar, Table};
 
 /// Kind and length of a record stand before it.
 const RECORD_HEADER_BYTES: usize = 9;
 /// What a chunk without compression holds besides its records (MCAP specification, Chunk).
 const CHUNK_HEADER_BYTES: u64 = 40;
-/// Kind and length of a chunk, and that: enough to know it, and an attachment of ours, at sight.
-const HEAD_BYTES: usize = RECORD_HEADER_BYTES + 40;
+/// Enough to know a chunk at sight, and an attachment of ours with all that stands before its data.
+const HEAD_BYTES: usize = RECORD_HEADER_BYTES + ATTACHMENT_HEADER_BYTES;
+/// What an attachment of ours has before its data: two times, name and kind with their lengths, length of the data (MCAP
+/// specification, Attachment).
+const ATTACHMENT_HEADER_BYTES: usize = 8 + 8 + 4 + DESCRIPTION.len() + 4 + KIND.len() + 8;
+/// Where a disk cannot be read, so much is passed over.
+const PAGE_BYTES: u64 = 4096;
+/// A checksum.
+const CRC_BYTES: u64 = 4;
 /// Behind a damage this much is searched at a time.
 const WINDOW_BYTES: usize = 1 << 20;
 
@@ -60,8 +67,8 @@ pub(in crate::record) struct Block {
 }
 
 /// A journal, open for reading.
-pub(in crate::record) struct Journal {
-    file: BufReader<File>,
+pub(in crate::record) struct Journal<F = File> {
+    file: F,
     length: u64,
     /// Where the next record begins.
     place: u64,
@@ -78,11 +85,17 @@ impl Journal {
     /// Opens a journal.
     ///
     /// # Errors
-    /// If it cannot be read, or both copies of the description are damaged.
+    /// If there is none, or both copies of the description are damaged.
     pub(in crate::record) fn open(path: &Path) -> Result<Self, JournalError> {
         let file = File::open(path)?;
         let length = file.metadata()?.len();
-        let file = BufReader::with_capacity(WINDOW_BYTES, file);
+        Self::of(file, length)
+    }
+}
+
+impl<F: Read + Seek> Journal<F> {
+    /// The same for what has so many bytes.
+    pub(super) fn of(file: F, length: u64) -> Result<Self, JournalError> {
         let mut journal = Self {
             file,
             length,
@@ -94,47 +107,43 @@ impl Journal {
         };
         let mut place = 0;
         while place < length {
-            if let Some(end) = journal.record_at(place, is_description_head)?
-                && let Some(description) = description(&journal.body(place, end)?)
+            if let Some(end) = journal.record_at(place, is_description_head)
+                && let Some(description) = journal.body(place, end).and_then(|body| description(&body))
             {
                 journal.description = description;
                 // The other copy, and the schemas, which this program knows, are passed over.
                 journal.begin = end;
-                journal.place = journal.first_block(end)?;
+                journal.place = journal.first_block(end);
                 return Ok(journal);
             }
-            place = journal.search(place + 1, is_description_head)?;
+            place = journal.search(place + 1, is_description_head);
         }
         Err(JournalError::NoDescription)
     }
 
-    fn first_block(&mut self, from: u64) -> io::Result<u64> {
-        let schemas = self.search(from, is_chunk_head)?;
-        let Some(end) = self.record_at(schemas, is_chunk_head)? else { return Ok(schemas) };
-        let is_block = chunk(&self.body(schemas, end)?).is_some_and(|records| to_block(records).is_some());
-        Ok(if is_block { schemas } else { end })
+    fn first_block(&mut self, from: u64) -> u64 {
+        let schemas = self.search(from, is_chunk_head);
+        let Some(end) = self.record_at(schemas, is_chunk_head) else { return schemas };
+        if self.block_at(schemas).is_some() { schemas } else { end }
     }
 
-    /// The next block that is whole. What lies before it and is not, is in `damages` then.
-    ///
-    /// # Errors
-    /// If the file cannot be read.
-    pub(in crate::record) fn next(&mut self) -> io::Result<Option<Block>> {
+    /// The next block that is whole. What lies before it and is not, or cannot be read, is in `damages` then.
+    pub(in crate::record) fn next(&mut self) -> Option<Block> {
         let from = self.place;
         while self.place < self.length {
-            if let Some((block, end)) = self.block_at(self.place)? {
+            if let Some((block, end)) = self.block_at(self.place) {
                 // Blocks may have been taken for the schemas, or passed over with them.
                 let is_next = block.number == self.next_block || from < self.place;
                 self.note_damage(if is_next { from } else { self.begin }, self.place);
                 self.next_block = block.number.wrapping_add(1);
                 self.place = end;
-                return Ok(Some(block));
+                return Some(block);
             }
-            self.place = self.search(self.place + 1, is_chunk_head)?;
+            self.place = self.search(self.place + 1, is_chunk_head);
         }
         self.note_damage(from, self.place);
         self.place = self.length;
-        Ok(None)
+        None
     }
 
     fn note_damage(&mut self, from: u64, to: u64) {
@@ -144,51 +153,59 @@ impl Journal {
     }
 
     /// The block that begins here, and where it ends.
-    fn block_at(&mut self, place: u64) -> io::Result<Option<(Block, u64)>> {
-        let Some(end) = self.record_at(place, is_chunk_head)? else { return Ok(None) };
-        let block = chunk(&self.body(place, end)?).and_then(to_block);
-        Ok(block.map(|block| (block, end)))
+    fn block_at(&mut self, place: u64) -> Option<(Block, u64)> {
+        let end = self.record_at(place, is_chunk_head)?;
+        let block = chunk(&self.body(place, end)?).and_then(to_block)?;
+        Some((block, end))
     }
 
     /// End of the record that begins here, if `is_head` knows its head and the file goes on as far.
-    fn record_at(&mut self, place: u64, is_head: fn(&[u8; HEAD_BYTES]) -> bool) -> io::Result<Option<u64>> {
-        if self.length.saturating_sub(place) < HEAD_BYTES as u64 {
-            return Ok(None);
-        }
-        self.file.seek(SeekFrom::Start(place))?;
-        let mut head = [0; HEAD_BYTES];
-        self.file.read_exact(&mut head)?;
-        let body = place + RECORD_HEADER_BYTES as u64;
-        let end = number(&head, 1).and_then(|length| body.checked_add(length));
-        Ok(end.filter(|end| *end <= self.length && is_head(&head)))
+    fn record_at(&mut self, place: u64, is_head: fn(&[u8; HEAD_BYTES]) -> bool) -> Option<u64> {
+        let head = self.read(place, HEAD_BYTES).ok()?;
+        let head = head.first_chunk()?;
+        let end = (place + RECORD_HEADER_BYTES as u64).checked_add(number(head, 1)?)?;
+        (end <= self.length && is_head(head)).then_some(end)
     }
 
     /// Body of the record that begins at `place` and ends before `end`.
-    fn body(&mut self, place: u64, end: u64) -> io::Result<Vec<u8>> {
+    fn body(&mut self, place: u64, end: u64) -> Option<Vec<u8>> {
         let body = place + RECORD_HEADER_BYTES as u64;
-        self.file.seek(SeekFrom::Start(body))?;
-        let mut bytes = vec![0; usize::try_from(end - body).map_err(io::Error::other)?];
-        self.file.read_exact(&mut bytes)?;
+        let length = usize::try_from(end - body).ok()?;
+        self.read(body, length).ok().filter(|bytes| bytes.len() == length)
+    }
+
+    /// So many bytes, fewer at the end of the file.
+    fn read(&mut self, place: u64, length: usize) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        self.file.seek(SeekFrom::Start(place))?;
+        (&mut self.file).take(length as u64).read_to_end(&mut bytes)?;
         Ok(bytes)
     }
 
     /// Where the next record may begin whose head `is_head` knows, from `place` on; the end of the file if none does.
-    fn search(&mut self, mut place: u64, is_head: fn(&[u8; HEAD_BYTES]) -> bool) -> io::Result<u64> {
-        let mut window = Vec::new();
+    fn search(&mut self, mut place: u64, is_head: fn(&[u8; HEAD_BYTES]) -> bool) -> u64 {
+        let mut step = WINDOW_BYTES;
         while place < self.length {
-            self.file.seek(SeekFrom::Start(place))?;
-            window.clear();
-            (&mut self.file).take(WINDOW_BYTES as u64).read_to_end(&mut window)?;
+            let Ok(window) = self.read(place, step) else {
+                // Somewhere in the window the disk cannot be read: nearer to it in small steps, then beyond it.
+                if step > HEAD_BYTES {
+                    step = HEAD_BYTES;
+                } else {
+                    place = (place / PAGE_BYTES + 1) * PAGE_BYTES;
+                    step = WINDOW_BYTES;
+                }
+                continue;
+            };
             let heads = window.array_windows::<HEAD_BYTES>();
             if let Some(at) = heads.clone().position(is_head) {
-                return Ok(place + at as u64);
+                return place + at as u64;
             }
-            if window.len() < WINDOW_BYTES {
+            if window.len() < step {
                 break;
             }
             place += heads.len() as u64;
         }
-        Ok(self.length)
+        self.length
     }
 }
 
@@ -204,11 +221,13 @@ fn is_chunk_head(head: &[u8; HEAD_BYTES]) -> bool {
         && uncompressed.and_then(|data| data.checked_add(CHUNK_HEADER_BYTES)) == length
 }
 
-/// The same for the attachment: its name is where it should be.
+/// The same for the attachment: its name is where it should be, and its lengths agree.
 fn is_description_head(head: &[u8; HEAD_BYTES]) -> bool {
+    let whole = |data: u64| data.checked_add(ATTACHMENT_HEADER_BYTES as u64 + CRC_BYTES);
     head[0] == op::ATTACHMENT
         && head[25] == DESCRIPTION.len() as u8
         && head[29..].starts_with(DESCRIPTION.as_bytes())
+        && number(head, HEAD_BYTES - 8).and_then(whole) == number(head, 1)
 }
 
 /// The HDF5 file in an attachment, if its checksum holds.

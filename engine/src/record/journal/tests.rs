@@ -42,7 +42,7 @@ fn read(path: &Path) -> (Vec<u32>, Vec<Damage>) {
     let mut journal = Journal::open(path).unwrap();
     assert_eq!(journal.description, DESCRIPTION_BYTES);
     let mut numbers = Vec::new();
-    while let Some(block) = journal.next().unwrap() {
+    while let Some(block) = journal.next() {
         assert!(block == CONTENT[block.number as usize], "block {}", block.number);
         numbers.push(block.number);
     }
@@ -105,6 +105,52 @@ fn one_flipped_bit_costs_its_own_block_at_most_and_is_told() {
         assert_eq!(damages, [Damage { from, to, block: hit }], "bit {bit}");
     }
     assert!(harmless >= 128, "of the head, {harmless}");
+}
+
+/// A disk of which some bytes cannot be read.
+struct Unreadable {
+    bytes: std::io::Cursor<Vec<u8>>,
+    from: u64,
+    to: u64,
+}
+
+impl std::io::Read for Unreadable {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let place = self.bytes.position();
+        if (self.from..self.to).contains(&place) {
+            return Err(std::io::Error::from_raw_os_error(5));
+        }
+        let most = if place < self.from { (self.from - place) as usize } else { usize::MAX };
+        let length = buffer.len().min(most);
+        self.bytes.read(&mut buffer[..length])
+    }
+}
+
+impl std::io::Seek for Unreadable {
+    fn seek(&mut self, place: std::io::SeekFrom) -> std::io::Result<u64> {
+        self.bytes.seek(place)
+    }
+}
+
+#[test]
+fn what_a_disk_cannot_read_costs_the_blocks_it_lies_in() {
+    let folder = TempDir::new().unwrap();
+    let (path, ends) = written(&folder);
+    let bytes = fs::read(&path).unwrap();
+    let length = bytes.len() as u64;
+    for page in ends[0].div_ceil(4096)..length / 4096 {
+        let (from, to) = (page * 4096, (page + 1) * 4096);
+        let disk = Unreadable { bytes: std::io::Cursor::new(bytes.clone()), from, to };
+        let mut journal = Journal::of(disk, length).unwrap();
+        let mut found = Vec::new();
+        while let Some(block) = journal.next() {
+            found.push(block.number);
+        }
+        let touches = |block: &u32| ends[*block as usize] < to && from < ends[*block as usize + 1];
+        let left: Vec<u32> = (0..BLOCKS).filter(|block| !touches(block)).collect();
+        assert_eq!(found, left, "page {page}");
+        assert_eq!(journal.damages.len(), 1, "page {page}");
+    }
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::path::Path;
 use mcap::records::op;
 use mcap::{Attachment, McapError, WriteOptions};
 
-use super::{COLUMNS, DESCRIPTION, LEDGER_CHANNEL, SoFar, Table};
+use super::{COLUMNS, DESCRIPTION, KIND, LEDGER_CHANNEL, SoFar, Table};
 use crate::clock::unix_ns_now;
 
 /// A journal that grows. Every block is on the disk when [`Self::write`] returns.
@@ -74,7 +74,7 @@ fn beginning(description: &[u8]) -> io::Result<Vec<u8>> {
                 log_time: now,
                 create_time: now,
                 name: DESCRIPTION.to_owned(),
-                media_type: "application/x-hdf5".to_owned(),
+                media_type: KIND.to_owned(),
                 data: Cow::Borrowed(description),
             })?;
         }

@@ -4,7 +4,7 @@ mod rebuild;
 #[cfg(test)]
 mod tests;
 
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -25,13 +25,13 @@ pub struct Recovered {
     pub counts: Counts,
     /// What of the journal could not be read this time.
     pub damages: Vec<Damage>,
-    /// The journal, if it stays: a part of it was damaged, or the disk had refused what it has. Another program may find
-    /// more in it.
+    /// The journal, if it stays, with the partial file: a part of it was damaged, or the disk had refused what it has.
+    /// Another program may find more in them.
     pub kept: Option<PathBuf>,
 }
 
 /// Makes the file anew, of every block of the journal that is whole, and gives it its final name. Then the partial file is
-/// removed, and the journal unless there may be more in it. `complete` stays 0. What was in damaged blocks is a gap, and in
+/// removed, and the journal, unless there may be more in them. `complete` stays 0. What was in damaged blocks is a gap, and in
 /// the ledger as frames that could not be recorded; what came behind the last block is in neither. The partial file itself
 /// is not read and may be missing. Where this was interrupted, it goes on.
 ///
@@ -57,7 +57,9 @@ pub fn recover(partial: &Path) -> Result<Recovered, RecordError> {
     });
     let (counts, damages) = rebuilt.inspect_err(|_| drop(fs::remove_file(&recovering)))?;
     let kept = (!damages.is_empty()).then(|| journal.clone());
-    remove_leftovers(partial, &journal, kept.as_deref())?;
+    if kept.is_none() {
+        remove_leftovers(partial, &journal)?;
+    }
     Ok(Recovered { path, counts, damages, kept })
 }
 
@@ -74,13 +76,11 @@ fn rebuild(partial: &Path, journal: &Path, recovering: &Path) -> Result<(Counts,
     written.map_err(|error| RecordError::io("recover the recording", recovering, error))?;
     let hdf5 = |error| RecordError::hdf5("recover the recording", recovering, error);
     let mut rebuilt = Rebuilt::new(start(recovering)?);
-    while let Some(block) = read.next().map_err(|error| unreadable(error.into()))? {
+    while let Some(block) = read.next() {
         rebuilt.add(block).map_err(hdf5)?;
     }
     let counts = rebuilt.counts;
     rebuilt.finish(&read.damages).map_err(hdf5)?;
-    let synced = File::open(recovering).and_then(|file| file.sync_all());
-    synced.map_err(|error| RecordError::io("recover the recording", recovering, error))?;
     Ok((counts, read.damages))
 }
 
@@ -94,13 +94,15 @@ fn end_before_crash(path: PathBuf, partial: &Path, journal: PathBuf) -> Result<R
     let notices = recording.notices().unwrap_or_default();
     let was_damaged = notices.iter().any(|notice| notice.starts_with(DAMAGED));
     let kept = (recording.about.write_failed || was_damaged).then(|| journal.clone());
-    remove_leftovers(partial, &journal, kept.as_deref())?;
+    if kept.is_none() {
+        remove_leftovers(partial, &journal)?;
+    }
     Ok(Recovered { counts: recording.counts, damages: Vec::new(), path, kept })
 }
 
 /// The partial file first: the journal alone is enough to begin again.
-fn remove_leftovers(partial: &Path, journal: &Path, kept: Option<&Path>) -> Result<(), RecordError> {
-    for leftover in [partial, journal].into_iter().filter(|leftover| kept != Some(*leftover)) {
+fn remove_leftovers(partial: &Path, journal: &Path) -> Result<(), RecordError> {
+    for leftover in [partial, journal] {
         match fs::remove_file(leftover) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 return Err(RecordError::io("remove what is left", leftover, error));

@@ -1,4 +1,4 @@
-//! Parquet: the rows of the CSV export for pandas, polars, R and databases, at less than half its size and with every bit.
+//! Parquet: the rows of the CSV export for pandas, polars, R and databases, at less than half its size and with all digits.
 
 use std::fs::File;
 use std::path::Path;

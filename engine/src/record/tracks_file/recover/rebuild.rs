@@ -88,6 +88,11 @@ impl Rebuilt {
             let begun = entries(&mut tables, Table::Segments);
             self.add_segment(&first, &so_far, begun.map(|begun| number(Table::Segments, begun, 0, 0)))?;
             self.ledger = so_far.ledger;
+        } else if so_far.before.recorded == self.ledger.recorded {
+            // What was lost behind the last frame.
+            self.ledger = so_far.ledger;
+        } else {
+            so_far.gaps.clear();
         }
         for (table, mut entries) in tables {
             self.move_up(table, &mut entries);
@@ -111,15 +116,13 @@ impl Rebuilt {
         let (now, then) = (&so_far.before, &self.ledger);
         let since = |of: fn(&Ledger) -> u64| of(now).saturating_sub(of(then));
         let is_same = last.segment == first.segment;
-        let cause = so_far.segment.filter(|_| !is_same).map(|segment| segment.cause.name().to_owned());
+        let cause = so_far.segment.filter(|_| !is_same).map(|segment| segment.cause);
         let counts = [
             ("record_failed", since(|ledger| ledger.recorded)),
             ("camera", since(|ledger| ledger.lost.camera)),
             ("ring_full", since(|ledger| ledger.lost.ring_full)),
             ("recorder_late", since(|ledger| ledger.lost.recorder_late)),
         ];
-        let counts = counts.into_iter().filter(|(_, count)| *count > 0);
-        let named = cause.into_iter().chain(counts.map(|(name, count)| format!("{name}={count}")));
         Gap {
             first_device_frame: last.device_frame.saturating_add(1),
             last_device_frame: is_same
@@ -128,7 +131,7 @@ impl Rebuilt {
             segment: u32::try_from(first.segment).unwrap_or(u32::MAX),
             from_ns: last.arrival_ns,
             to_ns: first.arrival_ns,
-            reason: named.collect::<Vec<_>>().join(" "),
+            reason: Gap::reason_of(cause, &counts),
         }
     }
 

@@ -235,7 +235,7 @@ fn a_file_that_lacks_something_keeps_its_journal() {
     let mut growing = Growing::new();
     growing.add(0, Vec::new());
     let path = growing.folder.path().join("tracks.h5");
-    growing.file.flushed.counts.rows += 1;
+    growing.file.pushed.counts.rows += 1;
     let Growing { folder: _folder, file } = growing;
     let error = file.finish("{}", &[], &[]).unwrap_err();
     assert!(matches!(error, RecordError::NotWhole { .. }), "{error}");
