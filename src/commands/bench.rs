@@ -93,8 +93,13 @@ pub fn record(arguments: &BenchRecordArguments) -> Result<()> {
     let (video, lost) = (&speed.video, speed.video.lost.video_late + speed.ring_full);
     let past = if video.direct { "past" } else { "through" };
     output::print(&format!(
-        "{} frames at {:.1} Hz, {lost} lost; {:.0} MB/s, {:.0} MB/s while writing, {past} the system's cache\n",
-        video.frames, speed.rate_hz, video.mb_per_s, video.disk_mb_per_s
+        "{} frames at {:.1} Hz, {lost} lost, ring {:.0} % full at most; {:.0} MB/s, {:.0} MB/s while writing, {past} the \
+         system's cache\n",
+        video.frames,
+        speed.rate_hz,
+        100.0 * speed.ring_fill,
+        video.mb_per_s,
+        video.disk_mb_per_s
     ))
 }
 

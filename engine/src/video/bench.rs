@@ -16,6 +16,7 @@ use super::status::VideoHealth;
 use crate::clock::Clock;
 use crate::frame::FrameHeader;
 use crate::record::error::RecordError;
+use crate::ring::monitor::Monitor;
 use crate::ring::{Ends, ring};
 use crate::roi::Roi;
 use crate::session::frame_slots;
@@ -41,6 +42,8 @@ pub struct VideoSpeed {
     pub rate_hz: f64,
     /// Frames that found no room in the frame ring; positions would be lost.
     pub ring_full: u64,
+    /// The fullest that the frame ring was, 0 to 1.
+    pub ring_fill: f64,
     /// Where the others went, and how fast.
     #[serde(flatten)]
     pub video: VideoHealth,
@@ -61,6 +64,7 @@ pub fn record(run: &Path, bench: &VideoBench) -> Result<VideoSpeed, RecordError>
     let capacity = frame_slots(config.frame_bytes());
     let Ends { writer: mut ring, lossless: [frames], skipping: [] } =
         ring::<FrameHeader, 1, 0>(capacity, config.frame_bytes(), ["video"]);
+    let watch = Monitor::new(&ring);
     let status = Arc::new(Status::default());
     let _ = status.video.mode.set(if rois.is_some() { Mode::RoiVideo } else { Mode::FullVideo });
     let source = Source {
@@ -82,7 +86,7 @@ pub fn record(run: &Path, bench: &VideoBench) -> Result<VideoSpeed, RecordError>
     let film = Builder::new().name("beadscope-video".to_owned()).spawn(|| film.run()).map_err(refused)?;
 
     let start = Instant::now();
-    let (mut frame, mut ring_full) = (0, 0);
+    let (mut frame, mut ring_full, mut behind) = (0, 0, 0);
     while start.elapsed() < duration {
         let due = start + Duration::from_secs_f64(frame as f64 / rate_hz);
         std::thread::sleep(due.saturating_duration_since(Instant::now()));
@@ -94,13 +98,15 @@ pub fn record(run: &Path, bench: &VideoBench) -> Result<VideoSpeed, RecordError>
             Err(_) => ring_full += 1,
         }
         frame += 1;
+        behind = watch.readers().map(|reader| reader.behind).fold(behind, u64::max);
     }
     let rate_hz = frame as f64 / start.elapsed().as_secs_f64();
+    let ring_fill = behind as f64 / capacity as f64;
     drop(ring);
     // A panic in one of them is a bug, and shows in what was written.
     let _ = film.join();
     let _ = disk.join();
-    Ok(VideoSpeed { rate_hz, ring_full, video: status.video.health().unwrap_or_default() })
+    Ok(VideoSpeed { rate_hz, ring_full, ring_fill, video: status.video.health().unwrap_or_default() })
 }
 
 /// ROIs side by side, row after row, and again from the top where the frame ends.
