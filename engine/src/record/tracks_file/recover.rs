@@ -10,7 +10,6 @@ use std::path::{Path, PathBuf};
 
 use super::claim::{check_quiet, take_over};
 use super::{Counts, journal_path, rename, sibling, start};
-use crate::durable::sync_folder_of;
 use crate::record::error::RecordError;
 use crate::record::journal::{Damage, Journal, JournalError};
 use crate::record::read::Recording;
@@ -100,7 +99,8 @@ fn end_before_crash(path: PathBuf, partial: &Path, journal: PathBuf) -> Result<R
     Ok(Recovered { counts: recording.counts, damages: Vec::new(), path, kept })
 }
 
-/// The partial file first: the journal alone is enough to begin again.
+/// The partial file first: the journal alone is enough to begin again. Should a power cut bring either back, the next
+/// recovery removes it.
 fn remove_leftovers(partial: &Path, journal: &Path) -> Result<(), RecordError> {
     for leftover in [partial, journal] {
         match fs::remove_file(leftover) {
@@ -110,7 +110,7 @@ fn remove_leftovers(partial: &Path, journal: &Path) -> Result<(), RecordError> {
             _ => {}
         }
     }
-    sync_folder_of(journal).map_err(|error| RecordError::io("remove what is left", journal, error))
+    Ok(())
 }
 
 fn final_name(partial: &Path) -> Result<PathBuf, RecordError> {
