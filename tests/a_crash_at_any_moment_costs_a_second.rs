@@ -22,7 +22,7 @@ const MODES: [&str; 5] = ["track", "track+roi-video", "track+full-video", "roi-v
 const LATEST: Duration = Duration::from_secs(4);
 /// What a crash may cost: half a second between two blocks, and what the disk takes; in the drill, on a machine of its own, and
 /// where other tests run beside it.
-const MOST_LOST: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(10)];
+const MOST_LOST: [Duration; 2] = [Duration::from_secs(1), Duration::from_millis(2500)];
 /// For so many runs instead.
 const DRILL: &str = "BEADSCOPE_CRASH_RUNS";
 

@@ -9,7 +9,7 @@ use beadscope_drivers::camera::CameraDriver;
 use beadscope_drivers::ports::serial_ports;
 use serde::Serialize;
 
-use crate::disk_speed;
+use crate::video::disk_speed;
 
 /// One thing that was looked at.
 #[derive(Clone, Debug, Serialize)]
@@ -103,7 +103,7 @@ fn ports() -> Vec<Finding> {
 fn disk(folder: &Path) -> Finding {
     match disk_speed::measure(folder) {
         Ok(bytes_per_s) => {
-            let text = format!("{:.0} MB/s written and synced in {}", bytes_per_s / 1e6, folder.display());
+            let text = format!("{:.0} MB/s of video written in {}", bytes_per_s / 1e6, folder.display());
             Finding::new("disk", State::Ok, text)
         }
         Err(error) => {

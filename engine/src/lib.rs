@@ -34,7 +34,6 @@ pub mod clock;
 pub mod command;
 pub mod correction;
 mod cut;
-pub mod disk_speed;
 pub mod doctor;
 mod durable;
 pub mod find;

@@ -42,7 +42,8 @@ fn page(summary: &Summary) -> String {
         line(format!("Z-LUT {hash}: {planes} planes from {low:.0} to {high:.0} nm, {source}{made}"));
     }
     if summary.zluts.is_empty() {
-        line("no Z-LUT, so x and y only".to_owned());
+        let has_z = summary.beads.iter().any(|bead| bead.with_z > 0.0);
+        line(if has_z { "no Z-LUT in the file" } else { "no Z-LUT, so x and y only" }.to_owned());
     }
     for gap in &summary.longest_gaps {
         let lasted_s = gap.to_ns.saturating_sub(gap.from_ns) as f64 * 1e-9;

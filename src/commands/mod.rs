@@ -27,7 +27,6 @@ use beadscope_drivers::CAMERAS;
 use beadscope_drivers::camera::CameraError;
 use beadscope_drivers::stack::Stack;
 use beadscope_engine::correction::{Correction, Used};
-use beadscope_engine::disk_speed;
 use beadscope_engine::frame::FrameView;
 use beadscope_engine::instrument::{Instrument, OpenError};
 use beadscope_engine::record::info::{RunInfo, camera_text};
@@ -83,8 +82,10 @@ fn doubt_disk(setup: &mut Setup) -> Option<String> {
     place.mode.picture()?;
     let rois = &setup.info.rois;
     let roi_px = rois.first().map_or(0, |roi| roi.size_px);
-    let doubt =
-        disk_speed::doubt(&place.folder, place.mode.video_bytes_per_s(&setup.config, rois.len(), roi_px))?;
+    let doubt = beadscope_engine::video::disk_speed::doubt(
+        &place.folder,
+        place.mode.video_bytes_per_s(&setup.config, rois.len(), roi_px),
+    )?;
     tracing::warn!("{doubt}");
     setup.notes.push(doubt.clone());
     Some(doubt)

@@ -9,6 +9,7 @@ mod block;
 mod crc32c;
 mod direct;
 mod disk;
+pub mod disk_speed;
 pub(crate) mod film;
 mod frame_record;
 pub mod layout;

@@ -1,36 +1,46 @@
-//! How fast a disk takes what a run would write, found out before the run.
+//! How fast a disk takes a video, found out before the run, by writing as a video is written.
 
 use std::io::{self, Write as _};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// Written and synced at a time, and how often at most.
+use super::block::Block;
+use super::direct;
+
+/// Written at a time, and how often at most.
 const BLOCK_BYTES: usize = 4 << 20;
-const MOST_BLOCKS: u32 = 16;
+const MOST_BLOCKS: u64 = 16;
 /// A slow disk is known sooner.
 const LONGEST: Duration = Duration::from_secs(1);
 /// A disk that takes so many times what a video needs has time for all else.
 const ENOUGH: f64 = 1.2;
 
-/// Bytes a second that are written and synced in `folder`: a file of 67 MB at most, which is gone afterwards. It takes a second,
-/// or the disk takes longer for 4 MB.
+/// Bytes a second that the disk of `folder` takes past the system's cache, or through it and synced where it must: a file of
+/// 67 MB at most, which is gone afterwards. It takes a second, or the disk takes longer for 4 MB.
 ///
 /// # Errors
 /// If the folder cannot be written to.
 pub(crate) fn measure(folder: &Path) -> io::Result<f64> {
-    let mut file = tempfile::tempfile_in(folder)?;
-    // Not zeros: some file systems store those for nothing.
-    let block: Vec<u8> =
-        (0..BLOCK_BYTES as u32).map(|byte| (byte.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    let folder = tempfile::Builder::new().prefix(".beadscope-").tempdir_in(folder)?;
+    let (mut file, is_direct) =
+        direct::create(&folder.path().join("disk"), MOST_BLOCKS * BLOCK_BYTES as u64, true)?;
+    let mut block = Block::new(BLOCK_BYTES);
+    // Not all the same: some file systems store that for nothing.
+    for (number, byte) in (0_u32..).zip(block.add(BLOCK_BYTES).into_iter().flatten()) {
+        *byte = (number.wrapping_mul(2_654_435_761) >> 24) as u8;
+    }
     let (start, mut bytes) = (Instant::now(), 0);
     for _ in 0..MOST_BLOCKS {
-        file.write_all(&block)?;
-        file.sync_data()?;
-        bytes += BLOCK_BYTES;
+        file.write_all(block.bytes())?;
+        if !is_direct {
+            file.sync_data()?;
+        }
+        bytes += block.bytes().len();
         if start.elapsed() > LONGEST {
             break;
         }
     }
+    file.sync_data()?;
     Ok(bytes as f64 / start.elapsed().as_secs_f64())
 }
 
