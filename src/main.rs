@@ -40,6 +40,7 @@ fn main() -> ExitCode {
         }
         Some(Command::Commands(arguments)) => commands::command_list::run(&arguments),
         Some(Command::Doctor(arguments)) => commands::doctor::run(&arguments),
+        Some(Command::Compress(arguments)) => commands::compress::run(&arguments),
         Some(Command::Recover(arguments)) => commands::recover::run(&arguments),
         Some(Command::Info(arguments)) => commands::info::run(&arguments),
         Some(Command::Verify(arguments)) => commands::verify::run(&arguments),

@@ -151,6 +151,9 @@ fn record(folder: &Path, mode: &str, method: &str) -> PathBuf {
 fn check(mode: &str, method: &str) {
     let folder = tempfile::tempdir().unwrap();
     let run = record(folder.path(), mode, method);
+    if mode == "track+full-video" {
+        beadscope_ok(&["compress", run.to_str().unwrap()]);
+    }
     let out = folder.path().join("again.h5");
     let track = |input: &Path| {
         beadscope_ok(&["track", input.to_str().unwrap(), "--out", out.to_str().unwrap()]);

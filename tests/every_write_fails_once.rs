@@ -240,6 +240,48 @@ fn an_export_on_a_failing_disk_is_whole_or_there_is_none() {
     }
 }
 
+#[test]
+fn a_video_that_a_failing_disk_did_not_compress_is_as_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let disk = library("disk", folder.path());
+    let (rig, out) = (rig_in(folder.path()), folder.path().join("runs"));
+    let [rig, out] = [rig, out].map(|path| path.to_str().unwrap().to_owned());
+    beadscope_ok(&["run", "--mode", "track+roi-video", "--frames", "40", "--rig", &rig, "--out", &out]);
+    let filmed = run_in(Path::new(&out)).unwrap();
+    let compress = |run: &Path, kind, at| {
+        on_failing_disk(Fault { disk: &disk, at, kind }, run, &["compress", run.to_str().unwrap()])
+    };
+    let whole = folder.path().join("whole");
+    copy(&filmed, &whole);
+    let (calls, output) = compress(&whole, "eio", 0);
+    assert!(output.status.success() && calls > 10, "{calls}: {output:?}");
+    let whole = contents(&whole.join("video.ome.zarr"));
+    let mut failures = 0;
+    for (kind, at) in some_of(calls).flat_map(|at| KINDS.map(|kind| (kind, at))) {
+        let run = folder.path().join(format!("{kind}-{at}"));
+        copy(&filmed, &run);
+        let (_, output) = compress(&run, kind, at);
+        failures += u32::from(!output.status.success());
+        let verified = beadscope(&["verify", run.to_str().unwrap()]);
+        assert!(verified.status.success(), "{kind}, call {at}: {output:?}, then {verified:?}");
+        beadscope_ok(&["compress", run.to_str().unwrap()]);
+        let names = |files: &BTreeMap<PathBuf, Vec<u8>>, under: &Path| -> BTreeMap<PathBuf, Vec<u8>> {
+            files
+                .iter()
+                .map(|(path, bytes)| (path.strip_prefix(under).unwrap().to_owned(), bytes.clone()))
+                .collect()
+        };
+        let again = contents(&run.join("video.ome.zarr"));
+        assert!(
+            names(&again, &run) == names(&whole, &folder.path().join("whole")),
+            "{kind}, call {at}: {output:?}, then {:?}",
+            again.keys()
+        );
+        fs::remove_dir_all(run).unwrap();
+    }
+    assert!(failures > 0, "not felt");
+}
+
 /// Every file below a folder.
 fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut files = BTreeMap::new();

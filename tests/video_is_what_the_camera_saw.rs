@@ -151,6 +151,15 @@ fn zarr_reads_the_cameras_pixels_in_every_mode() {
         if let Some(python) = &python {
             check(python, folder.path(), options);
         }
+        let run = folder.path().to_str().unwrap();
+        let told = beadscope_ok(&["compress", run]);
+        assert!(told.starts_with("150 frames: ") && told.contains(" MB now, "), "{told}");
+        assert!(!video_path(folder.path()).join("0").exists(), "what was filmed is gone");
+        let told = beadscope_ok(&["verify", run]);
+        assert!(told.contains("150 frames of video: whole"), "{told}");
+        if let Some(python) = &python {
+            check(python, folder.path(), options);
+        }
     }
 }
 

@@ -15,7 +15,9 @@ use beadscope_engine::rig::DEFAULT_ROI_PX;
 use clap::{Args, Parser, Subcommand};
 
 pub use self::bench::{BenchCommand, BenchLiveArguments, BenchRecordArguments, BenchTrackArguments};
-pub use self::recordings::{ExportArguments, ExportFormat, ImportArguments, InfoArguments, VerifyArguments};
+pub use self::recordings::{
+    CompressArguments, ExportArguments, ExportFormat, ImportArguments, InfoArguments, VerifyArguments,
+};
 pub use self::rig::RigArguments;
 pub use self::run::RunArguments;
 pub use self::shared::CorrectionArguments;
@@ -67,6 +69,9 @@ pub enum Command {
     Info(InfoArguments),
     /// Checks that a recording is whole; exits 1 and prints one line for each thing that is wrong.
     Verify(VerifyArguments),
+    /// Makes the video of a run smaller, without loss, and reads it back before the larger one goes. It can be stopped and goes on
+    /// from there.
+    Compress(CompressArguments),
     /// Writes a recording in the format of another program.
     Export(ExportArguments),
     /// Makes a recording of the file of another program, MagScope or QTrk, for info, verify, export and scripts.

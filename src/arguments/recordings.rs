@@ -1,4 +1,4 @@
-//! What `beadscope info`, `verify`, `export` and `import` take.
+//! What `beadscope info`, `verify`, `compress`, `export` and `import` take.
 
 use std::path::PathBuf;
 
@@ -18,6 +18,12 @@ pub struct InfoArguments {
 #[derive(Args)]
 pub struct VerifyArguments {
     /// The folder of a run, its tracks.h5 or a .partial one.
+    pub run: PathBuf,
+}
+
+#[derive(Args)]
+pub struct CompressArguments {
+    /// The folder of a run.
     pub run: PathBuf,
 }
 

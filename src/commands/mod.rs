@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod command_list;
+pub mod compress;
 pub mod doctor;
 pub mod export;
 pub mod find;

@@ -24,6 +24,27 @@ pub enum Picture {
     Rois,
 }
 
+/// How the chunks of pixels are stored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Packing {
+    /// As the camera sent them, which is how they are filmed.
+    #[default]
+    Raw,
+    /// Compressed afterwards, each chunk for itself (RFC 8878), with a checksum of its pixels.
+    Zstd,
+}
+
+impl Packing {
+    /// The Zarr array that the pictures are in: one of its own for each, since an array has one way to store its chunks.
+    pub(super) fn array(self) -> &'static str {
+        match self {
+            Self::Raw => "0",
+            Self::Zstd => "zstd",
+        }
+    }
+}
+
 /// How a video lies in its files. Every bead has a place in the arrays, which it keeps as long as it is there; places
 /// go in groups, so that a bead that is added makes the video of the others no larger.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +63,9 @@ pub struct Layout {
     pub groups: usize,
     /// Frames of a shard.
     pub frames_per_shard: usize,
+    /// How the chunks are stored.
+    #[serde(default)]
+    pub packing: Packing,
 }
 
 impl Layout {
@@ -55,7 +79,9 @@ impl Layout {
     ) -> Self {
         let group = beads.max(1);
         let groups = room.max(group).div_ceil(group);
-        let layout = Self { picture, width_px, height_px, format, group, groups, frames_per_shard: 1 };
+        let packing = Packing::Raw;
+        let layout =
+            Self { picture, width_px, height_px, format, group, groups, frames_per_shard: 1, packing };
         let (least, most) = SHARD_FRAMES;
         let most = most.min(INDEX_BYTES / layout.index_bytes());
         let frames_per_shard = (SHARD_BYTES / layout.record_bytes(beads)).clamp(least, most.max(least));
@@ -92,6 +118,14 @@ impl Layout {
     pub fn record_bytes(&self, places: usize) -> usize {
         let bytes = frame_record::header_bytes(places) + self.chunks(places) * self.chunk_bytes();
         bytes.next_multiple_of(ALIGN)
+    }
+
+    /// Bytes from the header of a frame to the next in a shard: compressed pictures are behind all headers.
+    pub(super) fn stride_bytes(&self, places: usize) -> usize {
+        match self.packing {
+            Packing::Raw => self.record_bytes(places),
+            Packing::Zstd => frame_record::header_bytes(places),
+        }
     }
 
     /// The most that a record can have.

@@ -6,6 +6,7 @@
 
 pub mod bench;
 mod block;
+pub mod compress;
 mod crc32c;
 mod direct;
 mod disk;
@@ -19,6 +20,7 @@ pub(crate) mod plan;
 pub(crate) mod reader;
 pub mod recover;
 mod shard;
+mod shard_reader;
 pub mod status;
 pub mod store;
 pub mod tiff;

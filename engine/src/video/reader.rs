@@ -1,14 +1,12 @@
 //! Reads a video back: frame by frame, with its numbers and its beads.
 
-use std::fs::File;
-use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::frame_record::{FrameId, NO_BEAD, Place};
 use super::layout::{Layout, Picture};
-use super::recover::read_contents;
-use super::shard::{Contents, shard_path};
+use super::shard_reader::ShardReader;
 use super::zarr;
 use crate::roi::Roi;
 
@@ -21,8 +19,7 @@ pub(crate) struct Reader {
     frames: u64,
     /// Frames that were met.
     met: u64,
-    shard: Option<(File, Contents)>,
-    crop: Vec<u8>,
+    shard: Option<ShardReader>,
     rois: Arc<[Roi]>,
 }
 
@@ -40,9 +37,8 @@ impl Reader {
             )));
         }
         let frames = zarr::read_extent(folder)?.frames;
-        let crop = vec![0; layout.picture_bytes()];
         let (folder, rois) = (folder.to_path_buf(), Arc::from([]));
-        Ok(Self { folder, layout, roi_px, frames, met: 0, shard: None, crop, rois })
+        Ok(Self { folder, layout, roi_px, frames, met: 0, shard: None, rois })
     }
 
     /// How many frames it has.
@@ -63,13 +59,8 @@ impl Reader {
         let per_shard = self.layout.frames_per_shard as u64;
         let (number, place) = (self.met / per_shard, (self.met % per_shard) as usize);
         let contents = match &mut self.shard {
-            Some((_, contents)) if place > 0 => contents,
-            shard => {
-                let path = shard_path(&self.folder, &self.layout, number);
-                let mut file = File::open(path)?;
-                let contents = read_contents(&mut file, &self.layout)?;
-                &mut shard.insert((file, contents)).1
-            }
+            Some(shard) if place > 0 => shard.contents(),
+            shard => shard.insert(ShardReader::open(&self.folder, &self.layout, number)?).contents(),
         };
         let Some(id) = contents.ids().get(place).copied() else {
             return Err(io::Error::other(format!("frame {place} of shard {number} is damaged")));
@@ -91,26 +82,21 @@ impl Reader {
     /// Puts the pixels of the frame that [`next`](Self::next) gave where they belong in a frame of the camera, of this
     /// size. Of crops, what lies between them stays as it is.
     pub(crate) fn read(&mut self, out: &mut [u8], (width_px, height_px): (usize, usize)) -> io::Result<()> {
-        let (Some((file, contents)), Some(met)) = (&mut self.shard, self.met.checked_sub(1)) else {
+        let (Some(shard), Some(met)) = (&mut self.shard, self.met.checked_sub(1)) else {
             return Err(io::ErrorKind::NotFound.into());
         };
-        let place = (met % self.layout.frames_per_shard as u64) as usize;
-        let mut read = |bead, pixels: &mut [u8]| {
-            let Some(at) = contents.picture(&self.layout, place, bead) else {
-                return Err(io::ErrorKind::InvalidData.into());
-            };
-            file.seek(SeekFrom::Start(at))?;
-            file.read_exact(pixels)
-        };
+        let frame = (met % self.layout.frames_per_shard as u64) as usize;
+        let missing = || io::Error::from(io::ErrorKind::InvalidData);
         if self.layout.picture == Picture::Full {
-            return read(None, out);
+            out.copy_from_slice(shard.picture(frame, None)?.ok_or_else(missing)?);
+            return Ok(());
         }
         let bytes_per_px = self.layout.format.bytes_per_px();
         for roi in self.rois.iter().filter(|roi| roi.is_inside(width_px, height_px)) {
-            read(Some(roi.bead as i32), &mut self.crop)?;
+            let crop = shard.picture(frame, Some(roi.bead as i32))?.ok_or_else(missing)?;
             let row_bytes = roi.size_px as usize * bytes_per_px;
             let rows = out.chunks_exact_mut(width_px * bytes_per_px).skip(roi.top_px as usize);
-            for (to, from) in rows.zip(self.crop.chunks_exact(row_bytes)) {
+            for (to, from) in rows.zip(crop.chunks_exact(row_bytes)) {
                 to[roi.left_px as usize * bytes_per_px..][..row_bytes].copy_from_slice(from);
             }
         }

@@ -120,7 +120,7 @@ pub(super) fn read_contents(file: &mut File, layout: &Layout) -> io::Result<Cont
         file.seek(SeekFrom::Start(contents.end))?;
         file.read_exact(&mut bytes[..FIXED_BYTES])?;
         let Some(places) = Header::places_in(&bytes[..FIXED_BYTES], layout) else { break };
-        let record = layout.record_bytes(places);
+        let record = layout.stride_bytes(places);
         if contents.end + record as u64 > length {
             break;
         }

@@ -9,7 +9,7 @@ use super::crc32c::crc32c;
 use super::direct;
 use super::frame_record::{FrameId, Header, NO_BEAD, Place, header_bytes};
 use super::layout::{Layout, Picture};
-use super::zarr::{BEAD, CORNER, Extent, FRAME_NUMBERS, PICTURES};
+use super::zarr::{BEAD, CORNER, Extent, FRAME_NUMBERS};
 use crate::durable::{sync_folder_of, write_durably};
 
 /// What a frame's record says, without its pixels.
@@ -64,18 +64,23 @@ impl Contents {
             let places = if frame < self.frames() { self.places_of(frame).len() } else { 0 };
             let chunks = if frame < self.frames() { layout.chunks(places) } else { 0 };
             for chunk in 0..layout.chunks_per_frame() {
-                let entry = if chunk < chunks {
-                    let bytes = layout.chunk_bytes() as u64;
-                    [self.offsets[frame] + header_bytes(places) as u64 + chunk as u64 * bytes, bytes]
-                } else {
-                    [u64::MAX; 2]
-                };
+                let entry = if chunk < chunks { self.chunk(layout, frame, chunk) } else { NO_CHUNK };
                 index.extend(entry.iter().flat_map(|number| number.to_le_bytes()));
             }
         }
-        let checksum = crc32c(&index);
-        index.extend(checksum.to_le_bytes());
-        index
+        signed(index)
+    }
+
+    /// Where a chunk of a frame is that was filmed, and how long.
+    pub(super) fn chunk(&self, layout: &Layout, frame: usize, chunk: usize) -> [u64; 2] {
+        let bytes = layout.chunk_bytes() as u64;
+        let header = header_bytes(self.places_of(frame).len()) as u64;
+        [self.offsets[frame] + header + chunk as u64 * bytes, bytes]
+    }
+
+    /// Where the header of each frame is, and how long.
+    pub(super) fn headers(&self) -> impl Iterator<Item = (u64, usize)> {
+        self.offsets.iter().zip(0..).map(|(at, frame)| (*at, header_bytes(self.places_of(frame).len())))
     }
 
     /// The chunks of the arrays beside the pictures that belong to shard `number`: their files, and what is in them.
@@ -113,14 +118,9 @@ impl Contents {
         self.places.iter()
     }
 
-    /// Where the picture of a frame begins: all of it, or the crop of a bead, if that was there.
-    pub(super) fn picture(&self, layout: &Layout, frame: usize, bead: Option<i32>) -> Option<u64> {
-        let places = self.places_of(frame);
-        let place = match bead {
-            None => 0,
-            Some(bead) => places.iter().position(|place| place.bead == bead)?,
-        };
-        Some(self.offsets[frame] + (header_bytes(places.len()) + place * layout.picture_bytes()) as u64)
+    /// The place of a bead in a frame, if it was there.
+    pub(super) fn place(&self, frame: usize, bead: i32) -> Option<usize> {
+        self.places_of(frame).iter().position(|place| place.bead == bead)
     }
 
     /// Which frames they are.
@@ -129,9 +129,19 @@ impl Contents {
     }
 }
 
+/// An entry of the index where there is no chunk.
+pub(super) const NO_CHUNK: [u64; 2] = [u64::MAX; 2];
+
+/// An index and its checksum.
+pub(super) fn signed(mut index: Vec<u8>) -> Vec<u8> {
+    let checksum = crc32c(&index);
+    index.extend(checksum.to_le_bytes());
+    index
+}
+
 /// The file of shard `number`, once it is whole.
 pub(super) fn shard_path(folder: &Path, layout: &Layout, number: u64) -> PathBuf {
-    let chunks = folder.join(PICTURES).join("c").join(number.to_string()).join("0");
+    let chunks = folder.join(layout.packing.array()).join("c").join(number.to_string()).join("0");
     if layout.picture == Picture::Full { chunks.join("0") } else { chunks.join("0").join("0") }
 }
 
@@ -140,7 +150,7 @@ pub(super) fn partial_path(folder: &Path, layout: &Layout, number: u64) -> PathB
     shard_path(folder, layout, number).with_extension("partial")
 }
 
-fn make_parents(path: PathBuf) -> io::Result<PathBuf> {
+pub(super) fn make_parents(path: PathBuf) -> io::Result<PathBuf> {
     path.parent().map_or(Ok(()), fs::create_dir_all)?;
     Ok(path)
 }

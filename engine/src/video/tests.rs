@@ -1,13 +1,16 @@
 //! Videos as files: what is written, what a crash leaves, what is made of it.
 
+use std::cell::RefCell;
 use std::fs;
+use std::sync::atomic::AtomicBool;
 
 use beadscope_drivers::camera::PixelFormat;
 
 use super::block::Block;
+use super::compress::{CompressError, compress};
 use super::crc32c::crc32c;
 use super::frame_record::{self, FrameId};
-use super::layout::{Layout, Picture};
+use super::layout::{Layout, Packing, Picture};
 use super::recover::recover;
 use super::shard::{Shard, partial_path, shard_path};
 use super::store::Store;
@@ -196,6 +199,85 @@ fn a_video_is_never_written_over() {
     let about = Description { software: String::new(), pixel_size_nm: 1.0, rate_hz: 1.0 };
     let again = Store::create(&video_path(folder.path()), layout(Picture::Full), &about);
     assert!(matches!(again, Err(RecordError::Exists { .. })));
+}
+
+/// A video of two shards.
+fn films(folder: &Path, picture: Picture) -> (Layout, PathBuf) {
+    let (layout, video) = (layout(picture), video_path(folder));
+    let mut store = create(folder, &layout);
+    film(&mut store, 0..6);
+    store.finish().unwrap();
+    (layout, video)
+}
+
+/// Numbers, beads and pixels of each frame.
+fn read_all(video: &Path) -> Vec<(FrameId, Vec<Roi>, Vec<u8>)> {
+    let mut reader = reader::Reader::open(video, 3).unwrap();
+    let mut frames = Vec::new();
+    while let Some((id, rois)) = reader.next().unwrap() {
+        let mut pixels = vec![0; SIZE_PX.0 * SIZE_PX.1];
+        reader.read(&mut pixels, SIZE_PX).unwrap();
+        frames.push((id, rois.to_vec(), pixels));
+    }
+    frames
+}
+
+#[test]
+fn a_compressed_video_is_the_same_and_what_was_filmed_goes_last() {
+    for picture in [Picture::Full, Picture::Rois] {
+        let folder = tempfile::tempdir().unwrap();
+        let (_, video) = films(folder.path(), picture);
+        let before = read_all(&video);
+        assert_eq!(before.len(), 6);
+        let told = RefCell::new(Vec::new());
+        let progress = |done, all| told.borrow_mut().push((done, all));
+        let compressed = compress(&video, &AtomicBool::new(false), &progress).unwrap().unwrap();
+        assert_eq!((compressed.frames, told.borrow().last()), (6, Some(&(6, 6))));
+        assert_eq!(read_all(&video), before);
+        assert!(!video.join("0").exists() && recover(&video).unwrap().is_none());
+        assert_eq!(compress(&video, &AtomicBool::new(false), &progress).unwrap(), None);
+        // A pixel that is another is known by its checksum.
+        let packed = Layout { packing: Packing::Zstd, ..zarr::read_layout(&video).unwrap() };
+        let path = shard_path(&video, &packed, 0);
+        let whole = fs::read(&path).unwrap();
+        let index = whole.len() - packed.index_bytes();
+        let at = u64::from_le_bytes(whole[index..index + 8].try_into().unwrap()) as usize;
+        for place in at..index {
+            let mut bytes = whole.clone();
+            bytes[place] ^= 4;
+            fs::write(&path, bytes).unwrap();
+            let seen = shard_reader::ShardReader::open(&video, &packed, 0).unwrap().has_its_pictures();
+            assert!(seen.is_err(), "byte {place}");
+        }
+    }
+}
+
+#[test]
+fn a_video_that_is_not_finished_or_differs_is_left_as_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let (layout, video) = films(folder.path(), Picture::Rois);
+    let before = read_all(&video);
+    let go = || compress(&video, &AtomicBool::new(false), &|_, _| {});
+    let stopped = compress(&video, &AtomicBool::new(true), &|_, _| {}).unwrap_err();
+    assert!(matches!(stopped, CompressError::Stopped { done: 0, all: 2 }), "{stopped}");
+    let next = partial_path(&video, &layout, 2);
+    fs::create_dir_all(next.parent().unwrap()).unwrap();
+    fs::write(&next, "").unwrap();
+    assert!(matches!(go(), Err(CompressError::Unfinished(_))));
+    fs::remove_file(next).unwrap();
+    // In the way of the second shard.
+    let packed = Layout { packing: Packing::Zstd, ..layout.clone() };
+    let in_the_way = shard_path(&video, &packed, 1).ancestors().nth(3).unwrap().to_path_buf();
+    fs::create_dir_all(in_the_way.parent().unwrap()).unwrap();
+    fs::write(&in_the_way, "").unwrap();
+    assert!(matches!(go(), Err(CompressError::Io { .. })));
+    assert_eq!(read_all(&video), before);
+    fs::remove_file(in_the_way).unwrap();
+    // The first one is done, and is not done again.
+    let first = shard_path(&video, &packed, 0);
+    let when = first.metadata().unwrap().modified().unwrap();
+    assert!(go().unwrap().is_some() && first.metadata().unwrap().modified().unwrap() == when);
+    assert_eq!(read_all(&video), before);
 }
 
 #[test]

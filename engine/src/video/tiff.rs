@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{self, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
 use tiff::TiffError;
@@ -12,8 +12,7 @@ use tiff::tags::{ResolutionUnit, Tag};
 
 use super::frame_record::NO_BEAD;
 use super::layout::{Layout, Picture};
-use super::recover::read_contents;
-use super::shard::{Contents, shard_path};
+use super::shard_reader::ShardReader;
 use super::zarr;
 
 /// Stacks that are written at a time: systems limit the files that a program has open.
@@ -88,11 +87,10 @@ impl<'a> Video<'a> {
             for ((bead, _), file) in some.iter().zip(&mut files) {
                 open.push((*bead, TiffEncoder::new_big(file)?));
             }
-            self.each_shard(|file, contents| {
-                for frame in 0..contents.frames() {
+            self.each_shard(|shard| {
+                for frame in 0..shard.contents().frames() {
                     for (bead, stack) in &mut open {
-                        let picture = contents.picture(&self.layout, frame, *bead);
-                        self.add_page(stack, file, picture)?;
+                        self.add_page(stack, shard.picture(frame, *bead)?)?;
                         done += 1;
                     }
                     progress(done, all);
@@ -111,7 +109,8 @@ impl<'a> Video<'a> {
         let mut beads = BTreeSet::new();
         let mut list = BufWriter::new(File::create(path)?);
         writeln!(list, "frame,device_frame,time_ns,unix_ns,segment")?;
-        self.each_shard(|_, contents| {
+        self.each_shard(|shard| {
+            let contents = shard.contents();
             for id in contents.ids() {
                 let (frame, device_frame, segment) = (id.frame, id.device_frame, id.segment);
                 writeln!(list, "{frame},{device_frame},{},{},{segment}", id.time_ns, id.unix_ns)?;
@@ -125,30 +124,26 @@ impl<'a> Video<'a> {
 
     fn each_shard(
         &self,
-        mut look: impl FnMut(&mut File, &Contents) -> Result<(), TiffExportError>,
+        mut look: impl FnMut(&mut ShardReader) -> Result<(), TiffExportError>,
     ) -> Result<(), TiffExportError> {
         for number in 0..self.frames.div_ceil(self.layout.frames_per_shard as u64) {
-            let mut file = File::open(shard_path(self.folder, &self.layout, number))?;
-            let contents = read_contents(&mut file, &self.layout)?;
-            look(&mut file, &contents)?;
+            look(&mut ShardReader::open(self.folder, &self.layout, number)?)?;
         }
         Ok(())
     }
 
-    /// Adds the picture at this place of the shard, or a black one.
-    fn add_page(
-        &self,
-        stack: &mut Stack<'_>,
-        shard: &mut File,
-        picture: Option<u64>,
-    ) -> Result<(), TiffExportError> {
-        let mut bytes = vec![0; self.layout.picture_bytes()];
-        if let Some(at) = picture {
-            shard.seek(SeekFrom::Start(at))?;
-            shard.read_exact(&mut bytes)?;
-        }
+    /// Adds this picture, or a black one.
+    fn add_page(&self, stack: &mut Stack<'_>, picture: Option<&[u8]>) -> Result<(), TiffExportError> {
+        let black;
+        let bytes = match picture {
+            Some(bytes) => bytes,
+            None => {
+                black = vec![0; self.layout.picture_bytes()];
+                &black
+            }
+        };
         if self.layout.format.bytes_per_px() == 1 {
-            self.add::<Gray8>(stack, &bytes)
+            self.add::<Gray8>(stack, bytes)
         } else {
             let levels: Vec<u16> =
                 bytes.as_chunks::<2>().0.iter().map(|px| u16::from_le_bytes(*px)).collect();

@@ -1,14 +1,14 @@
 //! Checks a video against itself and against the rows beside it: every shard and its numbers, and whether its frames are
-//! those of the recording. Pixels have no checksum, and are not looked at.
+//! those of the recording. Pixels have a checksum once they are compressed, and are looked at then.
 
-use std::fs::{self, File};
-use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::fs;
+use std::io;
 use std::path::Path;
 
 use super::frame_record::FrameId;
 use super::layout::Layout;
-use super::recover::read_contents;
 use super::shard::{partial_path, shard_path};
+use super::shard_reader::ShardReader;
 use super::zarr::{self, Extent};
 use crate::record::read::verify::Problems;
 use crate::record::read::{ReadError, Recording};
@@ -80,9 +80,8 @@ fn check_shard(
     number: u64,
     problems: &mut Problems,
 ) -> io::Result<Vec<FrameId>> {
-    let mut file = File::open(shard_path(folder, layout, number))?;
-    let contents = read_contents(&mut file, layout)?;
-    let frames = contents.frames() as u64;
+    let mut shard = ShardReader::open(folder, layout, number)?;
+    let frames = shard.contents().frames() as u64;
     let expected =
         (extent.frames - number * layout.frames_per_shard as u64).min(layout.frames_per_shard as u64);
     if frames != expected {
@@ -90,14 +89,12 @@ fn check_shard(
             format!("{frames}, not {expected}: {}", shard_path(folder, layout, number).display())
         });
     }
-    let mut index = Vec::new();
-    file.seek(SeekFrom::Start(contents.end))?;
-    file.read_to_end(&mut index)?;
-    if index != contents.index(layout) {
+    if !shard.has_its_pictures()? {
         problems.note("the index of a shard is not that of its frames", || {
             shard_path(folder, layout, number).display().to_string()
         });
     }
+    let contents = shard.contents();
     for (path, bytes) in contents.numbers(folder, layout, number) {
         if fs::read(&path).ok().as_ref() != Some(&bytes) {
             problems.note("numbers beside the pictures are missing or wrong", || {

@@ -2,7 +2,7 @@
 //!
 //! | array | axes | what it is |
 //! |---|---|---|
-//! | `0` | t, (bead,) y, x | frames, or the crops of all places |
+//! | `0`, or `zstd` once it is compressed | t, (bead,) y, x | frames, or the crops of all places |
 //! | `frame`, `device_frame` | t | the session's number of a frame, and the camera's |
 //! | `time_ns`, `unix_ns` | t | when it was taken, on the session's clock and in UTC |
 //! | `segment` | t | the run of the camera |
@@ -13,17 +13,17 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
+use beadscope_zlut::aside;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::compress::LEVEL;
 use super::frame_record::NO_BEAD;
-use super::layout::{Layout, Picture};
+use super::layout::{Layout, Packing, Picture};
 use crate::durable::write_durably;
 
 /// Name of the file that describes a group or an array.
 pub(super) const METADATA: &str = "zarr.json";
-/// The array of the pictures.
-pub(super) const PICTURES: &str = "0";
 /// The arrays with a number for each frame.
 pub(super) const FRAME_NUMBERS: [&str; 5] = ["frame", "device_frame", "time_ns", "unix_ns", "segment"];
 /// The array that says which bead is in a place.
@@ -65,7 +65,7 @@ pub(super) fn write_group(folder: &Path, layout: &Layout, about: &Description) -
         "name": "video",
         "axes": axes,
         "datasets": [{
-            "path": PICTURES,
+            "path": layout.packing.array(),
             "coordinateTransformations": [{ "type": "scale", "scale": scale }],
         }],
     });
@@ -97,7 +97,7 @@ pub(super) fn write_arrays(folder: &Path, layout: &Layout, extent: Extent) -> io
     write(&folder.join(BEAD), &array("int32", NO_BEAD, &axes, json!([frames, places]), chunk, &plain))?;
     let (axes, chunk) = (["t", "bead", "corner"], json!([frames_per_shard, group, 2]));
     write(&folder.join(CORNER), &array("int32", 0, &axes, json!([frames, places, 2]), chunk, &plain))?;
-    write(&folder.join(PICTURES), &pictures(layout, frames, places))
+    write(&folder.join(layout.packing.array()), &pictures(layout, frames, places))
 }
 
 fn pictures(layout: &Layout, frames: u64, places: usize) -> Value {
@@ -116,11 +116,15 @@ fn pictures(layout: &Layout, frames: u64, places: usize) -> Value {
             json!([1, group, height_px, width_px]),
         ),
     };
+    let mut codecs = vec![little_endian()];
+    if layout.packing == Packing::Zstd {
+        codecs.push(json!({ "name": "zstd", "configuration": { "level": LEVEL, "checksum": true } }));
+    }
     let sharding = json!({
         "name": "sharding_indexed",
         "configuration": {
             "chunk_shape": chunk,
-            "codecs": [little_endian()],
+            "codecs": codecs,
             "index_codecs": [little_endian(), { "name": "crc32c" }],
             "index_location": "end",
         },
@@ -169,16 +173,29 @@ pub(super) fn read_scale(folder: &Path) -> io::Result<Scale> {
     Scale::deserialize(group["attributes"][OURS].take()).map_err(io::Error::from)
 }
 
+/// From now on the video is in the array that `layout` tells, of this extent, and a power cut leaves the one or the other.
+pub(super) fn move_to(folder: &Path, layout: &Layout, extent: Extent) -> io::Result<()> {
+    let Extent { frames, places } = extent;
+    let array = folder.join(layout.packing.array()).join(METADATA);
+    write_durably(&array, format!("{:#}\n", pictures(layout, frames, places.max(1))).as_bytes())?;
+    let mut group = read(folder)?;
+    let attributes = &mut group["attributes"];
+    attributes["ome"]["multiscales"][0]["datasets"][0]["path"] = layout.packing.array().into();
+    attributes[OURS]["layout"] = json!(layout);
+    aside::write(&folder.join(METADATA), |path| fs::write(path, format!("{group:#}\n")))
+}
+
 /// How long the arrays of the video in `folder` are said to be.
 pub(super) fn read_extent(folder: &Path) -> io::Result<Extent> {
+    let pictures = read_layout(folder)?.packing.array();
     let length = |array: &str, axis: usize| {
         let length = read(&folder.join(array))?["shape"][axis].as_u64();
         length.ok_or(io::Error::from(io::ErrorKind::InvalidData))
     };
-    let frames = length(PICTURES, 0)?;
+    let frames = length(pictures, 0)?;
     for array in FRAME_NUMBERS.into_iter().chain([BEAD, CORNER]) {
         if length(array, 0)? != frames {
-            return Err(io::Error::other(format!("the arrays {PICTURES} and {array} differ in length")));
+            return Err(io::Error::other(format!("the arrays {pictures} and {array} differ in length")));
         }
     }
     Ok(Extent { frames, places: length(BEAD, 1)? as usize })
