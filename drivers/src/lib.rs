@@ -6,6 +6,7 @@
 pub mod camera;
 pub mod cameras;
 pub mod conformance;
+pub mod microscope;
 pub mod npy;
 pub mod ports;
 pub mod stack;

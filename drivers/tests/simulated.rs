@@ -89,7 +89,7 @@ fn beads_are_where_the_truth_says() {
 
 #[test]
 fn reference_beads_move_only_with_the_stage() {
-    let mut scene = Scene::new(&settings()).unwrap();
+    let mut scene = Scene::new(&Settings { walk_nm_per_sqrt_s: [0.0; 3], ..settings() }).unwrap();
     let before = scene.beads().to_vec();
     scene.advance(20.0);
     let (mut stuck, mut tethered) = (Vec::new(), Vec::new());

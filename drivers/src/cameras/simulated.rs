@@ -1,18 +1,12 @@
 //! A simulated microscope: beads with known x, y, z, filmed by a camera that behaves like a real one.
 //!
 //! Copy this file to write a driver. Its parts, from top to bottom: `Driver` finds and opens, `SimulatedCamera`
-//! configures, starts, reads and stops. What a real driver asks its vendor's library, this one asks a [`Scene`].
+//! configures, starts, reads and stops. What a real driver asks its vendor's library, this one asks a [`Scene`] of
+//! [`crate::microscope`].
 //!
 //! Runs on: whatever thread opens it until `start`, then the camera thread. `read_into` does not allocate, lock or log.
 
 mod faults;
-mod motion;
-mod noise;
-mod optics;
-mod placement;
-mod render;
-mod scene;
-mod settings;
 
 use std::time::{Duration, Instant};
 
@@ -21,10 +15,9 @@ use crate::camera::{
     Camera, CameraConfig, CameraDriver, CameraError, CameraListing, CameraRequest, FrameInfo, PixelFormat,
     SensorWindow,
 };
+pub use crate::microscope::{BeadTruth, Scene, Settings};
 use crate::sweep::FocusSweep;
 pub use faults::Faults;
-pub use scene::{BeadTruth, Scene};
-pub use settings::Settings;
 
 /// Frames per second that the camera can do, in Hz.
 const RATE_HZ: std::ops::RangeInclusive<f64> = 0.1..=10_000.0;

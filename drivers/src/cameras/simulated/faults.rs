@@ -5,8 +5,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::noise::Rng;
 use crate::camera::{Camera, CameraConfig, CameraError, CameraRequest, FrameInfo};
+use crate::microscope::noise::Rng;
 use crate::sweep::FocusSweep;
 
 /// The `[camera.settings.faults]` table. Shares are of frames, 0 to 0.5; times are in s, 0 to 86 400. All are 0 by
@@ -42,7 +42,7 @@ pub struct Faults {
 
 impl Faults {
     /// The first field that is out of range.
-    pub(super) fn check(&self) -> Result<(), CameraError> {
+    pub(crate) fn check(&self) -> Result<(), CameraError> {
         let shares = [
             ("lost", self.lost),
             ("repeated", self.repeated),
@@ -65,7 +65,7 @@ impl Faults {
         let times_s = times_s.iter().map(with_range([0.0, 86_400.0]));
         let jump_ms = jump_ms.iter().map(with_range([-86_400_000.0, 86_400_000.0]));
         for (name, value, least, greatest) in shares.chain(times_s).chain(jump_ms) {
-            super::settings::in_range(&format!("faults.{name}"), value, least, greatest)?;
+            crate::microscope::in_range(&format!("faults.{name}"), value, least, greatest)?;
         }
         Ok(())
     }

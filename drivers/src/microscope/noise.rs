@@ -14,10 +14,10 @@ const STRIP_PX: usize = 1 << 20;
 
 /// The generator xoshiro256++ (Blackman and Vigna 2021, public domain), seeded by splitmix64.
 #[derive(Clone, Debug)]
-pub(super) struct Rng([u64; 4]);
+pub(crate) struct Rng([u64; 4]);
 
 impl Rng {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         let mut state = seed;
         Self(std::array::from_fn(|_| {
             state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -42,26 +42,37 @@ impl Rng {
     }
 
     /// A number in [0, 1).
-    pub(super) fn uniform(&mut self) -> f64 {
+    pub(crate) fn uniform(&mut self) -> f64 {
         // 53 bits fill the significand exactly.
         (self.next() >> 11) as f64 / (1_u64 << 53) as f64
     }
 
     /// A number in [low, high).
-    pub(super) fn between(&mut self, [low, high]: [f64; 2]) -> f64 {
+    pub(crate) fn between(&mut self, [low, high]: [f64; 2]) -> f64 {
         low + (high - low) * self.uniform()
     }
 
     /// A whole number in 0..n; 0 if n is 0.
-    pub(super) fn below(&mut self, n: usize) -> usize {
+    pub(crate) fn below(&mut self, n: usize) -> usize {
         // Multiply-shift (Lemire 2019); its bias of n / 2^64 does not matter here.
         ((u128::from(self.next()) * n as u128) >> 64) as usize
     }
 
-    /// A normal number of mean 0 and standard deviation 1 (Box and Muller 1958).
-    pub(super) fn normal(&mut self) -> f64 {
+    /// A normal number of mean 0 and standard deviation 1.
+    pub(crate) fn normal(&mut self) -> f64 {
+        self.normals()[0]
+    }
+
+    /// Two of them (Box and Muller 1958).
+    pub(crate) fn normals(&mut self) -> [f64; 2] {
         let radius = (-2.0 * (1.0 - self.uniform()).ln()).sqrt();
-        radius * (std::f64::consts::TAU * self.uniform()).cos()
+        let (sin, cos) = (std::f64::consts::TAU * self.uniform()).sin_cos();
+        [radius * cos, radius * sin]
+    }
+
+    /// Whether something happens that is expected so often in this time.
+    pub(super) fn happens(&mut self, expected: f64) -> bool {
+        expected > 0.0 && self.uniform() < -(-expected).exp_m1()
     }
 }
 

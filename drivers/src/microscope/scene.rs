@@ -1,11 +1,17 @@
 //! The simulated sample: beads, where they truly are, and what the camera sees of them.
 
-use super::motion::Spring;
+use std::sync::{Arc, Mutex};
+
+use super::magnets;
 use super::noise::{Noise, Rng};
 use super::optics::RadialTable;
 use super::placement::place;
+use super::relax::Spring;
 use super::render::{Patch, Renderer};
-use super::settings::{DRIFT_TIME_S, Settings};
+use super::settings::{DRIFT_TIME_S, MoleculeKind, Settings, WALK_TIME_S};
+use super::stage::{Positions, Shared, Stage};
+use super::tether::{Bead, Pull, Tether};
+use super::water::Water;
 use crate::camera::{CameraError, PixelFormat, SensorWindow};
 use crate::sweep::FocusSweep;
 
@@ -14,12 +20,16 @@ use crate::sweep::FocusSweep;
 pub struct BeadTruth {
     /// Number of the bead, from 0; reference beads come first.
     pub bead: u32,
-    /// Column of its centre in the sensor, in px, pixel centres at integers.
+    /// Column of its centre in the sensor, in px, pixel centres at integers; NaN if it has torn off.
     pub x_px: f64,
-    /// Row of its centre in the sensor, in px.
+    /// Row of its centre in the sensor, in px; NaN if it has torn off.
     pub y_px: f64,
-    /// Height above the surface, in nm.
+    /// Height that its image shows, in nm: above the surface, less the focus; NaN if it has torn off.
     pub z_nm: f64,
+    /// Force on its molecule, in pN; 0 for a reference bead.
+    pub force_pn: f64,
+    /// State of its molecule: 1 if a hairpin is unfolded, or the steps done.
+    pub state: u32,
     /// Whether it is stuck to the surface.
     pub is_reference: bool,
 }
@@ -35,18 +45,23 @@ pub struct Scene {
     exposure_s: f64,
     motion_rng: Rng,
     noise_rng: Rng,
-    tethers: Vec<Tether>,
+    held: Vec<Held>,
+    stage: Shared,
+    /// Where the stage was at the last frame.
+    positions: Positions,
+    /// Where the random walk of the stage has come to, nm.
+    walk_nm: [f64; 3],
     truth: Vec<BeadTruth>,
     debris: Vec<Patch>,
     renderer: Renderer,
 }
 
-/// Where one bead is held, and its motion about that place in x, y, z (nm); `None` for a stuck bead.
+/// Where one bead is held, and by what; `None` for one that is stuck.
 #[derive(Debug)]
-struct Tether {
+struct Held {
     mean_px: [f64; 2],
-    mean_z_nm: f64,
-    motion: Option<[Spring; 3]>,
+    tether: Option<Tether>,
+    has_torn_off: bool,
 }
 
 impl Scene {
@@ -58,11 +73,16 @@ impl Scene {
         settings.check()?;
         let mut motion_rng = Rng::new(settings.seed);
         let places = place(settings, &mut motion_rng)?;
-        let tethers: Vec<Tether> = places
-            .into_iter()
-            .enumerate()
-            .map(|(bead, mean_px)| Tether::new(settings, bead, mean_px, &mut motion_rng))
-            .collect();
+        let mut stage = Stage::new(&settings.stage);
+        let positions = stage.positions();
+        let water = Water::at(settings.temperature_c);
+        let pull = pull(settings, &positions);
+        let held = (0..).zip(places).map(|(bead, mean_px)| {
+            let tether = bead >= settings.reference_beads;
+            let tether = tether.then(|| tether_of(settings, water, pull, &mut motion_rng));
+            Held { mean_px, tether, has_torn_off: false }
+        });
+        let held: Vec<Held> = held.collect();
         let table = RadialTable::new(settings);
         let debris = (0..settings.debris).map(|_| speck(settings, &mut motion_rng)).collect();
         let format = settings.pixel_format().unwrap_or(PixelFormat::Mono8);
@@ -77,8 +97,11 @@ impl Scene {
             motion_rng,
             // Its own stream, so that the truth does not depend on what was rendered.
             noise_rng: Rng::new(settings.seed ^ 0x5eed_0f00_15e0),
-            truth: Vec::with_capacity(tethers.len()),
-            tethers,
+            truth: Vec::with_capacity(held.len()),
+            held,
+            stage: Arc::new(Mutex::new(stage)),
+            positions,
+            walk_nm: [0.0; 3],
             debris,
             renderer,
         };
@@ -104,26 +127,58 @@ impl Scene {
         }
     }
 
-    /// Lets `dt_s` pass; the truth is then that of a frame whose exposure ends now. Does not allocate.
+    /// Lets `dt_s` pass; the truth is then that of a frame whose exposure ends now. Does not allocate, and waits for nobody.
     pub fn advance(&mut self, dt_s: f64) {
         self.time_s += dt_s;
-        let phase = ((self.time_s - self.exposure_s / 2.0) / DRIFT_TIME_S).sin() * DRIFT_TIME_S;
-        let drift_nm = self.settings.drift_nm_per_s.map(|speed| speed * phase);
+        // Whoever holds it is done before the next frame.
+        if let Ok(mut stage) = self.stage.try_lock() {
+            stage.advance(dt_s);
+            self.positions = stage.positions();
+        }
+        let settings = &self.settings;
+        let pull = pull(settings, &self.positions);
+        let swing = ((self.time_s - self.exposure_s / 2.0) / DRIFT_TIME_S).sin() * DRIFT_TIME_S;
+        let mut drift_nm = settings.drift_nm_per_s.map(|speed| speed * swing);
+        for ((drift, walk), step) in
+            drift_nm.iter_mut().zip(&mut self.walk_nm).zip(settings.walk_nm_per_sqrt_s)
+        {
+            let variance = step * step * WALK_TIME_S / 2.0;
+            *walk = Spring { rest: 0.0, variance, relaxation_s: WALK_TIME_S }
+                .advance(*walk, dt_s, &mut self.motion_rng)
+                .0;
+            *drift += *walk;
+        }
+        let tilt_nm = settings.tilt_nm_per_s.map(|speed| speed * swing);
         self.truth.clear();
-        for (bead, tether) in (0..).zip(&mut self.tethers) {
-            let mut offset_nm = drift_nm;
-            for (offset, spring) in offset_nm.iter_mut().zip(tether.motion.iter_mut().flatten()) {
-                *offset += spring.advance(dt_s, self.exposure_s, &mut self.motion_rng);
+        for (bead, held) in (0..).zip(&mut self.held) {
+            let [mut dx, mut dy, mut dz] = drift_nm;
+            let sides_px = [settings.width_px, settings.height_px];
+            for ((at_px, side_px), tilt) in held.mean_px.iter().zip(sides_px).zip(tilt_nm) {
+                dz += tilt * (2.0 * at_px / f64::from(side_px) - 1.0);
             }
-            let [dx, dy, dz] = offset_nm;
+            let (mut force_pn, mut state) = (0.0, 0);
+            if let Some(tether) = &mut held.tether {
+                let [x, y, z] = tether.advance(dt_s, self.exposure_s, pull, &mut self.motion_rng);
+                [dx, dy, dz] = [dx + x, dy + y, dz + z];
+                (force_pn, state) = (tether.force_pn(pull), tether.state());
+                held.has_torn_off |= self.motion_rng.happens(settings.detached_per_h * dt_s / 3600.0);
+            }
+            let gone = if held.has_torn_off { f64::NAN } else { 0.0 };
             self.truth.push(BeadTruth {
                 bead,
-                x_px: tether.mean_px[0] + dx / self.settings.pixel_size_nm,
-                y_px: tether.mean_px[1] + dy / self.settings.pixel_size_nm,
-                z_nm: tether.mean_z_nm + dz,
-                is_reference: tether.motion.is_none(),
+                x_px: gone + held.mean_px[0] + dx / settings.pixel_size_nm,
+                y_px: gone + held.mean_px[1] + dy / settings.pixel_size_nm,
+                z_nm: gone + dz - self.positions.focus_nm,
+                force_pn,
+                state,
+                is_reference: held.tether.is_none(),
             });
         }
+    }
+
+    /// The stage, which others may move.
+    pub fn stage(&self) -> Shared {
+        self.stage.clone()
     }
 
     /// Where every bead is in the latest frame, by number.
@@ -138,7 +193,7 @@ impl Scene {
 
     /// Draws the latest frame into `slot`, which is [`Scene::frame_bytes`] long. Does not allocate.
     pub fn render(&mut self, slot: &mut [u8]) {
-        let beads = self.truth.iter().map(|bead| Patch {
+        let beads = self.truth.iter().filter(|bead| !bead.x_px.is_nan()).map(|bead| Patch {
             x_px: bead.x_px,
             y_px: bead.y_px,
             z_nm: bead.z_nm,
@@ -171,17 +226,40 @@ impl Scene {
     }
 }
 
-impl Tether {
-    fn new(settings: &Settings, bead: usize, mean_px: [f64; 2], rng: &mut Rng) -> Self {
-        if bead < settings.reference_beads {
-            return Self { mean_px, mean_z_nm: 0.0, motion: None };
-        }
-        let relaxation_s = rng.between(settings.relaxation_s);
-        let lateral = rng.between(settings.lateral_sigma_nm);
-        let axial = rng.between(settings.axial_sigma_nm);
-        let motion = [lateral, lateral, axial].map(|sigma| Spring::new(sigma, relaxation_s, rng));
-        Self { mean_px, mean_z_nm: rng.between(settings.height_nm), motion: Some(motion) }
-    }
+/// What the magnets do, where they are.
+fn pull(settings: &Settings, positions: &Positions) -> Pull {
+    let force_pn = magnets::force_pn(&settings.magnets, positions.magnet_height_mm);
+    Pull { force_pn, turns: positions.magnet_turns }
+}
+
+/// A bead on a molecule, no two alike.
+fn tether_of(settings: &Settings, water: Water, pull: Pull, rng: &mut Rng) -> Tether {
+    /// Standard gravity, in pN for a volume in nm³ and g/cm³.
+    const GRAVITY: f64 = 9.806_65e-12;
+    let radius_nm = settings.bead_radius_nm;
+    let volume_nm3 = 4.0 / 3.0 * std::f64::consts::PI * radius_nm.powi(3);
+    let spread = (settings.magnetisation_spread * rng.normal()).clamp(-0.9, 2.0);
+    let bead = Bead {
+        radius_nm,
+        weight_pn: volume_nm3 * (settings.bead_density - 1.0) * GRAVITY,
+        magnetisation: 1.0 + spread,
+        // Anywhere on the disc.
+        anchor_nm: settings.anchor_nm * rng.uniform().sqrt(),
+        anchor_rad: std::f64::consts::TAU * rng.uniform(),
+    };
+    let molecule = &settings.molecule;
+    let chance = rng.uniform();
+    let kind = if chance < molecule.nicked_share && molecule.kind == MoleculeKind::Dna {
+        MoleculeKind::Nicked
+    } else if chance > 1.0 - molecule.double_share {
+        MoleculeKind::Double
+    } else {
+        molecule.kind
+    };
+    let mut tether = Tether::new(bead, molecule, kind, water, pull);
+    // It has been there for long.
+    tether.advance(1000.0, 0.0, pull, rng);
+    tether
 }
 
 /// A speck of dirt: a faint image of a bead anywhere, at any height. It does not move.
