@@ -7,6 +7,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::axis::Axis;
 use crate::sweep::FocusSweep;
 
 /// How a pixel lies in a slot. Formats above eight bits are stored as little-endian `u16`, value in the low bits.
@@ -177,6 +178,11 @@ pub trait Camera: Send {
     fn focus_sweep(&self, roi_px: u32) -> Option<FocusSweep> {
         let _ = roi_px;
         None
+    }
+
+    /// Axes that move what this camera looks at, if nothing else can: those of a simulated microscope. Others are in the rig.
+    fn axes(&self) -> Vec<Box<dyn Axis>> {
+        Vec::new()
     }
 
     /// Temperature of the sensor or the housing, °C, if the device tells one.

@@ -3,6 +3,8 @@
 //! A driver author reads [`camera`], copies [`cameras::simulated`], adds one line to [`CAMERAS`] and runs
 //! [`conformance::check_camera`]. This crate knows no thread, no ring, no kernel and no window.
 
+pub mod axes;
+pub mod axis;
 pub mod camera;
 pub mod cameras;
 pub mod conformance;

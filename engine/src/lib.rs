@@ -14,6 +14,7 @@
 //! | `beadscope-track-N`, the others | scratch of one worker | for work only | no | rayon |
 //! | `beadscope-video` ([`video`]) | where it copies frames to, in modes that film | for frames only | when it is told something | frame ring, blocks, orders |
 //! | `beadscope-video-disk` | the shard that is written | on the disk | at the end of a shard | blocks |
+//! | `beadscope-hardware` ([`hardware`]) | the axes | on a device | yes | orders, readings |
 //! | `beadscope-record` ([`record`]) | the open file | on the disk | yes | track ring, commands |
 //! | `beadscope-health` ([`health`]) | what is measured of the others | yes | yes | counters, [`status::Health`] |
 //! | `beadscope-log` (the program's) | the log file | on the disk | yes | a bounded queue that loses lines |
@@ -39,6 +40,7 @@ mod durable;
 pub mod find;
 pub mod frame;
 pub mod gpu;
+pub mod hardware;
 pub mod health;
 pub mod import;
 pub mod instrument;

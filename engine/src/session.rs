@@ -21,6 +21,7 @@ use crate::clock::Clock;
 use crate::command::{CommandBus, Parts};
 use crate::correction::Correction;
 use crate::frame::{FrameHeader, FrameView};
+use crate::hardware::{self, AxisReading, HardwareHandle};
 use crate::health::Watch;
 use crate::record::Recorder;
 use crate::record::error::RecordError;
@@ -94,6 +95,7 @@ pub struct Session {
     split: Option<(SyncSender<()>, JoinHandle<()>)>,
     commands: CommandBus,
     control: Arc<Control>,
+    axes: HardwareHandle,
     correction: Option<Arc<Correction>>,
     info: RunInfo,
 }
@@ -170,6 +172,7 @@ impl Session {
         })?;
         let (recorder, handle) = Recorder::new(tracks, status.clone(), clock, file);
         let (retarget, retargets) = sync_channel(1);
+        let (hardware, axes) = hardware::prepare(camera.axes());
         // A reader of the ring that is dropped, where nothing is filmed, holds nothing back.
         let video = plan.map(|plan| {
             let _ = status.video.mode.set(mode);
@@ -199,6 +202,7 @@ impl Session {
             recorder: handle,
             camera: control.clone(),
             retarget,
+            hardware: axes.clone(),
             frames: published,
             clock,
             info: info.clone(),
@@ -226,6 +230,8 @@ impl Session {
             threads.push(spawn("beadscope-video-disk", &status, move |_| disk.run())?);
             threads.push(spawn("beadscope-video", &status, move |_| film.run())?);
         }
+        threads
+            .push(spawn("beadscope-hardware", &status, move |status| hardware.run(|| status.is_stopping()))?);
         threads.push(spawn("beadscope-track", &status, move |status| {
             Tracking { frames, config, tracker, room, retargets, tracks: rows_in, status, clock, hurry }
                 .run();
@@ -241,7 +247,7 @@ impl Session {
         let _ = status.thread_notes.set(told(answers));
         let view = View { frames: frame_view, tracks: track_view };
         let health = Some((keep, health));
-        Ok((Self { status, threads, health, split, commands, control, correction, info }, view))
+        Ok((Self { status, threads, health, split, commands, control, axes, correction, info }, view))
     }
 
     /// False once the session has ended by itself; [`stop`](Self::stop) tells why.
@@ -262,6 +268,11 @@ impl Session {
     /// What the camera has now.
     pub fn config(&self) -> CameraConfig {
         self.control.config()
+    }
+
+    /// Where the axes are; none if there are none.
+    pub fn axes(&self) -> Vec<AxisReading> {
+        self.axes.readings()
     }
 
     /// What frames are corrected with before they are tracked.

@@ -13,6 +13,7 @@ use crate::Start;
 use crate::feed::Feed;
 use crate::log::Log;
 use crate::messages::{self, Kind, Messages};
+use crate::motors::Motors;
 use crate::plots::Plots;
 use crate::recording::Recording;
 use crate::status::{Facts, Status};
@@ -36,6 +37,7 @@ pub struct App<'a> {
     plots: Plots,
     status: Status,
     recording: Recording,
+    motors: Motors,
     messages: Messages,
     quit: Arc<AtomicBool>,
     title: String,
@@ -62,6 +64,7 @@ impl<'a> App<'a> {
             plots: Plots::default(),
             status: Status::default(),
             recording: Recording::new(&recording_folder, recording_name),
+            motors: Motors::default(),
             messages: Messages::default(),
             quit,
             title,
@@ -115,6 +118,9 @@ impl<'a> App<'a> {
         let pressed = |key: Key| context.input_mut(|input| input.consume_key(Modifiers::NONE, key));
         if pressed(Key::Space) {
             self.plots.toggle_pause(&self.feed.history);
+        }
+        if pressed(Key::Escape) && self.session.as_ref().is_some_and(|session| !session.axes().is_empty()) {
+            self.send(Command::AxisStop { axis: None });
         }
         if pressed(Key::R) {
             self.toggle_recording();
@@ -217,6 +223,13 @@ impl eframe::App for App<'_> {
         });
         Panel::bottom("status").frame(bar).show(ui, |ui| self.status.show(ui, &self.facts()));
         let side = Frame::side_top_panel(ui.style()).inner_margin(Margin::symmetric(10, 8));
+        let axes = self.session.as_ref().map_or(Vec::new(), Session::axes);
+        if !axes.is_empty() {
+            let panel = Panel::bottom("motors").frame(side);
+            if let Some(command) = panel.show(ui, |ui| self.motors.show(ui, &axes)).inner {
+                self.send(command);
+            }
+        }
         if self.log_is_open {
             let panel = Panel::bottom("log").resizable(true).frame(side).default_size(120.0);
             panel.show(ui, |ui| self.log.show(ui));

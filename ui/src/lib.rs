@@ -11,6 +11,7 @@ mod feed;
 mod history;
 mod log;
 mod messages;
+mod motors;
 mod overlay;
 mod picture;
 mod plots;

@@ -7,7 +7,7 @@ use crate::scale::duration_text;
 use crate::theme;
 
 /// What keys do; the selected bead is the one that they change.
-const KEYS: &str = "Keys: R record · Space pause plots · [ ] or ← → bead · F fit picture\n\
+const KEYS: &str = "Keys: R record · Space pause plots · [ ] or ← → bead · F fit picture · Esc stop motors\n\
     Beads: Shift-click add · Delete remove · Alt and ← → ↑ ↓ move · G reference · Ctrl+Z undo · Ctrl+Y redo";
 
 /// Stands in a field that was emptied.

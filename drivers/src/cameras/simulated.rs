@@ -11,6 +11,8 @@ mod faults;
 use std::time::{Duration, Instant};
 
 use super::pace::Pace;
+use crate::axes::simulated::axes;
+use crate::axis::Axis;
 use crate::camera::{
     Camera, CameraConfig, CameraDriver, CameraError, CameraListing, CameraRequest, FrameInfo, PixelFormat,
     SensorWindow,
@@ -180,6 +182,10 @@ impl Camera for SimulatedCamera {
 
     fn focus_sweep(&self, roi_px: u32) -> Option<FocusSweep> {
         self.scene.focus_sweep(roi_px)
+    }
+
+    fn axes(&self) -> Vec<Box<dyn Axis>> {
+        axes(&self.scene.stage())
     }
 
     fn pixel_size_nm(&self) -> Option<f64> {

@@ -16,6 +16,7 @@ use crate::bead_set::{BeadError, BeadSet, Beads};
 use crate::clock::Clock;
 use crate::cut::Cut;
 use crate::frame::FrameHeader;
+use crate::hardware::{AxisReading, HardwareError, HardwareHandle, Order};
 use crate::ledger::Ledger;
 use crate::record::RecorderHandle;
 use crate::record::error::RecordError;
@@ -49,6 +50,7 @@ pub(crate) struct Parts {
     pub(crate) recorder: RecorderHandle,
     pub(crate) camera: Arc<Control>,
     pub(crate) retarget: SyncSender<Retarget>,
+    pub(crate) hardware: HardwareHandle,
     /// Counts the frames of the frame ring.
     pub(crate) frames: Monitor<FrameHeader>,
     pub(crate) clock: Clock,
@@ -117,6 +119,8 @@ pub enum Applied {
     Settings(Vec<Setting>),
     /// The beads are now these.
     Beads(Beads),
+    /// Where the axes are.
+    Axes(Vec<AxisReading>),
     /// How the session is doing.
     Health(Box<Health>),
 }
@@ -142,6 +146,9 @@ pub enum CommandError {
     /// The recorder refuses.
     #[error(transparent)]
     Record(#[from] RecordError),
+    /// An axis does not do it.
+    #[error(transparent)]
+    Hardware(#[from] HardwareError),
     /// Nothing is recorded.
     #[error("no recording runs; start one with the command record.start")]
     NotRecording,
@@ -235,6 +242,11 @@ impl CommandBus {
     }
 }
 
+fn move_axis(parts: &Parts, order: Order) -> Result<Applied, CommandError> {
+    parts.hardware.ask(order)?;
+    Ok(Applied::Axes(parts.hardware.readings()))
+}
+
 impl State {
     fn carry_out(&mut self, parts: &Parts, command: Command) -> Result<Applied, CommandError> {
         match command {
@@ -281,6 +293,10 @@ impl State {
                 true => Ok(Applied::Done),
                 false => Err(CommandError::NotRecording),
             },
+            Command::AxisMove { axis, to } => move_axis(parts, Order::Move { axis, to }),
+            Command::AxisStep { axis, by } => move_axis(parts, Order::Step { axis, by }),
+            Command::AxisStop { axis } => move_axis(parts, Order::Stop { axis }),
+            Command::AxisList {} => Ok(Applied::Axes(parts.hardware.readings())),
             Command::Health {} => Ok(Applied::Health(Box::new(parts.status.health()))),
             Command::Stop {} => {
                 parts.status.end(EndReason::Asked);
@@ -511,6 +527,19 @@ impl fmt::Display for Applied {
             Self::Setting(Change { name, new, .. }) => write!(f, "{name} = {new}"),
             Self::Settings(settings) => {
                 f.write_str(&serde_json::to_string(settings).map_err(|_| fmt::Error)?)
+            }
+            Self::Axes(axes) if axes.is_empty() => f.write_str("there are no axes"),
+            Self::Axes(axes) => {
+                for (place, AxisReading { info, state, target, .. }) in axes.iter().enumerate() {
+                    let comma = if place > 0 { ", " } else { "" };
+                    let unit = info.unit.symbol();
+                    match state {
+                        Some(state) => write!(f, "{comma}{} at {:.4} {unit}", info.name, state.position)?,
+                        None => write!(f, "{comma}{} nobody knows where", info.name)?,
+                    }
+                    target.map_or(Ok(()), |target| write!(f, " (to {target})"))?;
+                }
+                Ok(())
             }
             Self::Health(health) => f.write_str(&serde_json::to_string(health).map_err(|_| fmt::Error)?),
         }

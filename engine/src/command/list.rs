@@ -84,6 +84,7 @@ impl Command {
             Self::Health {}
                 | Self::RoiList {}
                 | Self::SettingList {}
+                | Self::AxisList {}
                 | Self::CameraSet { rate_hz: None, exposure_us: None }
         )
     }
@@ -179,6 +180,27 @@ commands! {
         /// What there is to say.
         text: String ["bytes" 1.0, TEXT],
     }
+    /// Sends a motor to a position. Answered with where all of them are.
+    "axis.move" AxisMove {
+        /// Which: magnet_height, magnet_turns or focus.
+        axis: String ["bytes" 1.0, 100.0],
+        /// Where to, in its unit: see the command axis.list.
+        to: f64 ["" -1e9, 1e9],
+    }
+    /// Sends a motor on by so much, from where it was sent last.
+    "axis.step" AxisStep {
+        /// Which.
+        axis: String ["bytes" 1.0, 100.0],
+        /// How far, in its unit.
+        by: f64 ["" -1e9, 1e9],
+    }
+    /// Brings motors to rest.
+    "axis.stop" AxisStop {
+        /// Which; left out, all.
+        axis: Option<String> ["bytes" 1.0, 100.0],
+    }
+    /// Lists the motors: unit, limits, position, target.
+    "axis.list" AxisList {}
     /// Tells how the session is doing: where every frame went, rates, latencies.
     "health" Health {}
     /// Ends the session: what has arrived is tracked and recorded.

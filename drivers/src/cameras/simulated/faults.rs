@@ -5,6 +5,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::axis::Axis;
 use crate::camera::{Camera, CameraConfig, CameraError, CameraRequest, FrameInfo};
 use crate::microscope::noise::Rng;
 use crate::sweep::FocusSweep;
@@ -214,6 +215,10 @@ impl<C: Camera> Camera for Faulty<C> {
 
     fn focus_sweep(&self, roi_px: u32) -> Option<FocusSweep> {
         self.camera.focus_sweep(roi_px)
+    }
+
+    fn axes(&self) -> Vec<Box<dyn Axis>> {
+        self.camera.axes()
     }
 
     fn pixel_size_nm(&self) -> Option<f64> {

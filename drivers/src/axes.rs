@@ -1,0 +1,3 @@
+//! Every axis: one file each.
+
+pub mod simulated;
