@@ -211,6 +211,8 @@ impl Scene {
             return None;
         }
         let [low, high] = self.settings.table_range_nm();
+        // Round heights are what people expect of a table.
+        let low = (low / STEP_NM).ceil() * STEP_NM;
         let planes = ((high - low) / STEP_NM) as u32 + 1;
         let z_nm: Vec<f64> = (0..planes).map(|plane| low + f64::from(plane) * STEP_NM).collect();
         let center = (f64::from(roi_px) - 1.0) / 2.0;
