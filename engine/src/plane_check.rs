@@ -164,11 +164,12 @@ mod tests {
 
     /// The Z-LUT of a simulated bead from planes every 25 nm, `every` of which is kept.
     fn simulated(photons_at_white: f64, bits: i64, every: usize) -> ZLut {
-        let table = toml::Table::from_iter([
-            ("beads".to_owned(), 1.into()),
-            ("photons_at_white".to_owned(), photons_at_white.into()),
-            ("bits".to_owned(), bits.into()),
-        ]);
+        // Heights from -0.2 to 3 µm, seen from one place.
+        let text = format!(
+            "beads = 1\nphotons_at_white = {photons_at_white:?}\nbits = {bits}\nmolecule.length_bp = 7500\n\
+             stage.focus = {{ start = 0.0, limits = [0.0, 0.0], speed = 1.0, acceleration = 1.0, play = 0.0, lag_s = 0.0 }}"
+        );
+        let table: toml::Table = text.parse().unwrap();
         let scene = Scene::new(&Settings::from_table(&table).unwrap()).unwrap();
         let all = zlut_from_sweep(&scene.focus_sweep(64).unwrap(), None, String::new()).unwrap();
         let kept: Vec<usize> = (0..all.n_planes()).step_by(every).collect();

@@ -2,7 +2,7 @@
 //!
 //! Data flow in one direction: [`stage`] moves magnets and focus; [`magnets`] turns their height into a force; [`tether`] lets each
 //! bead move under it, held by its molecule ([`chain`], [`twist`]) in water ([`water`]); [`scene`] adds the drift of the instrument
-//! and hands what is to be seen to [`render`], which draws it with the images of [`optics`] and the noise of [`noise`].
+//! and hands what is to be seen to [`render`], which draws it with the images of [`optics`] the noise of [`noise`] and the faults of [`sensor`].
 //! [`crate::cameras::simulated`] makes a camera of it.
 //!
 //! Units: nm, pN, s, kT in pN nm; z is the height of a bead's lowest point above the surface.
@@ -15,6 +15,7 @@ mod placement;
 mod relax;
 mod render;
 mod scene;
+mod sensor;
 mod settings;
 pub mod stage;
 mod tether;
@@ -23,4 +24,4 @@ pub(crate) mod water;
 
 pub use scene::{BeadTruth, Scene};
 pub(crate) use settings::in_range;
-pub use settings::{Molecule, MoleculeKind, Settings};
+pub use settings::{Magnets, Molecule, MoleculeKind, Sensor, Settings};

@@ -5,6 +5,7 @@
 
 use super::noise::{Noise, Rng};
 use super::optics::{RING_STEP_PX, RadialTable, Ring};
+use super::sensor::Pattern;
 use crate::camera::SensorWindow;
 
 /// One thing with rings: a bead, or at less contrast a speck of dirt.
@@ -25,6 +26,7 @@ pub(super) struct Patch {
 pub(super) struct Renderer {
     pub(super) noise: Noise,
     table: RadialTable,
+    pattern: Option<Pattern>,
     background: f64,
     window: SensorWindow,
     /// What is drawn in this frame, sorted by first row.
@@ -59,6 +61,7 @@ impl Renderer {
     /// A renderer with room for `patches` things in one frame.
     pub(super) fn new(
         table: RadialTable,
+        pattern: Option<Pattern>,
         noise: Noise,
         background: f64,
         window: SensorWindow,
@@ -66,6 +69,7 @@ impl Renderer {
     ) -> Self {
         let mut renderer = Self {
             noise,
+            pattern,
             background,
             window,
             drawn: Vec::with_capacity(patches),
@@ -87,8 +91,14 @@ impl Renderer {
         self.window.width_px as usize * self.window.height_px as usize * self.noise.format().bytes_per_px()
     }
 
-    /// Draws `patches` and noise into `slot`, rows from top to bottom.
-    pub(super) fn render(&mut self, patches: impl Iterator<Item = Patch>, rng: &mut Rng, slot: &mut [u8]) {
+    /// Draws `patches` and noise into `slot`, rows from top to bottom, with the lamp so much brighter than usual.
+    pub(super) fn render(
+        &mut self,
+        patches: impl Iterator<Item = Patch>,
+        flicker: f32,
+        rng: &mut Rng,
+        slot: &mut [u8],
+    ) {
         self.prepare(patches);
         let bytes_per_px = self.noise.format().bytes_per_px();
         let row_bytes = self.window.width_px as usize * bytes_per_px;
@@ -100,8 +110,12 @@ impl Renderer {
                 waiting += 1;
             }
             self.crossing.retain(|chord| self.drawn[chord.drawn].end_row > row);
-            self.noise.write_background(rng, pixels);
-            self.draw_row(row, rng, pixels);
+            if self.pattern.is_some() || flicker != 1.0 {
+                self.draw_uneven_row(row, flicker, rng, pixels);
+            } else {
+                self.noise.write_background(rng, pixels);
+                self.draw_row(row, rng, pixels);
+            }
         }
     }
 
@@ -155,17 +169,42 @@ impl Renderer {
             (crossing.begin, crossing.end) = chord(radius, drawn.x_px, row as f64 - drawn.y_px, width);
             self.levels[crossing.begin..crossing.end].fill(background);
         }
+        self.add_chords(row);
+        // Where chords overlap the later writes the same sum again, with fresh noise.
+        for crossing in &self.crossing {
+            let pixels = &mut pixels[crossing.begin * bytes_per_px..crossing.end * bytes_per_px];
+            self.noise.write_levels(rng, &self.levels[crossing.begin..crossing.end], pixels);
+        }
+    }
+
+    /// The same where no two pixels of the background are alike.
+    fn draw_uneven_row(&mut self, row: usize, flicker: f32, rng: &mut Rng, pixels: &mut [u8]) {
+        let (width, radius) = (self.levels.len(), self.table.radius_px());
+        for crossing in &mut self.crossing {
+            let drawn = self.drawn[crossing.drawn];
+            (crossing.begin, crossing.end) = chord(radius, drawn.x_px, row as f64 - drawn.y_px, width);
+        }
+        let (background, white) = (self.background_level(), self.noise.white());
+        self.levels.fill(background);
+        self.add_chords(row);
+        let SensorWindow { x_px, y_px, .. } = self.window;
+        match &self.pattern {
+            Some(pattern) => {
+                pattern.apply(&mut self.levels, x_px as usize, y_px as usize + row, flicker, white)
+            }
+            None => self.levels.iter_mut().for_each(|level| *level *= flicker),
+        }
+        self.noise.write_levels(rng, &self.levels, pixels);
+    }
+
+    /// Adds the light of what crosses a row.
+    fn add_chords(&mut self, row: usize) {
         for crossing in &self.crossing {
             let drawn = self.drawn[crossing.drawn];
             let n_rings = self.table.n_rings();
             let profile = &self.profiles[drawn.profile * n_rings..][..n_rings];
             let levels = &mut self.levels[crossing.begin..crossing.end];
             add_chord(profile, drawn.x_px, row as f64 - drawn.y_px, crossing.begin, levels);
-        }
-        // Where chords overlap the later writes the same sum again, with fresh noise.
-        for crossing in &self.crossing {
-            let pixels = &mut pixels[crossing.begin * bytes_per_px..crossing.end * bytes_per_px];
-            self.noise.write_levels(rng, &self.levels[crossing.begin..crossing.end], pixels);
         }
     }
 

@@ -8,6 +8,7 @@ use super::optics::RadialTable;
 use super::placement::place;
 use super::relax::Spring;
 use super::render::{Patch, Renderer};
+use super::sensor::{Pattern, flicker};
 use super::settings::{DRIFT_TIME_S, MoleculeKind, Settings, WALK_TIME_S};
 use super::stage::{Positions, Shared, Stage};
 use super::tether::{Bead, Pull, Tether};
@@ -89,7 +90,14 @@ impl Scene {
         let window =
             SensorWindow { x_px: 0, y_px: 0, width_px: settings.width_px, height_px: settings.height_px };
         let patches = settings.beads + settings.debris;
-        let renderer = Renderer::new(table, noise_of(settings, format), settings.background, window, patches);
+        let renderer = Renderer::new(
+            table,
+            Pattern::new(settings),
+            noise_of(settings, format),
+            settings.background,
+            window,
+            patches,
+        );
         let mut scene = Self {
             settings: settings.clone(),
             time_s: 0.0,
@@ -199,7 +207,8 @@ impl Scene {
             z_nm: bead.z_nm,
             contrast: 1.0,
         });
-        self.renderer.render(beads.chain(self.debris.iter().copied()), &mut self.noise_rng, slot);
+        let flicker = flicker(&self.settings.sensor, self.time_s - 0.5 * self.exposure_s, self.exposure_s);
+        self.renderer.render(beads.chain(self.debris.iter().copied()), flicker, &mut self.noise_rng, slot);
     }
 
     /// Images of one bead every 25 nm over all heights that beads can have, with a 64th of the noise of one frame, as if
