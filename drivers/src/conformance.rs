@@ -89,7 +89,8 @@ fn empty_request(bench: &mut Bench) -> Outcome {
         return Err(format!("{before:?} became {after:?}"));
     }
     let window = before.window;
-    let sound = before.frame_bytes() > 0 && before.rate_hz > 0.0 && before.exposure_us > 0.0;
+    let is_applied = |value: f64| value.is_finite() && value > 0.0;
+    let sound = before.frame_bytes() > 0 && is_applied(before.rate_hz) && is_applied(before.exposure_us);
     if !sound {
         return Err(format!("not a configuration to film with: {before:?}"));
     }

@@ -68,6 +68,7 @@ enum Fault {
     EmptyLabel,
     AcceptsAnySettings,
     ForgetsConfig,
+    InfiniteRate,
     AnswersWithoutApplying,
     AcceptsAnyRate,
     AcceptsAnyWindow,
@@ -110,7 +111,8 @@ impl CameraDriver for Fake {
             return Err(CameraError::Settings("unknown key".to_owned()));
         }
         let window = SensorWindow { x_px: 0, y_px: 0, width_px: 16, height_px: 8 };
-        let config = CameraConfig { window, format: PixelFormat::Mono10, rate_hz: 200.0, exposure_us: 100.0 };
+        let rate_hz = if self.0 == Fault::InfiniteRate { f64::INFINITY } else { 200.0 };
+        let config = CameraConfig { window, format: PixelFormat::Mono10, rate_hz, exposure_us: 100.0 };
         Ok(Box::new(FakeCamera { fault: self.0, config, began: None, frame: 0, starts: 0 }))
     }
 }
@@ -219,7 +221,7 @@ fn expected(fault: Fault) -> &'static [&'static str] {
         Fault::None => &[],
         Fault::EmptyLabel => &["listing"],
         Fault::AcceptsAnySettings => &["settings of no driver"],
-        Fault::ForgetsConfig => &["an empty request"],
+        Fault::ForgetsConfig | Fault::InfiniteRate => &["an empty request"],
         Fault::AnswersWithoutApplying => &["configuring answers"],
         Fault::AcceptsAnyRate => &["impossible rate"],
         Fault::AcceptsAnyWindow | Fault::AppliesHalfOfARefusedRequest => &["impossible window"],
@@ -243,6 +245,7 @@ fn each_broken_sentence_fails_its_check() {
         EmptyLabel,
         AcceptsAnySettings,
         ForgetsConfig,
+        InfiniteRate,
         AnswersWithoutApplying,
         AcceptsAnyRate,
         AcceptsAnyWindow,
@@ -270,7 +273,12 @@ fn each_broken_sentence_fails_its_check() {
         // A fault in one place must not hide behind failures everywhere, where it can be told apart.
         let is_local = !matches!(
             fault,
-            ForgetsConfig | AnswersWithoutApplying | AcceptsAnyRate | StopTwiceFails | StartsOnce
+            ForgetsConfig
+                | InfiniteRate
+                | AnswersWithoutApplying
+                | AcceptsAnyRate
+                | StopTwiceFails
+                | StartsOnce
         );
         assert!(!is_local || failed.len() == expected(fault).len(), "{fault:?} failed {failed:?}");
     }

@@ -1,6 +1,6 @@
 //! Segments: the runs of a camera in a session.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// One run of the camera, from a start to a stop: one configuration, one numbering of frames, one clock.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -9,10 +9,17 @@ pub struct Segment {
     pub number: u32,
     /// Why it began.
     pub cause: Cause,
-    /// Frames per second that the camera applied, Hz.
+    /// Frames per second that the camera applied, Hz; NaN: not known.
+    #[serde(deserialize_with = "number_or_nan")]
     pub rate_hz: f64,
-    /// Exposure that the camera applied, µs.
+    /// Exposure that the camera applied, µs; NaN: not known.
+    #[serde(deserialize_with = "number_or_nan")]
     pub exposure_us: f64,
+}
+
+/// JSON has no NaN and no infinity: both are written as null.
+fn number_or_nan<'de, D: Deserializer<'de>>(json: D) -> Result<f64, D::Error> {
+    Ok(Option::deserialize(json)?.unwrap_or(f64::NAN))
 }
 
 /// Why a segment began, or what ended the one before it.

@@ -6,6 +6,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::seeded::Seeded;
+use crate::segment::Cause;
 
 const DESCRIPTION_BYTES: &[u8] = b"how the file begins";
 const BLOCKS: u32 = 40;
@@ -54,6 +55,23 @@ fn blocks_come_back_as_they_were() {
     let folder = TempDir::new().unwrap();
     let (path, _) = written(&folder);
     assert_eq!(read(&path), ((0..BLOCKS).collect(), Vec::new()));
+}
+
+#[test]
+fn what_a_camera_says_of_its_rate_costs_no_block() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("a.journal.mcap");
+    let mut journal = JournalWriter::create(&path, DESCRIPTION_BYTES).unwrap();
+    let segment = Segment { number: 3, cause: Cause::Start, rate_hz: f64::INFINITY, exposure_us: f64::NAN };
+    let so_far = SoFar { segment: Some(segment), ..SoFar::default() };
+    let rows = vec![1; Table::Rows.entry_bytes()];
+    journal.write(&so_far, [(Table::Rows, &rows[..])].into_iter()).unwrap();
+    let mut journal = Journal::open(&path).unwrap();
+    let block = journal.next().unwrap();
+    let found = block.so_far.segment.unwrap();
+    assert_eq!((found.number, found.cause, block.tables), (3, Cause::Start, vec![(Table::Rows, rows)]));
+    assert!(found.rate_hz.is_nan() && found.exposure_us.is_nan());
+    assert!(journal.next().is_none() && journal.damages.is_empty());
 }
 
 #[test]
