@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use super::claim::{check_quiet, take_over};
 use super::{Counts, journal_path, rename, sibling, start};
 use crate::record::error::RecordError;
-use crate::record::journal::{Damage, Journal, JournalError};
+use crate::record::journal::{Damage, Journal, JournalError, Table};
 use crate::record::read::Recording;
 use rebuild::{DAMAGED, Rebuilt};
 
@@ -32,12 +32,13 @@ pub struct Recovered {
 /// Makes the file anew, of every block of the journal that is whole, and gives it its final name. Then the partial file is
 /// removed, and the journal, unless there may be more in them. `complete` stays 0. What was in damaged blocks is a gap, and in
 /// the ledger as frames that could not be recorded; what came behind the last block is in neither. The partial file itself
-/// is not read and may be missing. Where this was interrupted, it goes on.
+/// is not read and may be missing. Where this was interrupted, it goes on. Beside a file that has its final name the journal
+/// is removed only if the file holds as much.
 ///
 /// # Errors
-/// If its name does not end in `.partial`, a file of the final name exists, it is being written (on file systems without
-/// locks: it was written to within the last 5 s), its journal is missing or says nothing of the recording, or the disk
-/// refuses. All stays as it was then.
+/// If its name does not end in `.partial`, a file of the final name exists that is another recording or holds less than the
+/// journal, it is being written (on file systems without locks: it was written to within the last 5 s), its journal is missing
+/// or says nothing of the recording, or the disk refuses. All stays as it was then.
 pub fn recover(partial: &Path) -> Result<Recovered, RecordError> {
     let path = final_name(partial)?;
     let journal = journal_path(&path);
@@ -83,20 +84,49 @@ fn rebuild(partial: &Path, journal: &Path, recovering: &Path) -> Result<(Counts,
     Ok((counts, read.damages))
 }
 
-/// The file had its name already: the crash came while what it no longer needs was being removed.
+/// The file had its name already: the crash came while what it no longer needs was being removed, or before it was known to
+/// hold all that the journal does.
 fn end_before_crash(path: PathBuf, partial: &Path, journal: PathBuf) -> Result<Recovered, RecordError> {
     let Ok(recording) = Recording::open(&path) else { return Err(RecordError::Exists { path }) };
     let is_finished = recording.about.complete;
     if !journal.exists() || (is_finished && partial.exists()) {
         return Err(RecordError::Exists { path });
     }
-    let notices = recording.notices().unwrap_or_default();
-    let was_damaged = notices.iter().any(|notice| notice.starts_with(DAMAGED));
-    let kept = (recording.about.write_failed || was_damaged).then(|| journal.clone());
+    // Whoever gave it its name may be about to see whether it is whole, and needs the journal if it is not.
+    let _lock = take_over(&path)?;
+    let counts = recording.counts;
+    let was_damaged = |notices: Vec<String>| notices.iter().any(|notice| notice.starts_with(DAMAGED));
+    // Notices that cannot be read do not say that nothing is missing.
+    let may_lack = recording.about.write_failed || recording.notices().map_or(true, was_damaged);
+    let in_journal = if may_lack { None } else { counts_of(&journal)? };
+    if in_journal.is_some_and(|has| has.rows > counts.rows || has.frames > counts.frames) {
+        return Err(RecordError::NotWhole { path });
+    }
+    let kept = (in_journal != Some(counts)).then(|| journal.clone());
     if kept.is_none() {
         remove_leftovers(partial, &journal)?;
     }
-    Ok(Recovered { counts: recording.counts, damages: Vec::new(), path, kept })
+    Ok(Recovered { counts, damages: Vec::new(), path, kept })
+}
+
+/// What the blocks of a journal hold; `None` if any of it is damaged.
+fn counts_of(journal: &Path) -> Result<Option<Counts>, RecordError> {
+    let mut read = match Journal::open(journal) {
+        Ok(read) => read,
+        Err(JournalError::Io(error)) => return Err(RecordError::io("read the journal", journal, error)),
+        Err(JournalError::NoDescription) => return Ok(None),
+    };
+    let mut counts = Counts::default();
+    while let Some(block) = read.next() {
+        let entries = |of: Table| {
+            let its = block.tables.iter().filter(|(table, _)| *table == of);
+            its.map(|(_, entries)| (entries.len() / of.entry_bytes()) as u64).sum::<u64>()
+        };
+        counts.batches += entries(Table::Batches);
+        counts.frames += entries(Table::Frames);
+        counts.rows += entries(Table::Rows);
+    }
+    Ok(read.damages.is_empty().then_some(counts))
 }
 
 /// The partial file first: the journal alone is enough to begin again. Should a power cut bring either back, the next

@@ -34,6 +34,8 @@ pub(super) struct Rebuilt {
     ledger: Ledger,
     /// What of it is not this file's: what came before its first frame.
     before: Ledger,
+    /// The recording's, as of the last block, if that is without frames and those before it are lost.
+    behind: Option<Ledger>,
     gaps: Vec<Gap>,
 }
 
@@ -65,6 +67,7 @@ impl Rebuilt {
             known_segment: None,
             ledger: Ledger::default(),
             before: Ledger::default(),
+            behind: None,
             gaps: Vec::new(),
         }
     }
@@ -88,11 +91,14 @@ impl Rebuilt {
             let begun = entries(&mut tables, Table::Segments);
             self.add_segment(&first, &so_far, begun.map(|begun| number(Table::Segments, begun, 0, 0)))?;
             self.ledger = so_far.ledger;
+            self.behind = None;
         } else if so_far.before.recorded == self.ledger.recorded {
             // What was lost behind the last frame.
             self.ledger = so_far.ledger;
         } else {
+            // The frames that they follow may come yet, or are the last of the recording.
             so_far.gaps.clear();
+            self.behind = Some(so_far.ledger);
         }
         for (table, mut entries) in tables {
             self.move_up(table, &mut entries);
@@ -198,6 +204,7 @@ impl Rebuilt {
     }
 
     pub(super) fn finish(mut self, damages: &[Damage]) -> Result<(), Hdf5Error> {
+        self.close_gap();
         let ledger = self.own_ledger();
         let recovered = "recovered after a crash: what came in its last second is missing".to_owned();
         let damages = damages.iter().map(|damage| format!("{DAMAGED}{damage}"));
@@ -209,6 +216,18 @@ impl Rebuilt {
         self.file.set_group_attr_numeric(&tracking, "min_frame_timestamp_ns", &self.times_ns[0])?;
         self.file.set_group_attr_numeric(&tracking, "max_frame_timestamp_ns", &self.times_ns[1])?;
         self.file.close()
+    }
+
+    /// Lost blocks behind the last frame that is left are a gap, too, as far as a later block without frames tells.
+    fn close_gap(&mut self) {
+        let Some(behind) = self.behind.take() else { return };
+        if let Some(last) = self.last {
+            // The block tells how many segments began, but not when the last frame came.
+            let begun = behind.segments.saturating_sub(self.ledger.segments);
+            let end = FrameAt { segment: last.segment + begun, ..last };
+            self.gaps.push(self.gap(&last, &end, &SoFar { before: behind, ..SoFar::default() }));
+        }
+        self.ledger = behind;
     }
 
     /// The recording's, from the first frame that is left; frames in lost blocks were not recorded.

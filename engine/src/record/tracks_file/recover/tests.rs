@@ -5,7 +5,7 @@ use super::super::tests::{SEGMENT, age, append, gap, health, read, run};
 use super::super::{Gap, TracksFile, partial_path};
 use super::*;
 use crate::frame::FrameHeader;
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, Lost};
 use crate::record::journal::{JournalWriter, SoFar, Table};
 use crate::record::read::verify::verify;
 use crate::record::schema::{ColumnSpec, Element};
@@ -154,6 +154,43 @@ fn a_damaged_block_is_a_gap_and_what_follows_it_is_kept() {
 }
 
 #[test]
+fn frames_that_are_lost_behind_the_last_one_left_are_told() {
+    let mut growing = Growing::new();
+    growing.add(0, Vec::new());
+    let from = growing.journal_bytes();
+    growing.add(1, Vec::new());
+    let to = growing.journal_bytes();
+    // The camera waits for its trigger; then one of its frames is missing.
+    growing.file.append_health(&health(3)).unwrap();
+    let before = ledger(10);
+    let lost = Lost { camera: 1, ..Lost::default() };
+    let behind = Ledger { camera: 11, lost, ..before };
+    growing.file.log(&SoFar { before, ledger: behind, gaps: vec![gap(15)], segment: None }).unwrap();
+    let crashed = growing.crash("crashed.h5");
+    let path = growing.folder.path().join("crashed.h5");
+    let whole = fs::read(journal_path(&path)).unwrap();
+    // Of both blocks with frames one is lost, and then the other, too.
+    for (damaged, frames) in [(vec![to - 40], 5), (vec![from - 40, to - 40], 0)] {
+        let mut bytes = whole.clone();
+        damaged.iter().for_each(|byte| bytes[*byte] ^= 4);
+        fs::write(journal_path(&path), bytes).unwrap();
+        age(&journal_path(&path)); // of the second recovery, it is all there is
+        assert_eq!(recover(&crashed).unwrap().counts.frames, frames);
+        let recording = Recording::open(&path).unwrap();
+        let kept = recording.ledger().unwrap().unwrap();
+        assert_eq!(kept.lost, Lost { record_failed: 10 - frames, ..lost });
+        assert_eq!((kept.recorded, kept.check()), (frames, Ok(())));
+        let gaps: Vec<_> =
+            recording.gaps().unwrap().into_iter().map(|gap| (gap.after_frame, gap.reason)).collect();
+        let told = (4, "record_failed=5 camera=1".to_owned());
+        assert_eq!(gaps, Vec::from_iter((frames > 0).then_some(told)));
+        let problems = verify(&path, &|_, _| ()).unwrap().problems;
+        assert_eq!(problems.len(), 1, "{problems:?}");
+        fs::remove_file(&path).unwrap();
+    }
+}
+
+#[test]
 fn a_journal_that_a_crash_left_beside_a_finished_file_is_removed() {
     let mut growing = Growing::new();
     growing.add(0, Vec::new());
@@ -164,6 +201,14 @@ fn a_journal_that_a_crash_left_beside_a_finished_file_is_removed() {
     let error = recover(&crashed).unwrap_err();
     assert!(matches!(error, RecordError::Exists { .. }), "{error}");
     fs::remove_file(&crashed).unwrap();
+    #[cfg(unix)] // elsewhere there is no lock
+    {
+        let writer = fs::File::open(&path).unwrap();
+        writer.try_lock_shared().unwrap();
+        let error = recover(&crashed).unwrap_err();
+        assert!(matches!(error, RecordError::InUse { .. }), "its writer looks whether it is whole: {error}");
+    }
+    age(&path); // where there are no locks, it must have been at rest
     assert_eq!(recover(&crashed).unwrap().counts.frames, 5);
     assert!(path.exists() && !journal_path(&path).exists());
 }
@@ -191,6 +236,7 @@ fn a_recovery_that_was_interrupted_goes_on() {
             fs::write(&crashed, &partial_bytes).unwrap();
             age(&crashed);
         }
+        age(&path);
         assert_eq!(recover(&crashed).unwrap(), recovered);
         assert!(path.exists() && !journal.exists() && !crashed.exists());
     }
@@ -221,6 +267,7 @@ fn what_a_failing_disk_may_not_have_written_stays_in_the_journal() {
     file.finish(&serde_json::to_string(&ledger(5)).unwrap(), &[], &[]).unwrap();
     let journal = journal_path(&path);
     assert!(is_complete(&path) && journal.exists());
+    age(&path);
     let recovered = recover(&partial_path(&path)).unwrap();
     assert_eq!((recovered.counts.frames, recovered.kept), (5, Some(journal.clone())));
     // Should the file be of no use, the journal is.
@@ -235,11 +282,25 @@ fn a_file_that_lacks_something_keeps_its_journal() {
     let mut growing = Growing::new();
     growing.add(0, Vec::new());
     let path = growing.folder.path().join("tracks.h5");
+    let row = vec![0; Table::Rows.entry_bytes()];
+    let journal = growing.file.journal.as_mut().unwrap();
+    journal.write(&SoFar::default(), [(Table::Rows, &row[..])].into_iter()).unwrap();
     growing.file.pushed.counts.rows += 1;
     let Growing { folder: _folder, file } = growing;
     let error = file.finish("{}", &[], &[]).unwrap_err();
     assert!(matches!(error, RecordError::NotWhole { .. }), "{error}");
-    assert!(journal_path(&path).exists());
+    age(&path);
+    let error = recover(&partial_path(&path)).unwrap_err();
+    assert!(matches!(error, RecordError::NotWhole { .. }), "{error}");
+    let journal = journal_path(&path);
+    assert!(journal.exists());
+    // A block that cannot be read may hold what the file lacks.
+    let mut bytes = fs::read(&journal).unwrap();
+    let last = bytes.len() - 1;
+    bytes[last] ^= 4;
+    fs::write(&journal, bytes).unwrap();
+    assert_eq!(recover(&partial_path(&path)).unwrap().kept, Some(journal.clone()));
+    assert!(journal.exists());
 }
 
 #[test]
