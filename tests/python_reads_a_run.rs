@@ -82,7 +82,7 @@ fn mcaps_own_reader_finds_in_a_journal_what_is_recovered_from_it() {
     let partial = crash(folder.path());
     let (crashed, kept) = (partial.parent().unwrap(), folder.path().join("kept"));
     std::fs::create_dir(&kept).unwrap();
-    std::fs::copy(crashed.join("tracks.journal.mcap"), kept.join("tracks.journal.mcap")).unwrap();
+    let whole = std::fs::read(crashed.join("tracks.journal.mcap")).unwrap();
     beadscope_ok(&["recover", crashed.to_str().unwrap()]);
     let script = folder.path().join("crashed.py");
     let code = format!(
@@ -91,7 +91,18 @@ fn mcaps_own_reader_finds_in_a_journal_what_is_recovered_from_it() {
         snippets("python crashed")
     );
     std::fs::write(&script, code).unwrap();
-    run(&python, &script, &[crashed.join("tracks.h5").to_str().unwrap()]);
+    // A block behind the last one, of which the crash has left so much: nothing, or up to its kind, its length, what a chunk
+    // tells of its records, and some of these; or all, but not as it was.
+    let (kind, data) = (6_u8, [7; 1000]);
+    let [length, time_ns, bytes] = [1040_u64, 0, 1000].map(u64::to_le_bytes);
+    let (crc, no_compression) = ([1; 4], [0; 4]);
+    let block =
+        [&[kind], &length[..], &time_ns, &time_ns, &bytes, &crc, &no_compression, &bytes, &data].concat();
+    for left in [0, 1, 5, 9, 20, 49, 300, block.len()] {
+        let torn = [&whole, &block[..left]].concat();
+        std::fs::write(kept.join("tracks.journal.mcap"), torn).unwrap();
+        run(&python, &script, &[crashed.join("tracks.h5").to_str().unwrap()]);
+    }
 }
 
 #[test]
