@@ -5,9 +5,9 @@
  *   BEADSCOPE_POWER_TELL      file that gets the moment of the cut, ns since 1970 UTC
  *
  * Of what POSIX allows, the worst for a file that is appended to: what was written since its last fsync is gone, and with it all of
- * a file that is changed in place (*.partial); a name is gone, or the one before it is back, unless its folder was synced
- * since; what was removed stays removed. Files of other names are taken for appended ones. Calls that the program makes without
- * the C library pass, so this is no test of video.
+ * a file that is changed in place (one that was *.partial, under any name); a name is gone, or the one before it is back, unless
+ * its folder was synced since; what was removed stays removed. All other files are taken for appended ones. Calls that the program
+ * makes without the C library pass, so this is no test of video.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -31,7 +31,7 @@ struct file {
     char path[PATH_MAX];
     char before[PATH_MAX]; /* name that the disk still has, if it is another */
     off_t synced;
-    int is_named, is_changed;
+    int is_named, is_changed, is_in_place;
 };
 static struct file *files[MOST];
 static int count;
@@ -48,12 +48,15 @@ static const char *under(void) { return getenv("BEADSCOPE_POWER_UNDER"); }
 
 static int is_under(const char *path) { return under() && strncmp(path, under(), strlen(under())) == 0; }
 
+static int is_partial(const char *path) { return strstr(path, ".partial") != NULL; }
+
 static struct file *file(const char *path) {
     for (int i = 0; i < count; i++)
         if (strcmp(files[i]->path, path) == 0) return files[i];
     if (count == MOST) abort();
     struct file *new = calloc(1, sizeof *new);
     strcpy(new->path, path);
+    new->is_in_place = is_partial(path);
     return files[count++] = new;
 }
 
@@ -88,8 +91,7 @@ static void take_back(const char *path) {
     struct file *it = file(path);
     struct stat stat;
     if (lstat(path, &stat)) abort();
-    int is_log = !strstr(path, ".partial");
-    off_t length = is_log ? it->synced : it->is_changed ? 0 : stat.st_size;
+    off_t length = !it->is_in_place ? it->synced : it->is_changed ? 0 : stat.st_size;
     if (length < stat.st_size && truncate(path, length)) abort();
     if (it->before[0]) {
         if (REAL(rename)(path, it->before)) abort();
@@ -189,6 +191,7 @@ int rename(const char *from, const char *to) {
         struct file *old = file(from), *new = file(to);
         new->synced = old->synced;
         new->is_changed = old->is_changed;
+        new->is_in_place = old->is_in_place;
         new->is_named = 0;
         strcpy(new->before, old->is_named ? from : "");
         old->synced = old->is_named = old->is_changed = 0;
@@ -202,6 +205,7 @@ int unlink(const char *path) {
     enter();
     struct file *it = file(path);
     it->synced = it->is_named = it->is_changed = 0;
+    it->is_in_place = is_partial(path);
     it->before[0] = 0;
     int failed = REAL(unlink)(path);
     leave();
