@@ -1,16 +1,19 @@
 //! MagScope's tracking files: HDF5 with the group `/tracking` (`magscope/tracking_data.py`, schema 1, MagScope 1.0.0).
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::path::Path;
 
 use rust_hdf5::{H5File, H5Type, Hdf5Error};
 
-use super::{BATCH_FRAMES, ImportError, Imported, Target, Units, fill};
+use super::{BATCH_FRAMES, ImportError, Imported, NO_CORNERS, Target, Units, fill};
 use crate::record::schema::{OURS, TRACKING};
 
 const PROGRAM: &str = "MagScope";
 /// Bead numbers that are looked at together.
 const STRIDE: usize = 1 << 20;
+/// Rows that are read together, but of a frame that has more: 8 MB.
+const STRETCH_ROWS: u64 = 1 << 18;
 
 pub(super) fn import(
     from: &Path,
@@ -24,7 +27,7 @@ pub(super) fn import(
     let target = Target::create(to, from, PROGRAM, &beads, units.pixel_size_nm, started)?;
     fill(target, PROGRAM, |target| {
         let (mut done, all) = (0, theirs.times_ns.len() as u64);
-        for stretch in theirs.in_order() {
+        for stretch in in_order(&theirs.times_ns, &theirs.offsets) {
             theirs.read(&stretch, done, target)?;
             done += stretch.len() as u64;
             progress(done, all);
@@ -34,7 +37,11 @@ pub(super) fn import(
              is the one given"
         )];
         if !theirs.has_corners {
-            notices.push("the file does not tell where the ROIs were: all are at 0, 0".to_owned());
+            notices.push(NO_CORNERS.to_owned());
+        }
+        let loose = theirs.rows - theirs.offsets.last().unwrap_or(&0);
+        if loose > 0 {
+            notices.push(format!("{loose} rows at the end belong to no frame and are left out"));
         }
         Ok(notices)
     })
@@ -58,7 +65,11 @@ impl<'a> Theirs<'a> {
         if root.group(OURS).is_ok() {
             return Err(ImportError::Ours(path.to_path_buf()));
         }
-        root.group(TRACKING).map_err(|_| unknown(format!("it has no group /{TRACKING}")))?;
+        let tracking = root.group(TRACKING).map_err(|_| unknown(format!("it has no group /{TRACKING}")))?;
+        // The library reads numbers as text, too: 1 as the character of that code.
+        if tracking.attr_string("schema_version").is_ok_and(|version| version != "\u{1}") {
+            return Err(unknown("its schema_version is not 1".to_owned()));
+        }
         let mut theirs =
             Self { file, path, times_ns: Vec::new(), offsets: Vec::new(), rows: 0, has_corners: false };
         let rows = theirs.length("bead_ids")?;
@@ -73,6 +84,7 @@ impl<'a> Theirs<'a> {
         let offsets = &theirs.offsets;
         let is_whole = offsets.len() == theirs.times_ns.len() + 1
             && offsets.windows(2).all(|pair| pair[0] <= pair[1])
+            && offsets.first() == Some(&0)
             && offsets.last().is_some_and(|end| *end <= theirs.rows);
         if is_whole { Ok(theirs) } else { Err(unknown("its frame_offsets do not fit its frames".to_owned())) }
     }
@@ -124,23 +136,8 @@ impl<'a> Theirs<'a> {
         Ok(beads.into_iter().collect())
     }
 
-    /// Its frames by their times, since its processes finish in any order: stretches that lie one behind the other in the
-    /// file.
-    fn in_order(&self) -> Vec<std::ops::Range<usize>> {
-        let mut order: Vec<usize> = (0..self.times_ns.len()).collect();
-        order.sort_by_key(|frame| self.times_ns[*frame]);
-        let follow = |before: &usize, next: &usize| before + 1 == *next;
-        let stretches = order.chunk_by(follow).flat_map(|stretch| stretch.chunks(BATCH_FRAMES));
-        stretches.map(|stretch| stretch[0]..stretch[0] + stretch.len()).collect()
-    }
-
     /// Adds these frames, the first of which is number `number`.
-    fn read(
-        &self,
-        frames: &std::ops::Range<usize>,
-        number: u64,
-        target: &mut Target,
-    ) -> Result<(), ImportError> {
+    fn read(&self, frames: &Range<usize>, number: u64, target: &mut Target) -> Result<(), ImportError> {
         let ends = self.offsets[frames.start..=frames.end].iter().map(|end| *end as usize);
         let ends: Vec<usize> = ends.collect();
         let (first, rows) = (ends[0], ends[ends.len() - 1] - ends[0]);
@@ -161,4 +158,25 @@ impl<'a> Theirs<'a> {
         }
         Ok(())
     }
+}
+
+/// Frames by their times, since its processes finish in any order: stretches that lie one behind the other in the file, and
+/// are no larger than what is read together.
+pub(super) fn in_order(times_ns: &[u64], offsets: &[u64]) -> Vec<Range<usize>> {
+    let mut order: Vec<usize> = (0..times_ns.len()).collect();
+    order.sort_by_key(|frame| times_ns[*frame]);
+    let mut stretches: Vec<Range<usize>> = Vec::new();
+    for frame in order {
+        match stretches.last_mut() {
+            Some(last)
+                if last.end == frame
+                    && last.len() < BATCH_FRAMES
+                    && offsets[frame + 1] - offsets[last.start] <= STRETCH_ROWS =>
+            {
+                last.end += 1;
+            }
+            _ => stretches.push(frame..frame + 1),
+        }
+    }
+    stretches
 }

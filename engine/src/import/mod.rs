@@ -8,6 +8,7 @@ mod qtrk;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
@@ -31,6 +32,7 @@ const HDF5: [u8; 8] = *b"\x89HDF\r\n\x1a\n";
 const BATCH_ROWS: usize = 1 << 16;
 /// Frames that are written together, at most.
 const BATCH_FRAMES: usize = 4096;
+const NO_CORNERS: &str = "the file does not tell where the ROIs were: all are at 0, 0";
 
 /// What the numbers of a file mean, as far as it does not say so.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -87,6 +89,13 @@ pub enum ImportError {
     Write(#[from] io::Error),
 }
 
+impl ImportError {
+    /// What becomes of an error met in reading `path`.
+    fn reading(path: &Path) -> impl Fn(io::Error) -> Self {
+        |error| Self::Read { error, path: path.to_path_buf() }
+    }
+}
+
 /// Makes the recording `to` of the file `from`, and replaces what is there. `progress` hears how many of how many frames, or
 /// bytes, are done.
 ///
@@ -98,7 +107,7 @@ pub fn import(
     units: &Units,
     progress: &dyn Fn(u64, u64),
 ) -> Result<Imported, ImportError> {
-    let start = start_of(from).map_err(|error| ImportError::Read { error, path: from.to_path_buf() })?;
+    let start = start_of(from).map_err(ImportError::reading(from))?;
     aside::write(to, |path| {
         if start.starts_with(&HDF5) {
             magscope::import(from, path, units, progress)
@@ -127,6 +136,15 @@ struct Target {
     first_unix_ns: Option<u64>,
     /// Highest of the frames' own numbers.
     highest: Option<u64>,
+    /// Numbers below it that have not come yet: from, to.
+    missing: BTreeMap<u64, u64>,
+    /// Time of the last frame, ns since 1970 UTC.
+    last_unix_ns: u64,
+    /// The latest time so far, ns since the first.
+    arrival_ns: u64,
+    /// Frames that have an earlier time than the one before.
+    times_back: u64,
+    has_flags: bool,
 }
 
 impl Target {
@@ -157,6 +175,11 @@ impl Target {
             counts: Counts::default(),
             first_unix_ns: None,
             highest: None,
+            missing: BTreeMap::new(),
+            last_unix_ns: 0,
+            arrival_ns: 0,
+            times_back: 0,
+            has_flags: false,
         })
     }
 
@@ -171,6 +194,7 @@ impl Target {
         } else {
             Flags::NONE
         };
+        self.has_flags |= flags != Flags::NONE;
         let (x_px, y_px) = (x_nm / self.pixel_size_nm, y_nm / self.pixel_size_nm);
         let (quality, sigma) = (f32::NAN, [f32::NAN; 3]);
         self.rows.push(TrackRow { x_px, y_px, z_nm, quality, flags: flags.0, bead, corner_px, sigma });
@@ -179,17 +203,27 @@ impl Target {
     /// Ends a frame, of so many rows, that has this number in its own file and was taken at this time, ns since 1970 UTC.
     fn end_frame(&mut self, rows: usize, number: u64, unix_ns: u64) -> Result<(), RecordError> {
         let time_ns = unix_ns.saturating_sub(*self.first_unix_ns.get_or_insert(unix_ns));
+        self.times_back += u64::from(unix_ns < self.last_unix_ns);
+        self.last_unix_ns = unix_ns;
+        // Frames are in the order in which they came, whatever their times.
+        self.arrival_ns = self.arrival_ns.max(time_ns);
         let mut frame = FrameHeader {
             frame: self.counts.frames + self.headers.len() as u64,
             device_frame: number,
-            arrival_ns: time_ns,
+            arrival_ns: self.arrival_ns,
             time_ns,
             ..FrameHeader::default()
         };
         match self.highest {
-            Some(highest) if number <= highest => frame.flags = FrameFlags::REPEATED,
-            Some(highest) => frame.gap.camera = number - highest - 1,
-            None => {}
+            Some(highest) if number <= highest => {
+                let is_late = self.take_missing(number);
+                frame.flags = if is_late { FrameFlags::LATE } else { FrameFlags::REPEATED };
+            }
+            Some(highest) if number > highest + 1 => {
+                frame.gap.camera = number - highest - 1;
+                self.missing.insert(highest + 1, number - 1);
+            }
+            _ => {}
         }
         self.highest = self.highest.max(Some(number));
         self.account.add(&frame, &[]);
@@ -202,6 +236,20 @@ impl Target {
         }
     }
 
+    /// Whether this number was missing; it is no more.
+    fn take_missing(&mut self, number: u64) -> bool {
+        let before = self.missing.range(..=number).next_back();
+        let Some((&from, &to)) = before.filter(|(_, to)| number <= **to) else { return false };
+        self.missing.remove(&from);
+        if from < number {
+            self.missing.insert(from, number - 1);
+        }
+        if number < to {
+            self.missing.insert(number + 1, to);
+        }
+        true
+    }
+
     fn write(&mut self) -> Result<(), RecordError> {
         self.file.append(&self.headers, &self.rows)?;
         self.counts.batches += u64::from(!self.headers.is_empty());
@@ -212,8 +260,17 @@ impl Target {
         Ok(())
     }
 
-    fn finish(mut self, program: &'static str, notices: Vec<String>) -> Result<Imported, ImportError> {
+    fn finish(mut self, program: &'static str, mut notices: Vec<String>) -> Result<Imported, ImportError> {
         self.write()?;
+        if self.has_flags {
+            notices.push(
+                "the file does not tell why a value is missing: not_located stands for x or y, no_zlut for z alone"
+                    .to_owned(),
+            );
+        }
+        if self.times_back > 0 {
+            notices.push(format!("{} frames have an earlier time than the one before", self.times_back));
+        }
         let Self { file, path, account, counts, .. } = self;
         let ledger = serde_json::to_string(&account.ledger()).unwrap_or_default();
         file.finish(&ledger, account.gaps(), &notices)?;

@@ -10,10 +10,10 @@
 //! A bead that was not found is at 0, 0, 0.
 
 use std::fs::File;
-use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
+use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 
-use super::{ImportError, Imported, Target, Units, fill};
+use super::{ImportError, Imported, NO_CORNERS, Target, Units, fill};
 
 const PROGRAM: &str = "QTrk";
 /// More beads than any camera sees: the number is another file's.
@@ -74,9 +74,10 @@ pub(super) fn import(
     let is_text =
         !start.is_empty() && start.iter().all(|byte| byte.is_ascii_graphic() || byte.is_ascii_whitespace());
     let layout = Layout::of(start);
+    let open = || File::open(from).map_err(ImportError::reading(from));
     let beads = match layout {
         Some(layout) => layout.beads,
-        None if is_text => text_beads(start),
+        None if is_text => text_beads(open()?).map_err(ImportError::reading(from))?,
         None => 0,
     };
     if beads == 0 {
@@ -89,19 +90,28 @@ pub(super) fn import(
     }
     let scale = units.trace_nm.ok_or(ImportError::NoUnits)?;
     let numbers: Vec<u32> = (0..beads as u32).collect();
-    let file = File::open(from)?;
+    let file = open()?;
     let target = Target::create(to, from, PROGRAM, &numbers, units.pixel_size_nm, 0)?;
     fill(target, PROGRAM, |target| {
-        let mut trace = Trace { from, target, scale, lost: 0 };
+        let mut trace = Trace { from, target, scale, lost: 0, at_zero: 0 };
         let cut = match layout {
             Some(layout) => trace.read_binary(file, &layout, progress)?,
             None => trace.read_text(file, beads, progress)?,
         };
-        let mut notices = vec![format!(
-            "imported from {PROGRAM}: times count from the trace's own zero, and the units are those given"
-        )];
+        let mut notices = vec![
+            format!(
+                "imported from {PROGRAM}: times count from the trace's own zero, and the units are those given"
+            ),
+            NO_CORNERS.to_owned(),
+        ];
         if trace.lost > 0 {
             notices.push(format!("{} positions were 0, 0, 0: not found", trace.lost));
+        }
+        if trace.at_zero > 0 {
+            notices.push(format!(
+                "{} positions have a z of exactly 0: it is kept, though it may not have been measured",
+                trace.at_zero
+            ));
         }
         if cut {
             notices.push("the last frame was cut short and is left out".to_owned());
@@ -110,12 +120,17 @@ pub(super) fn import(
     })
 }
 
-/// Beads in the first line of numbers; 0 if there is none.
-fn text_beads(start: &[u8]) -> usize {
-    let text = String::from_utf8_lossy(start);
-    let line = text.lines().find(|line| is_data(line)).unwrap_or_default();
-    let columns = line.split_whitespace().count();
-    if columns >= 5 && (columns - 2).is_multiple_of(3) { (columns - 2) / 3 } else { 0 }
+/// Beads in the first whole line of numbers; 0 if there is none.
+fn text_beads(file: File) -> io::Result<usize> {
+    let (mut file, mut line) = (BufReader::new(file), String::new());
+    while file.read_line(&mut line)? > 0 {
+        if is_data(&line) && line.ends_with('\n') {
+            let columns = line.split_whitespace().count();
+            return Ok(if columns >= 5 && (columns - 2).is_multiple_of(3) { (columns - 2) / 3 } else { 0 });
+        }
+        line.clear();
+    }
+    Ok(0)
 }
 
 /// A heading may stand above the numbers.
@@ -128,7 +143,10 @@ struct Trace<'a> {
     from: &'a Path,
     target: &'a mut Target,
     scale: [f64; 2],
+    /// Positions that were 0, 0, 0.
     lost: u64,
+    /// Others whose z was 0.
+    at_zero: u64,
 }
 
 impl Trace<'_> {
@@ -139,13 +157,14 @@ impl Trace<'_> {
         layout: &Layout,
         progress: &dyn Fn(u64, u64),
     ) -> Result<bool, ImportError> {
-        let all = file.metadata()?.len();
-        file.seek(SeekFrom::Start(layout.data as u64))?;
+        let unread = ImportError::reading(self.from);
+        let all = file.metadata().map_err(&unread)?.len();
+        file.seek(SeekFrom::Start(layout.data as u64)).map_err(&unread)?;
         let mut file = BufReader::with_capacity(1 << 20, file);
         let mut frame = vec![0; layout.frame_bytes()];
         let frames = (all - layout.data as u64) / frame.len() as u64;
         for number in 0..frames {
-            file.read_exact(&mut frame)?;
+            file.read_exact(&mut frame).map_err(&unread)?;
             let word = |at: usize| frame[at..].first_chunk::<4>().copied().unwrap_or_default();
             let seconds = frame[4..].first_chunk().map_or(f64::NAN, |bytes| f64::from_le_bytes(*bytes));
             let positions = 12 + 4 * layout.columns;
@@ -168,22 +187,28 @@ impl Trace<'_> {
         beads: usize,
         progress: &dyn Fn(u64, u64),
     ) -> Result<bool, ImportError> {
-        let all = file.metadata()?.len();
+        let unread = ImportError::reading(self.from);
+        let all = file.metadata().map_err(&unread)?.len();
         let (mut file, mut line, mut done, mut numbers) =
             (BufReader::new(file), String::new(), 0, Vec::new());
+        let mut has_begun = false;
         for place in 1.. {
             line.clear();
-            let length = file.read_line(&mut line)?;
+            let length = file.read_line(&mut line).map_err(&unread)?;
             done += length as u64;
             if length > 0 && !line.ends_with('\n') {
                 return Ok(true);
             }
-            if is_data(&line) {
+            has_begun |= is_data(&line);
+            if has_begun && !line.trim().is_empty() {
                 numbers.clear();
                 numbers.extend(line.split_whitespace().map_while(|number| number.parse::<f64>().ok()));
                 let is_whole =
                     numbers.len() == 2 + 3 * beads && line.split_whitespace().count() == numbers.len();
-                if !is_whole || numbers[0] < 0.0 || numbers[0].fract() != 0.0 {
+                // Binary traces have 32 bits for the number, too.
+                let is_number =
+                    |number: f64| (0.0..=f64::from(u32::MAX)).contains(&number) && number.fract() == 0.0;
+                if !is_whole || !is_number(numbers[0]) {
                     let why = format!("line {place} is not a number, a time and x y z of {beads} beads");
                     return Err(ImportError::Unknown { why, path: self.from.to_path_buf() });
                 }
@@ -203,6 +228,7 @@ impl Trace<'_> {
     fn add(&mut self, bead: usize, xyz: [f64; 3]) {
         let is_lost = xyz == [0.0; 3];
         self.lost += u64::from(is_lost);
+        self.at_zero += u64::from(!is_lost && xyz[2] == 0.0);
         let [xy, z] = self.scale;
         let nm = if is_lost { [f64::NAN; 3] } else { [xyz[0] * xy, xyz[1] * xy, xyz[2] * z] };
         self.target.row(bead as u32, nm, [0; 2]);
