@@ -74,10 +74,36 @@ fn cut(power: &Path, alive: Duration, undisturbed: &Positions) -> Duration {
         });
         read.unwrap();
     }
-    assert!(last_ns > 0, "cut after {alive:?}: nothing was recorded");
+    if last_ns == 0 {
+        // The disk was slow before the first frame came: all since then is lost, and that must be a second, too.
+        return since_start(&said, cut_ns);
+    }
     let missing = frames.iter().max().map_or(0, |last| last + 1 - frames.len() as u64);
     let between = Duration::from_secs_f64(missing as f64 / RATE_HZ as f64);
     Duration::from_nanos(cut_ns.saturating_sub(last_ns)) + between
+}
+
+/// Time from when the recording began, by the log, to `unix_ns`; none if it had not.
+fn since_start(said: &str, unix_ns: u64) -> Duration {
+    let Some(line) = said.lines().find(|line| line.contains("recording into")) else {
+        return Duration::ZERO;
+    };
+    // 2026-11-22T05:15:46.758593Z
+    let (_, time) = line.split_once('T').unwrap();
+    let parts: Vec<f64> =
+        time.split_once('Z').unwrap().0.split(':').map(|part| part.parse().unwrap()).collect();
+    let day_s = 86_400.0;
+    let began_s = parts[0] * 3600.0 + parts[1] * 60.0 + parts[2];
+    Duration::from_secs_f64((unix_ns as f64 * 1e-9 - began_s).rem_euclid(day_s))
+}
+
+#[test]
+fn a_cut_before_the_first_block_counts_from_the_start() {
+    let said = "noise\n\u{1b}[2m2026-11-22T23:59:59.500000Z\u{1b}[0m  INFO recording into runs\n";
+    // 2026-11-23T00:00:00.250 UTC.
+    let lost = since_start(said, 1_795_392_000_250_000_000);
+    assert!((lost.as_secs_f64() - 0.75).abs() < 1e-3, "{lost:?}");
+    assert_eq!(since_start("noise", 1), Duration::ZERO);
 }
 
 #[test]
