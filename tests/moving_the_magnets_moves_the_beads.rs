@@ -7,13 +7,18 @@ mod common;
 use std::fs;
 use std::path::Path;
 
+use beadscope_engine::record::tracks_path;
 use common::{beadscope, beadscope_ok, run_in};
+use rust_hdf5::H5File;
 
 /// Runs the simulated microscope with these commands; what it answered.
 fn run(folder: &Path, frames: &str, commands: &str) -> String {
     let script = folder.join("commands");
     fs::write(&script, commands).unwrap();
-    let arguments = ["run", "--json", "--beads", "12", "--frames", frames, "--rate-hz", "100"];
+    let rig = folder.join("rig.toml");
+    fs::write(&rig, "[camera]\nrate_hz = 100.0\n[camera.settings]\nbeads = 12\nrecord_truth = true\n")
+        .unwrap();
+    let arguments = ["run", "--json", "--rig", rig.to_str().unwrap(), "--frames", frames];
     let output = beadscope(
         &[
             &arguments[..],
@@ -56,8 +61,57 @@ fn raised_magnets_let_the_tethers_relax() {
     let stuck = sunk.iter().filter(|by| by.abs() < 10.0).count();
     let relaxed = sunk.iter().filter(|by| **by > 150.0).count();
     assert_eq!((stuck, relaxed), (3, 9), "{sunk:?}");
-    let told = beadscope_ok(&["info", run.to_str().unwrap()]);
-    assert!(told.contains("axis.move"), "{told}");
+    let told = beadscope_ok(&["verify", run.to_str().unwrap()]);
+    assert!(told.contains("whole"), "{told}");
+    compare_with_truth(&run, &csv);
+    check_axes(&run);
+}
+
+/// Every position of the recording is beside the truth of its frame.
+fn compare_with_truth(run: &Path, csv: &str) {
+    let file = H5File::open(tracks_path(run)).unwrap();
+    let numbers = |name: &str| file.dataset(&format!("beadscope/truth/{name}")).unwrap();
+    let frames: Vec<u64> = numbers("device_frame").read_raw().unwrap();
+    let at: Vec<f64> = numbers("position_px").read_raw().unwrap();
+    let z: Vec<f64> = numbers("z_nm").read_raw().unwrap();
+    let force: Vec<f64> = numbers("force_pn").read_raw().unwrap();
+    assert_eq!(frames.len() % 12, 0);
+    assert!(force[3] > 3.0 && force[force.len() - 1] < 0.5 && force[0] == 0.0, "from 5 pN to 0.2");
+    let device: Vec<u64> = file.dataset("beadscope/frames/device_frame").unwrap().read_raw().unwrap();
+    let (mut compared, mut squares) = (0, [0.0; 3]);
+    for line in csv.lines().filter(|line| line.starts_with(|first: char| first.is_ascii_digit())) {
+        let columns: Vec<f64> = line.split(',').map(|column| column.parse().unwrap_or(f64::NAN)).collect();
+        let Some(first) = frames.iter().position(|frame| *frame == device[columns[0] as usize]) else {
+            continue;
+        };
+        let found = [columns[2], columns[3], columns[4]];
+        let near = (first..first + 12)
+            .map(|row| [at[2 * row] - found[0], at[2 * row + 1] - found[1], z[row] - found[2]])
+            .min_by(|a, b| a[0].hypot(a[1]).total_cmp(&b[0].hypot(b[1])))
+            .unwrap();
+        // Row by row: px, px, nm. A tracker has its noise.
+        assert!(near[0].hypot(near[1]) < 0.05 && near[2].abs() < 25.0, "{line}: {near:?}");
+        compared += 1;
+        squares.iter_mut().zip(near).for_each(|(sum, error)| *sum += error * error);
+    }
+    let [x_px, y_px, z_nm] = squares.map(|sum| (sum / f64::from(compared)).sqrt());
+    assert!(compared > 5000 && x_px < 0.01 && y_px < 0.01 && z_nm < 3.0, "{compared}: {x_px} {y_px} {z_nm}");
+}
+
+/// The way of the magnets is in the recording.
+fn check_axes(run: &Path) {
+    let file = H5File::open(tracks_path(run)).unwrap();
+    let names = file.dataset("beadscope/axes/axis").unwrap().read_strings().unwrap();
+    let positions: Vec<f64> = file.dataset("beadscope/axes/position").unwrap().read_raw().unwrap();
+    let times: Vec<u64> = file.dataset("beadscope/axes/unix_ns").unwrap().read_raw().unwrap();
+    let heights = names.iter().zip(&positions).filter(|(name, _)| *name == "magnet_height");
+    let heights: Vec<f64> = heights.map(|(_, height)| *height).collect();
+    assert!(
+        heights.len() > 10 && heights[0] < 4.0 && (heights[heights.len() - 1] - 8.0).abs() < 0.01,
+        "{heights:?}"
+    );
+    assert!(heights.windows(2).all(|two| two[0] <= two[1]) && times.is_sorted(), "{heights:?}");
+    assert!(names.iter().any(|name| name == "focus"), "one that stays is there, too");
 }
 
 #[test]

@@ -5,10 +5,12 @@
 //! [`reconnect`](Camera::reconnect), again and again, then configured and started anew. [`crate::conformance`] checks it
 //! as a program.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::axis::Axis;
 use crate::sweep::FocusSweep;
+use crate::truth::Truth;
 
 /// How a pixel lies in a slot. Formats above eight bits are stored as little-endian `u16`, value in the low bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -183,6 +185,11 @@ pub trait Camera: Send {
     /// Axes that move what this camera looks at, if nothing else can: those of a simulated microscope. Others are in the rig.
     fn axes(&self) -> Vec<Box<dyn Axis>> {
         Vec::new()
+    }
+
+    /// Where the truth of each frame comes out, if this camera looks at a simulated sample and was asked to tell it.
+    fn truth(&self) -> Option<Arc<Truth>> {
+        None
     }
 
     /// Temperature of the sensor or the housing, °C, if the device tells one.

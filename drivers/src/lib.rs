@@ -13,6 +13,7 @@ pub mod npy;
 pub mod ports;
 pub mod stack;
 pub mod sweep;
+pub mod truth;
 
 use camera::CameraDriver;
 

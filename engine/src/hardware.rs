@@ -12,6 +12,8 @@ use serde::Serialize;
 
 /// How often each axis is asked where it is: as often as MagScope does.
 const POLL: Duration = Duration::from_millis(50);
+/// How often an axis that stays is recorded all the same.
+const RECORD_ALL: Duration = Duration::from_secs(1);
 /// Orders that may wait.
 const ORDERS: usize = 16;
 /// Whoever gives an order waits no longer for its answer.
@@ -30,6 +32,34 @@ pub struct AxisReading {
     pub target: Option<f64>,
     /// Why it does not answer.
     pub error: Option<String>,
+}
+
+impl AxisReading {
+    /// As a recording keeps it.
+    pub(crate) fn at(self, unix_ns: u64) -> AxisSample {
+        AxisSample {
+            unix_ns,
+            axis: self.info.name,
+            position: self.state.map(|state| state.position),
+            target: self.target,
+            is_moving: self.state.is_some_and(|state| state.is_moving),
+        }
+    }
+}
+
+/// Where an axis was, for the recording.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AxisSample {
+    /// When it was asked, ns since 1970 UTC.
+    pub unix_ns: u64,
+    /// Its name.
+    pub axis: String,
+    /// Where it was, in its unit; `None` if it did not answer.
+    pub position: Option<f64>,
+    /// Where it had been sent last.
+    pub target: Option<f64>,
+    /// It was on its way.
+    pub is_moving: bool,
 }
 
 /// Why an axis does not do it; it stays as it is.
@@ -89,25 +119,31 @@ impl HardwareHandle {
 }
 
 /// The thread's own.
-pub(crate) struct Hardware {
+pub(crate) struct Hardware<F> {
     axes: Vec<Box<dyn Axis>>,
     targets: Vec<Option<f64>>,
     orders: Receiver<Asked>,
     readings: Arc<Mutex<Vec<AxisReading>>>,
+    /// Gets what has changed since it got it last, and everything once a second.
+    record: F,
+    recorded: Instant,
 }
 
 /// A thread to be, and how to reach it.
-pub(crate) fn prepare(axes: Vec<Box<dyn Axis>>) -> (Hardware, HardwareHandle) {
+pub(crate) fn prepare<F: FnMut(Vec<AxisReading>)>(
+    axes: Vec<Box<dyn Axis>>,
+    record: F,
+) -> (Hardware<F>, HardwareHandle) {
     let (send, orders) = sync_channel(ORDERS);
     let readings = Arc::new(Mutex::new(Vec::new()));
     let handle = HardwareHandle { orders: send, readings: readings.clone() };
     let targets = vec![None; axes.len()];
-    let mut hardware = Hardware { axes, targets, orders, readings };
+    let mut hardware = Hardware { axes, targets, orders, readings, record, recorded: Instant::now() };
     hardware.read();
     (hardware, handle)
 }
 
-impl Hardware {
+impl<F: FnMut(Vec<AxisReading>)> Hardware<F> {
     /// Works until `is_over`. Nothing is brought to rest then: a motion that was asked for ends where it was to end.
     pub(crate) fn run(mut self, is_over: impl Fn() -> bool) {
         let mut next = Instant::now() + POLL;
@@ -188,8 +224,21 @@ impl Hardware {
             };
             AxisReading { info: axis.info().clone(), state, target: *target, error }
         });
-        let readings = readings.collect();
-        *self.readings.lock().unwrap_or_else(PoisonError::into_inner) = readings;
+        let readings: Vec<AxisReading> = readings.collect();
+        let before = std::mem::replace(
+            &mut *self.readings.lock().unwrap_or_else(PoisonError::into_inner),
+            readings.clone(),
+        );
+        let is_due = self.recorded.elapsed() >= RECORD_ALL;
+        if is_due {
+            self.recorded = Instant::now();
+        }
+        let changed =
+            readings.into_iter().enumerate().filter(|(axis, now)| is_due || before.get(*axis) != Some(now));
+        let changed: Vec<AxisReading> = changed.map(|(_, now)| now).collect();
+        if !changed.is_empty() {
+            (self.record)(changed);
+        }
     }
 }
 
@@ -239,7 +288,9 @@ mod tests {
 
     #[test]
     fn orders_are_carried_out_and_told() {
-        let (hardware, handle) = prepare(vec![Fake::boxed("height"), Fake::boxed("gone")]);
+        let (record, recorded) = sync_channel(10_000);
+        let axes = vec![Fake::boxed("height"), Fake::boxed("gone")];
+        let (hardware, handle) = prepare(axes, move |readings| record.send(readings).unwrap());
         let over = Arc::new(AtomicBool::new(false));
         let is_over = over.clone();
         let work = move || hardware.run(|| is_over.load(Ordering::Relaxed));
@@ -261,6 +312,18 @@ mod tests {
         assert!(handle.ask(Order::Stop { axis: None }).is_err(), "one of them did not stop");
         over.store(true, Ordering::Relaxed);
         thread.join().unwrap();
+        // All at the beginning, then what has changed; steps and stops are there.
+        let recorded: Vec<Vec<AxisReading>> = recorded.into_iter().collect();
+        assert_eq!(recorded[0].len(), 2);
+        let heights: Vec<_> = recorded
+            .iter()
+            .flatten()
+            .filter(|reading| reading.info.name == "height")
+            .map(|reading| (reading.state.unwrap().position, reading.target))
+            .collect();
+        for told in [(4.0, None), (7.0, Some(7.0)), (6.5, Some(6.5)), (6.5, None)] {
+            assert!(heights.contains(&told), "{heights:?}");
+        }
         assert_eq!(handle.ask(Order::Stop { axis: None }), Err(HardwareError::Busy));
     }
 }

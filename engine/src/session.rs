@@ -170,9 +170,14 @@ impl Session {
             let (frames, rows) = watch;
             Watch { status, clock, asked, frames, rows }.run(&end);
         })?;
-        let (recorder, handle) = Recorder::new(tracks, status.clone(), clock, file);
+        let (mut recorder, handle) = Recorder::new(tracks, status.clone(), clock, file);
+        recorder.truth = camera.truth();
+        let into = handle.clone();
+        let (hardware, axes) = hardware::prepare(camera.axes(), move |readings| {
+            let unix_ns = clock.unix_ns(clock.now_ns());
+            into.sample(readings.into_iter().map(|reading| reading.at(unix_ns)).collect());
+        });
         let (retarget, retargets) = sync_channel(1);
-        let (hardware, axes) = hardware::prepare(camera.axes());
         // A reader of the ring that is dropped, where nothing is filmed, holds nothing back.
         let video = plan.map(|plan| {
             let _ = status.video.mode.set(mode);

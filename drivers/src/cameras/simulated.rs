@@ -8,6 +8,7 @@
 
 mod faults;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::pace::Pace;
@@ -19,6 +20,7 @@ use crate::camera::{
 };
 pub use crate::microscope::{BeadTruth, Scene, Settings};
 use crate::sweep::FocusSweep;
+use crate::truth::{Truth, TruthRow};
 pub use faults::Faults;
 
 /// Frames per second that the camera can do, in Hz.
@@ -53,6 +55,7 @@ struct SimulatedCamera {
     scene: Scene,
     config: CameraConfig,
     running: Option<Running>,
+    truth: Option<Arc<Truth>>,
 }
 
 /// The camera between `start` and `stop`.
@@ -66,7 +69,8 @@ struct Running {
 
 impl SimulatedCamera {
     fn new(settings: &Settings) -> Result<Self, CameraError> {
-        Ok(Self { scene: Scene::new(settings)?, config: power_on(settings), running: None })
+        let truth = settings.record_truth.then(Arc::default);
+        Ok(Self { scene: Scene::new(settings)?, config: power_on(settings), running: None, truth })
     }
 
     fn check_window(&self, window: SensorWindow) -> Result<(), CameraError> {
@@ -159,6 +163,13 @@ impl Camera for SimulatedCamera {
         let frames_passed = frame - running.shown.unwrap_or(frame);
         self.scene.advance(frames_passed as f64 / self.config.rate_hz);
         self.scene.render(slot);
+        if let Some(truth) = &self.truth {
+            for bead in self.scene.beads() {
+                let BeadTruth { bead, x_px, y_px, z_nm, force_pn, state, .. } = *bead;
+                let position_px = [x_px, y_px];
+                truth.push(TruthRow { device_frame: frame, bead, position_px, z_nm, force_pn, state });
+            }
+        }
         running.shown = Some(frame);
         running.next_frame = frame + 1;
         Ok(FrameInfo {
@@ -186,6 +197,10 @@ impl Camera for SimulatedCamera {
 
     fn axes(&self) -> Vec<Box<dyn Axis>> {
         axes(&self.scene.stage())
+    }
+
+    fn truth(&self) -> Option<Arc<Truth>> {
+        self.truth.clone()
     }
 
     fn pixel_size_nm(&self) -> Option<f64> {

@@ -72,6 +72,8 @@ pub struct Settings {
     /// How much faster z drifts at the right and at the lower edge than in the middle, in nm/s; -10 to 10, default [0, 0]. It swings
     /// with the drift.
     pub tilt_nm_per_s: [f64; 2],
+    /// Whether the recording gets the truth of every frame, in /beadscope/truth, default false: it takes as much room as the rows.
+    pub record_truth: bool,
     /// Frames that the camera holds for a slow reader; 1 to 10 000, default 64. Frames beyond are lost.
     pub buffer_frames: u32,
     /// What goes wrong with the camera, default nothing.
@@ -110,6 +112,7 @@ impl Default for Settings {
             drift_nm_per_s: [0.5, 0.3, 0.2],
             walk_nm_per_sqrt_s: [0.2; 3],
             tilt_nm_per_s: [0.0; 2],
+            record_truth: false,
             buffer_frames: 64,
             faults: Faults::default(),
         }

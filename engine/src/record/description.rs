@@ -76,7 +76,7 @@ impl RunDescription<'_> {
         write_magscope_attributes(&tracking, self.recording_id, self.started_unix_ns)?;
         let ours = file.create_group(OURS)?;
         self.write_our_attributes(&ours)?;
-        for name in ["frames", "rows", "gaps", "segments", "events", "health"] {
+        for name in ["frames", "rows", "gaps", "segments", "events", "health", "axes", "truth"] {
             ours.create_group(name)?;
         }
         self.write_rois(&ours.create_group("rois")?)?;

@@ -22,9 +22,12 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::time::Duration;
 
+use beadscope_drivers::truth::Truth;
+
 use crate::clock::Clock;
 use crate::command::Event;
 use crate::cut::Cut;
+use crate::hardware::AxisSample;
 use crate::ledger::Ledger;
 use crate::record::error::RecordError;
 use crate::record::numbers::Seen;
@@ -46,6 +49,7 @@ enum Command {
     /// At the cut; with the file that goes on, if one does: no frame is between the two.
     End(Option<Box<TracksFile>>, Cut, Answer),
     Note(Event),
+    Axes(Vec<AxisSample>),
 }
 
 type Answer = SyncSender<Result<Ledger, RecordError>>;
@@ -58,6 +62,7 @@ struct Ending {
 }
 
 /// Begins and ends recordings in a running session.
+#[derive(Clone)]
 pub(crate) struct RecorderHandle {
     /// Of the standard library: when the recorder goes, it drops what is still under way, and with it an answer's
     /// sender, so that nobody waits for that answer (crossbeam keeps both).
@@ -104,6 +109,14 @@ impl RecorderHandle {
         // A recorder that is gone has no recording either.
         if let Err(TrySendError::Full(Command::Note(event))) = self.commands.try_send(Command::Note(event)) {
             tracing::error!("the disk is so slow that the recording lacks a command: {}", event.command);
+        }
+    }
+
+    /// Writes where axes were into the recording, if one runs.
+    pub(crate) fn sample(&self, axes: Vec<AxisSample>) {
+        if self.status.is_recording() {
+            // A disk that is so far behind lacks some of them: positions of beads come first.
+            let _ = self.commands.try_send(Command::Axes(axes));
         }
     }
 
@@ -159,6 +172,8 @@ pub(crate) struct Recorder {
     /// The recording that was asked for has failed, so the frames since count as lost.
     failed: bool,
     seen: Seen,
+    /// Where a simulated camera tells the truth.
+    pub(crate) truth: Option<Arc<Truth>>,
 }
 
 impl Recorder {
@@ -175,8 +190,8 @@ impl Recorder {
         if open.is_some() {
             status.begin_recording();
         }
-        let (from, failed, seen) = (0, false, Seen::default());
-        (Self { tracks, commands, status, clock, open, from, failed, seen }, handle)
+        let (from, failed, seen, truth) = (0, false, Seen::default(), None);
+        (Self { tracks, commands, status, clock, open, from, failed, seen, truth }, handle)
     }
 
     /// Records until the tracking thread is gone and the track ring is empty.
@@ -194,6 +209,11 @@ impl Recorder {
                 match self.commands.try_recv() {
                     Ok(Command::Begin(file, cut, begun)) => self.begin(*file, cut.frame(), &begun),
                     Ok(Command::Note(event)) => self.note(event),
+                    Ok(Command::Axes(samples)) => {
+                        if let Some(open) = &mut self.open {
+                            open.take_axes(samples);
+                        }
+                    }
                     Ok(Command::End(next, cut, answer)) => {
                         ending = Some(Ending { next, until: cut.frame(), answer });
                     }
@@ -219,6 +239,7 @@ impl Recorder {
         if let Some(loss) = &rest.loss {
             self.status.seen.note_gap(loss.to_gap());
         }
+        self.take_truth();
         if let Some(mut open) = self.open.take() {
             open.take_rest(&rest);
             let finished = open.finish(&self.status);
@@ -256,6 +277,7 @@ impl Recorder {
     }
 
     fn write(&mut self) {
+        self.take_truth();
         let Some(open) = &mut self.open else { return };
         let written = open.write(&self.status).and_then(|()| open.look(&self.status));
         if let Err(error) = written {
@@ -265,6 +287,19 @@ impl Recorder {
                 let _ = open.finish(&self.status);
             }
             self.ended(Some(&error));
+        }
+    }
+
+    /// Takes what the camera tells of its simulated sample, whether a recording runs or not.
+    fn take_truth(&mut self) {
+        let Some(truth) = &self.truth else { return };
+        match &mut self.open {
+            Some(open) => open.take_truth(truth.take()),
+            None => drop(truth.take().last()),
+        }
+        match truth.take_lost() {
+            0 => {}
+            lost => tracing::warn!("the disk is so slow that the recording lacks {lost} rows of the truth"),
         }
     }
 

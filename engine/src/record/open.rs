@@ -4,6 +4,8 @@
 
 use std::time::{Duration, Instant};
 
+use beadscope_drivers::truth::TruthRow;
+
 use super::error::RecordError;
 use super::journal::SoFar;
 use super::losses::{Failure, Losses};
@@ -12,6 +14,7 @@ use super::space::Space;
 use super::tracks_file::TracksFile;
 use crate::command::Event;
 use crate::frame::{Counted, FrameHeader, Gap};
+use crate::hardware::AxisSample;
 use crate::ledger::{Ledger, Lost};
 use crate::segment::Segment;
 use crate::status::{Grown, Status};
@@ -33,6 +36,8 @@ pub(super) struct Open {
     rows: Vec<TrackRow>,
     /// Commands that are not in the file yet.
     events: Vec<Event>,
+    axes: Vec<AxisSample>,
+    truth: Vec<TruthRow>,
     /// Segments that begin with one of `headers`.
     segments: Vec<(Segment, FrameHeader)>,
     losses: Losses,
@@ -80,6 +85,8 @@ impl Open {
             headers: Vec::new(),
             rows: Vec::new(),
             events: Vec::new(),
+            axes: Vec::new(),
+            truth: Vec::new(),
             segments: Vec::new(),
             losses: Losses::default(),
             logged: 0,
@@ -158,6 +165,16 @@ impl Open {
         self.events.push(event);
     }
 
+    /// Takes where axes were.
+    pub(super) fn take_axes(&mut self, samples: Vec<AxisSample>) {
+        self.axes.extend(samples);
+    }
+
+    /// Takes where simulated beads were.
+    pub(super) fn take_truth(&mut self, rows: impl Iterator<Item = TruthRow>) {
+        self.truth.extend(rows);
+    }
+
     /// Enters what was lost between the last frame and the end of the session.
     pub(super) fn take_rest(&mut self, rest: &Rest) {
         if self.last.is_some() || self.continues {
@@ -226,6 +243,9 @@ impl Open {
         status.recorded.add(self.headers.len() as u64);
         self.headers.clear();
         self.rows.clear();
+        self.file.append_instrument(&self.axes, &self.truth)?;
+        self.axes.clear();
+        self.truth.clear();
         self.events.drain(..).try_for_each(|event| self.file.note(&event))
     }
 

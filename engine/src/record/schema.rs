@@ -6,6 +6,10 @@
 use rust_hdf5::swmr::SwmrFileWriter;
 use rust_hdf5::{DatatypeMessage, Hdf5Error};
 
+mod instrument;
+
+pub use instrument::{AXIS_BYTES, AXIS_COLUMNS, TRUTH_COLUMNS};
+
 /// Has one entry more than there are frames.
 pub const OFFSETS: &str = "tracking/frame_offsets";
 /// Version of our groups. A reader that meets a higher one should say so.

@@ -74,7 +74,7 @@ impl Bench {
             let asked = threads.spawn(|| begin(handle, &path));
             match recorder.commands.recv_timeout(PATIENCE).unwrap() {
                 Command::Begin(file, cut, begun) => recorder.begin(*file, cut.frame(), &begun),
-                Command::End(..) | Command::Note(_) => panic!("not begun"),
+                Command::End(..) | Command::Note(_) | Command::Axes(_) => panic!("not begun"),
             }
             asked.join().unwrap().unwrap();
         });

@@ -19,6 +19,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use beadscope_drivers::truth::TruthRow;
 use rust_hdf5::swmr::SwmrFileWriter;
 use rust_hdf5::{FileLocking, Hdf5Error};
 
@@ -31,6 +32,7 @@ use crate::bead_set::MAX_BEAD;
 use crate::command::Event;
 use crate::durable::sync_folder_of;
 use crate::frame::FrameHeader;
+use crate::hardware::AxisSample;
 use crate::roi::Roi;
 use crate::segment::Segment;
 use crate::status::Health;
@@ -102,6 +104,8 @@ struct Progress {
     last_unix_ns: u64,
     last: Option<LastFrame>,
     events: u64,
+    /// Of axes and of the truth.
+    samples: usize,
 }
 
 impl Progress {
@@ -113,6 +117,7 @@ impl Progress {
         last_unix_ns: 0,
         last: None,
         events: 0,
+        samples: 0,
     };
 }
 
@@ -240,6 +245,19 @@ impl TracksFile {
         }
         self.pushed.health_unix_ns = measured;
         let pushed = health::push(&mut self.columns.health, &mut self.file, health);
+        pushed.map_err(|error| self.stop("append to the recording", error))
+    }
+
+    /// Adds where axes were, and where simulated beads were.
+    ///
+    /// # Errors
+    /// As [`append`](Self::append).
+    pub fn append_instrument(&mut self, axes: &[AxisSample], truth: &[TruthRow]) -> Result<(), RecordError> {
+        self.check_running()?;
+        let (columns, file) = (&mut self.columns, &mut self.file);
+        let pushed = axes.iter().try_for_each(|sample| columns.push_axis(file, sample));
+        let pushed = pushed.and_then(|()| truth.iter().try_for_each(|row| columns.push_truth(file, row)));
+        self.pushed.samples += axes.len() + truth.len();
         pushed.map_err(|error| self.stop("append to the recording", error))
     }
 

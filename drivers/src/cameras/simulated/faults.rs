@@ -3,12 +3,14 @@
 //! A camera around the simulated one. Which frames are hit follows from the seed and the frame's number alone, so a run
 //! can be repeated. Memory is taken in `start`; `read_into` copies each frame once more while there are faults.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::axis::Axis;
 use crate::camera::{Camera, CameraConfig, CameraError, CameraRequest, FrameInfo};
 use crate::microscope::noise::Rng;
 use crate::sweep::FocusSweep;
+use crate::truth::Truth;
 
 /// The `[camera.settings.faults]` table. Shares are of frames, 0 to 0.5; times are in s, 0 to 86 400. All are 0 by
 /// default, which is: never.
@@ -219,6 +221,10 @@ impl<C: Camera> Camera for Faulty<C> {
 
     fn axes(&self) -> Vec<Box<dyn Axis>> {
         self.camera.axes()
+    }
+
+    fn truth(&self) -> Option<Arc<Truth>> {
+        self.camera.truth()
     }
 
     fn pixel_size_nm(&self) -> Option<f64> {

@@ -4,8 +4,8 @@ use std::fmt::Write;
 use std::ops::Range;
 
 use crate::record::schema::{
-    BATCH_COLUMNS, ColumnSpec, EVENT_COLUMNS, Element, FRAME_COLUMNS, HEALTH_COLUMNS, ROW_COLUMNS,
-    SEGMENT_COLUMNS,
+    AXIS_COLUMNS, BATCH_COLUMNS, ColumnSpec, EVENT_COLUMNS, Element, FRAME_COLUMNS, HEALTH_COLUMNS,
+    ROW_COLUMNS, SEGMENT_COLUMNS, TRUTH_COLUMNS,
 };
 
 /// Columns that grow together.
@@ -23,12 +23,24 @@ pub(in crate::record) enum Table {
     Events,
     /// For each second.
     Health,
+    /// For each axis that has moved.
+    Axes,
+    /// For each simulated bead in each frame.
+    Truth,
 }
 
 impl Table {
     /// All of them; what others point to comes first.
-    pub(in crate::record) const ALL: [Self; 6] =
-        [Self::Segments, Self::Rows, Self::Frames, Self::Batches, Self::Events, Self::Health];
+    pub(in crate::record) const ALL: [Self; 8] = [
+        Self::Segments,
+        Self::Rows,
+        Self::Frames,
+        Self::Batches,
+        Self::Events,
+        Self::Health,
+        Self::Axes,
+        Self::Truth,
+    ];
 
     /// Its columns, in the order of `tracks.h5`.
     pub(in crate::record) fn columns(self) -> &'static [ColumnSpec] {
@@ -39,6 +51,8 @@ impl Table {
             Self::Batches => &BATCH_COLUMNS,
             Self::Events => &EVENT_COLUMNS,
             Self::Health => &HEALTH_COLUMNS,
+            Self::Axes => &AXIS_COLUMNS,
+            Self::Truth => &TRUTH_COLUMNS,
         }
     }
 
@@ -62,6 +76,8 @@ impl Table {
             Self::Batches => "batches",
             Self::Events => "events",
             Self::Health => "health",
+            Self::Axes => "axes",
+            Self::Truth => "truth",
         }
     }
 

@@ -10,8 +10,8 @@ use super::{Block, ReadError, Recording};
 use crate::frame::FrameFlags;
 use crate::ledger::{Ledger, Lost};
 use crate::record::schema::{
-    BATCH_COLUMNS, CLOSING_COLUMNS, ColumnSpec, EVENT_COLUMNS, FRAME_COLUMNS, HEALTH_COLUMNS, NO_DEVICE_TIME,
-    OFFSETS, ROW_COLUMNS, SEGMENT_COLUMNS,
+    AXIS_COLUMNS, BATCH_COLUMNS, CLOSING_COLUMNS, ColumnSpec, EVENT_COLUMNS, FRAME_COLUMNS, HEALTH_COLUMNS,
+    NO_DEVICE_TIME, OFFSETS, ROW_COLUMNS, SEGMENT_COLUMNS, TRUTH_COLUMNS,
 };
 use crate::record::tracks_file::{Counts, Gap, MAX_GAPS};
 
@@ -93,17 +93,25 @@ impl Recording {
     /// Every dataset is there and as long as those of its kind. False if none of the rest can be looked at.
     fn check_lengths(&self, problems: &mut Problems) -> bool {
         let [gaps @ .., _ledger, _notices] = &CLOSING_COLUMNS;
-        let kinds: [(&'static str, &[ColumnSpec]); 7] = [
+        let kinds: [(&'static str, &[ColumnSpec]); 9] = [
             ("rows", &ROW_COLUMNS),
             ("frames", &FRAME_COLUMNS),
             ("batches", &BATCH_COLUMNS),
             ("segments", &SEGMENT_COLUMNS),
             ("events", &EVENT_COLUMNS),
             ("health", &HEALTH_COLUMNS),
+            ("axes", &AXIS_COLUMNS),
+            ("truth", &TRUTH_COLUMNS),
             ("gaps", gaps),
         ];
         let mut is_readable = true;
-        for (kind, columns) in kinds {
+        // Recordings of before there were axes have none of these two.
+        let is_older =
+            |columns: &[ColumnSpec]| columns.iter().all(|column| self.file.dataset(column.path).is_err());
+        let newer = ["axes", "truth"];
+        for (kind, columns) in
+            kinds.into_iter().filter(|(kind, columns)| !newer.contains(kind) || !is_older(columns))
+        {
             let mut lengths = Vec::new();
             for column in columns {
                 let shape = match self.file.dataset(column.path) {

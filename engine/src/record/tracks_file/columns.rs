@@ -1,16 +1,18 @@
 //! All growing datasets of the recording, by what one entry of theirs stands for.
 
+use beadscope_drivers::truth::TruthRow;
 use rust_hdf5::Hdf5Error;
 use rust_hdf5::swmr::SwmrFileWriter;
 
 use crate::command::Event;
 use crate::frame::FrameHeader;
+use crate::hardware::AxisSample;
 use crate::record::column::Column;
 use crate::record::description::{flag_legend, frame_flag_legend};
 use crate::record::journal::Table;
 use crate::record::schema::{
-    self, CAUSE_BYTES, ColumnSpec, EVENT_BYTES, LEDGER_PIECE_BYTES, NOT_KNOWN, NOTICE_BYTES, REASON_BYTES,
-    SENDER_BYTES,
+    self, AXIS_BYTES, CAUSE_BYTES, ColumnSpec, EVENT_BYTES, LEDGER_PIECE_BYTES, NOT_KNOWN, NOTICE_BYTES,
+    REASON_BYTES, SENDER_BYTES,
 };
 use crate::segment::{Cause, Segment};
 
@@ -62,6 +64,8 @@ pub struct Columns {
     pub events: [Column; 5],
     /// An entry for each second.
     pub health: [Column; 13],
+    axes: [Column; 5],
+    truth: [Column; 6],
     closing: [Column; 9],
 }
 
@@ -76,6 +80,8 @@ impl Columns {
             batches: create_all(file, schema::BATCH_COLUMNS)?,
             events: create_all(file, schema::EVENT_COLUMNS)?,
             health: create_all(file, schema::HEALTH_COLUMNS)?,
+            axes: create_all(file, schema::AXIS_COLUMNS)?,
+            truth: create_all(file, schema::TRUTH_COLUMNS)?,
             closing: create_all(file, schema::CLOSING_COLUMNS)?,
         };
         let [.., flags] = &columns.rows;
@@ -171,6 +177,8 @@ impl Columns {
             Table::Batches => &mut self.batches,
             Table::Events => &mut self.events,
             Table::Health => &mut self.health,
+            Table::Axes => &mut self.axes,
+            Table::Truth => &mut self.truth,
         }
     }
 
@@ -183,6 +191,27 @@ impl Columns {
         sender.push(file, &text(event.sender.name(), SENDER_BYTES))?;
         command.push(file, &text(&event.command, EVENT_BYTES))?;
         answer.push(file, &text(&event.answer, EVENT_BYTES))
+    }
+
+    /// Adds where an axis was.
+    pub fn push_axis(&mut self, file: &mut SwmrFileWriter, sample: &AxisSample) -> Result<(), Hdf5Error> {
+        let [unix_ns, axis, position, target, is_moving] = &mut self.axes;
+        unix_ns.push(file, &sample.unix_ns.to_le_bytes())?;
+        axis.push(file, &padded(prefix(&sample.axis, AXIS_BYTES), AXIS_BYTES))?;
+        position.push(file, &sample.position.unwrap_or(f64::NAN).to_le_bytes())?;
+        target.push(file, &sample.target.unwrap_or(f64::NAN).to_le_bytes())?;
+        is_moving.push(file, &u16::from(sample.is_moving).to_le_bytes())
+    }
+
+    /// Adds where a simulated bead was.
+    pub fn push_truth(&mut self, file: &mut SwmrFileWriter, row: &TruthRow) -> Result<(), Hdf5Error> {
+        let [device_frame, bead, position_px, z_nm, force_pn, state] = &mut self.truth;
+        device_frame.push(file, &row.device_frame.to_le_bytes())?;
+        bead.push(file, &row.bead.to_le_bytes())?;
+        position_px.push(file, bytemuck::cast_slice(&row.position_px))?;
+        z_nm.push(file, &row.z_nm.to_le_bytes())?;
+        force_pn.push(file, &row.force_pn.to_le_bytes())?;
+        state.push(file, &row.state.to_le_bytes())
     }
 
     /// Writes the gaps, the ledger and the notices.
@@ -220,7 +249,8 @@ impl Columns {
 
     fn growing(&mut self) -> impl Iterator<Item = &mut Column> {
         let segments = self.segments.iter_mut().chain(&mut self.rows).chain(&mut self.frames);
-        segments.chain(&mut self.batches).chain(&mut self.events).chain(&mut self.health)
+        let seconds = self.batches.iter_mut().chain(&mut self.events).chain(&mut self.health);
+        segments.chain(seconds).chain(&mut self.axes).chain(&mut self.truth)
     }
 }
 

@@ -9,8 +9,8 @@ use crate::health::vitals::Vitals;
 use crate::ledger::Ledger;
 use crate::record::description::{ZLutSource, ZLutWriter};
 use crate::record::schema::{
-    BATCH_COLUMNS, CLOSING_COLUMNS, ColumnSpec, EVENT_COLUMNS, Element, FRAME_COLUMNS, HEALTH_COLUMNS,
-    LEDGER_PIECE_BYTES, ROW_COLUMNS, SEGMENT_COLUMNS,
+    AXIS_COLUMNS, BATCH_COLUMNS, CLOSING_COLUMNS, ColumnSpec, EVENT_COLUMNS, Element, FRAME_COLUMNS,
+    HEALTH_COLUMNS, LEDGER_PIECE_BYTES, ROW_COLUMNS, SEGMENT_COLUMNS, TRUTH_COLUMNS,
 };
 use crate::record::space::Disk;
 use crate::ring::monitor::Reader;
@@ -106,6 +106,8 @@ fn the_schema_is_that_of_magscope_plus_ours() {
         &SEGMENT_COLUMNS,
         &EVENT_COLUMNS,
         &HEALTH_COLUMNS,
+        &AXIS_COLUMNS,
+        &TRUTH_COLUMNS,
         &CLOSING_COLUMNS,
     ]
     .concat();

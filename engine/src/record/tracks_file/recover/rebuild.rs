@@ -169,7 +169,7 @@ impl Rebuilt {
                     self.count_frame(number(table, entries, 0, entry), frame_at(entries, entry));
                 }
             }
-            Table::Segments | Table::Events | Table::Health => {}
+            Table::Segments | Table::Events | Table::Health | Table::Axes | Table::Truth => {}
         }
         for counts in [&mut self.counts, &mut self.counted] {
             counts.batches += new.batches;
