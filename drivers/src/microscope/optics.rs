@@ -23,13 +23,6 @@ use super::settings::Settings;
 
 /// Refractive index of water.
 const WATER: f64 = 1.33;
-/// Refractive index of the bead, polystyrene with iron oxide, and its imaginary part (absorption). Picked by eye, not
-/// fitted: with the default settings the core is 0.38 to 0.03 of the background and the first ring 1.24 to 1.50, from
-/// z = 0 to 3000 nm. One measured bead (QTrk's sample image) has 0.21 and 1.32, of another size and at another focus.
-const BEAD: f64 = 1.70;
-const BEAD_ABSORPTION: f64 = 0.05;
-/// Standard deviation of the wavelength, relative to its mean: 12 nm of 625 nm, assumed for an LED, not measured.
-const BANDWIDTH: f64 = 0.02;
 /// Distance between table columns, in px; with straight lines between them, see `the_table_is_the_model`.
 pub(super) const RING_STEP_PX: f64 = 1.0 / 16.0;
 /// Distance between table rows, in nm; with cubics between them.
@@ -40,6 +33,7 @@ pub(super) struct Model {
     /// Spatial frequency (rad/nm), path lag (1/nm), and the spectrum with its quadrature weight (re, im), of each node.
     nodes: Vec<Node>,
     blur: f64,
+    bandwidth: f64,
     focus_nm: f64,
 }
 
@@ -65,17 +59,18 @@ impl Model {
             let q = 0.5 * (t + 1.0) * q_max;
             let pixel = (-(q * settings.pixel_size_nm).powi(2) / 24.0).exp();
             let scale = 0.5 * q_max * weight * q * pixel;
-            let [re, im] = screen_spectrum(q, settings.bead_radius_nm, k0);
+            let [re, im] = screen_spectrum(q, settings, k0);
             Node { q, lag: lag(q), spectrum: [re * scale, im * scale] }
         });
         let blur = settings.illumination_na / WATER;
-        Self { nodes: nodes.collect(), blur, focus_nm: settings.focus_nm }
+        Self { nodes: nodes.collect(), blur, bandwidth: settings.bandwidth, focus_nm: settings.focus_nm }
     }
 
     /// Intensity relative to the background at each of the radii that `bessel` was made for, for a bead at `z_nm`.
     pub(super) fn intensity(&self, z_nm: f64, bessel: &[Vec<f64>]) -> Vec<f64> {
         let d = z_nm - self.focus_nm;
-        let terms: Vec<[f64; 2]> = self.nodes.iter().map(|node| node.propagated(d, self.blur)).collect();
+        let terms: Vec<[f64; 2]> =
+            self.nodes.iter().map(|node| node.propagated(d, self.blur, self.bandwidth)).collect();
         let at = |row: &Vec<f64>| {
             let (re, im) = row.iter().zip(&terms).fold((1.0, 0.0), |(re, im), (j0, [term_re, term_im])| {
                 (re + j0 * term_re, im + j0 * term_im)
@@ -93,9 +88,9 @@ impl Model {
 
 impl Node {
     /// The spectrum after a distance `d` in nm, weakened by partial coherence.
-    fn propagated(&self, d: f64, blur: f64) -> [f64; 2] {
+    fn propagated(&self, d: f64, blur: f64, bandwidth: f64) -> [f64; 2] {
         let phase = -d * self.lag;
-        let coherence = (-0.5 * ((d * self.q * blur).powi(2) + (phase * BANDWIDTH).powi(2))).exp();
+        let coherence = (-0.5 * ((d * self.q * blur).powi(2) + (phase * bandwidth).powi(2))).exp();
         let (sin, cos) = phase.sin_cos();
         let [re, im] = self.spectrum;
         [coherence * (re * cos - im * sin), coherence * (re * sin + im * cos)]
@@ -103,13 +98,14 @@ impl Node {
 }
 
 /// Hankel transform of the bead's screen minus 1: ∫ (t(s) - 1) J0(q s) s ds over the bead, with s = a sin u.
-fn screen_spectrum(q: f64, radius_nm: f64, k0: f64) -> [f64; 2] {
+fn screen_spectrum(q: f64, settings: &Settings, k0: f64) -> [f64; 2] {
+    let Settings { bead_radius_nm: radius_nm, bead_index, bead_absorption, .. } = *settings;
     let mut sum = [0.0, 0.0];
     for (t, weight) in gauss_legendre(64) {
         let u = 0.5 * (t + 1.0) * FRAC_PI_2;
         let path_nm = 2.0 * radius_nm * u.cos();
-        let amplitude = (-k0 * path_nm * BEAD_ABSORPTION).exp();
-        let (sin, cos) = (k0 * path_nm * (BEAD - WATER)).sin_cos();
+        let amplitude = (-k0 * path_nm * bead_absorption).exp();
+        let (sin, cos) = (k0 * path_nm * (bead_index - WATER)).sin_cos();
         let s = radius_nm * u.sin();
         let scale = 0.5 * FRAC_PI_2 * weight * bessel_j0(q * s) * s * radius_nm * u.cos();
         sum[0] += scale * (amplitude * cos - 1.0);

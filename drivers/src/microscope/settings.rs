@@ -30,6 +30,12 @@ pub struct Settings {
     pub pixel_size_nm: f64,
     /// Radius of each bead, in nm; 100 to 3000, default 520 (a 1 µm magnetic bead).
     pub bead_radius_nm: f64,
+    /// Refractive index of the beads, 1.33 (water) to 2.5, default 1.70: polystyrene with iron oxide. Picked by eye, not fitted: with the
+    /// default settings the core is 0.38 to 0.03 of the background and the first ring 1.24 to 1.50, from z = 0 to 3000 nm. One measured
+    /// bead (QTrk's sample image) has 0.21 and 1.32, of another size and at another focus.
+    pub bead_index: f64,
+    /// Its imaginary part; 0 to 1, default 0.05.
+    pub bead_absorption: f64,
     /// Density of the beads, in g/cm³; 1 to 10, default 1.8 (MyOne).
     pub bead_density: f64,
     /// How much the force differs from bead to bead (standard deviation over mean); 0 to 0.3, default 0.1.
@@ -50,6 +56,8 @@ pub struct Settings {
     pub numerical_aperture: f64,
     /// Numerical aperture of the illumination (standard deviation); 0 to 0.3, default 0.08. More means fewer rings.
     pub illumination_na: f64,
+    /// Standard deviation of the wavelength over its mean; 0 to 0.1, default 0.02: 12 nm of 625 nm, assumed for an LED, not measured.
+    pub bandwidth: f64,
     /// Grey level of the background, as a part of white; 0.1 to 0.6, default 0.5.
     pub background: f64,
     /// Photo-electrons in a pixel that is just white; 100 to 10 million, default 20 000. Fewer is noisier.
@@ -93,6 +101,8 @@ impl Default for Settings {
             bits: 8,
             pixel_size_nm: 100.0,
             bead_radius_nm: 520.0,
+            bead_index: 1.70,
+            bead_absorption: 0.05,
             bead_density: 1.8,
             magnetisation_spread: 0.1,
             anchor_nm: 100.0,
@@ -102,6 +112,7 @@ impl Default for Settings {
             wavelength_nm: 625.0,
             numerical_aperture: 1.2,
             illumination_na: 0.08,
+            bandwidth: 0.02,
             background: 0.5,
             photons_at_white: 20_000.0,
             read_noise_e: 7.0,
@@ -169,6 +180,9 @@ impl Settings {
         }
         in_range("pixel_size_nm", self.pixel_size_nm, 20.0, 1000.0)?;
         in_range("bead_radius_nm", self.bead_radius_nm, 100.0, 3000.0)?;
+        in_range("bead_index", self.bead_index, 1.33, 2.5)?;
+        in_range("bead_absorption", self.bead_absorption, 0.0, 1.0)?;
+        in_range("bandwidth", self.bandwidth, 0.0, 0.1)?;
         in_range("bead_density", self.bead_density, 1.0, 10.0)?;
         in_range("magnetisation_spread", self.magnetisation_spread, 0.0, 0.3)?;
         in_range("anchor_nm", self.anchor_nm, 0.0, 1000.0)?;
