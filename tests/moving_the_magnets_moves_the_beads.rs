@@ -120,10 +120,10 @@ fn a_motor_that_is_not_there_or_would_go_too_far_is_refused() {
     let said = run(
         folder.path(),
         "30",
-        "axis.move axis=\"magnet_heigth\", to=8\naxis.move axis=\"focus\", to=5000\naxis.stop\n",
+        "axis.move axis=\"magnet\", to=8\naxis.move axis=\"focus\", to=5000\naxis.stop\n",
     );
     assert!(
-        said.contains("there is no axis magnet_heigth; there are: magnet_height, magnet_turns, focus"),
+        said.contains("there is no axis magnet; there are: magnet_height, magnet_turns, focus"),
         "{said}"
     );
     assert!(said.contains("focus goes from -1000 to 1000 nm, not to 5000"), "{said}");

@@ -2,6 +2,8 @@
 //!
 //! `cargo run --release -p beadscope-drivers --example simulated_frame -- frame.png`
 
+#![allow(clippy::print_stdout, reason = "the table is what it is run for")]
+
 use std::time::Instant;
 
 use beadscope_drivers::camera::{CameraError, PixelFormat, SensorWindow};

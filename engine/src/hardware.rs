@@ -1,6 +1,6 @@
 //! The hardware thread: moves the axes that it is asked to move, and tells where they are.
 //!
-//! Runs on: `beadscope-hardware`, one per session. It alone holds the axes; others send [`Order`]s and read [`AxisReading`]s.
+//! Runs on: `beadscope-hardware`, one per session. It alone holds the axes; others send `Order`s and read [`AxisReading`]s.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -41,7 +41,7 @@ pub fn run(arguments: &SimulateArguments) -> Result<()> {
     std::fs::create_dir_all(out).with_context(cannot)?;
     let mut truth =
         format!("# seed = {seed}\n# rate_hz = {rate_hz}\n# pixel_size_nm = {}\n", settings.pixel_size_nm);
-    truth.push_str("frame,bead,x_px,y_px,z_nm,is_reference\n");
+    truth.push_str("frame,bead,x_px,y_px,z_nm,is_reference,force_pn,state\n");
     let mut slot = vec![0; scene.frame_bytes()];
     let centers: Vec<_> =
         (0..).zip(scene.beads()).map(|(bead, found)| (bead, found.x_px, found.y_px, 1.0)).collect();
@@ -55,8 +55,8 @@ pub fn run(arguments: &SimulateArguments) -> Result<()> {
                 let reference = u8::from(bead.is_reference);
                 writeln!(
                     truth,
-                    "{frame},{},{:.6},{:.6},{:.4},{reference}",
-                    bead.bead, bead.x_px, bead.y_px, bead.z_nm
+                    "{frame},{},{:.6},{:.6},{:.4},{reference},{:.4},{}",
+                    bead.bead, bead.x_px, bead.y_px, bead.z_nm, bead.force_pn, bead.state
                 )?;
             }
             scene.advance(1.0 / rate_hz);

@@ -141,17 +141,20 @@ impl Noise {
     /// Writes noisy pixels of the given mean grey levels into `row`.
     pub(super) fn write_levels(&self, rng: &mut Rng, levels: &[f32], row: &mut [u8]) {
         let start = rng.below(self.normals.len() - levels.len().min(self.normals.len()) + 1);
+        // Behind 2^23 a float has no fraction: adding it rounds, and leaves the whole number in the low bits. Unlike a cast, it
+        // becomes vector instructions.
+        const WHOLE: f32 = 8_388_608.0;
         let noisy = levels.iter().zip(&self.normals[start..]).map(|(level, normal)| {
-            // Adding 0.5 and cutting off rounds; the cast to an integer below saturates at 0.
-            (level + self.sigma(*level) * normal + 0.5).min(self.white)
+            let value = level + self.sigma(*level) * normal;
+            (value.max(0.0).min(self.white) + WHOLE).to_bits()
         });
         if self.format.bytes_per_px() == 1 {
             for (pixel, value) in row.iter_mut().zip(noisy) {
                 *pixel = value as u8;
             }
         } else {
-            for (pixel, value) in row.chunks_exact_mut(2).zip(noisy) {
-                pixel.copy_from_slice(&(value as u16).to_le_bytes());
+            for (pixel, value) in row.as_chunks_mut::<2>().0.iter_mut().zip(noisy) {
+                *pixel = (value as u16).to_le_bytes();
             }
         }
     }

@@ -228,6 +228,9 @@ fn chord(radius_px: f64, x_px: f64, dy_px: f64, width: usize) -> (usize, usize) 
 /// Together that takes 2 ns per pixel instead of 4.
 fn add_chord(profile: &[Ring], x_px: f64, dy_px: f64, begin: usize, levels: &mut [f32]) {
     const BLOCK: usize = 16;
+    // Behind 2^23 a float has no fraction, and its low bits are a whole number: quicker than a cast, which has to look for NaN.
+    const WHOLE: f32 = 8_388_608.0;
+    const MANTISSA: u32 = 0x007f_ffff;
     let per_ring = 1.0 / RING_STEP_PX;
     let (mut dx, dy) = (((begin as f64 - x_px) * per_ring) as f32, (dy_px * per_ring) as f32);
     for levels in levels.chunks_mut(BLOCK) {
@@ -236,10 +239,11 @@ fn add_chord(profile: &[Ring], x_px: f64, dy_px: f64, begin: usize, levels: &mut
             let dx = dx + f32::from(i) * per_ring as f32;
             *r = (dx * dx + dy * dy).sqrt();
         }
-        let rings = radii.map(|r| r as i32);
+        // Rounded by half a ring less, which is as good as cut off: on a ring both neighbours say the same.
+        let rings = radii.map(|r| (r - 0.5).max(0.0) + WHOLE);
         for ((level, ring), r) in levels.iter_mut().zip(rings).zip(radii) {
-            if let Some(entry) = usize::try_from(ring).ok().and_then(|ring| profile.get(ring)) {
-                *level += entry.level + (r - ring as f32) * entry.step;
+            if let Some(entry) = profile.get((ring.to_bits() & MANTISSA) as usize) {
+                *level += entry.level + (r - (ring - WHOLE)) * entry.step;
             }
         }
         dx += BLOCK as f32 * per_ring as f32;
