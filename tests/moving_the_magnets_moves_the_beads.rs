@@ -67,6 +67,24 @@ fn raised_magnets_let_the_tethers_relax() {
     check_axes(&run);
 }
 
+/// Of every frame in each file, and of no frame of the file before.
+#[test]
+fn the_truth_of_a_frame_is_in_the_file_of_the_frame() {
+    let folder = tempfile::tempdir().unwrap();
+    run(folder.path(), "150", "record.next\nmark text=\"a\"\nrecord.next\n");
+    let mut told = 0;
+    for run in fs::read_dir(folder.path().join("runs")).unwrap().map(|run| run.unwrap().path()) {
+        let file = H5File::open(tracks_path(&run)).unwrap();
+        let numbers = |name: &str| -> Vec<u64> { file.dataset(name).unwrap().read_raw().unwrap() };
+        let (frames, truth) =
+            (numbers("beadscope/frames/device_frame"), numbers("beadscope/truth/device_frame"));
+        let of_frames: Vec<u64> = truth.iter().copied().step_by(12).collect();
+        assert_eq!((of_frames, truth.len()), (frames.clone(), 12 * frames.len()));
+        told += frames.len();
+    }
+    assert_eq!(told, 150);
+}
+
 /// Every position of the recording is beside the truth of its frame.
 fn compare_with_truth(run: &Path, csv: &str) {
     let file = H5File::open(tracks_path(run)).unwrap();
@@ -81,9 +99,7 @@ fn compare_with_truth(run: &Path, csv: &str) {
     let (mut compared, mut squares) = (0, [0.0; 3]);
     for line in csv.lines().filter(|line| line.starts_with(|first: char| first.is_ascii_digit())) {
         let columns: Vec<f64> = line.split(',').map(|column| column.parse().unwrap_or(f64::NAN)).collect();
-        let Some(first) = frames.iter().position(|frame| *frame == device[columns[0] as usize]) else {
-            continue;
-        };
+        let first = frames.iter().position(|frame| *frame == device[columns[0] as usize]).unwrap();
         let found = [columns[2], columns[3], columns[4]];
         let near = (first..first + 12)
             .map(|row| [at[2 * row] - found[0], at[2 * row + 1] - found[1], z[row] - found[2]])

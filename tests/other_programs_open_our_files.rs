@@ -69,6 +69,14 @@ fn tifffile_finds_in_exported_stacks_the_pixels_of_the_video() {
         let video = Path::new(run).join("video.ome.zarr");
         let output = Command::new(&python).arg(script).args([Path::new(&stacks), &video]).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        // Of the same video compressed they are the same.
+        let again = path("again");
+        beadscope_ok(&["compress", run]);
+        beadscope_ok(&["export", run, "--to", "tiff", "--out", &again]);
+        for file in std::fs::read_dir(&stacks).unwrap().map(|file| file.unwrap().path()) {
+            let other = Path::new(&again).join(file.file_name().unwrap());
+            assert!(std::fs::read(&file).unwrap() == std::fs::read(other).unwrap(), "{}", file.display());
+        }
     }
 }
 

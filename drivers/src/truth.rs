@@ -10,6 +10,8 @@ const CAPACITY: usize = 1 << 17;
 /// Where a bead truly was in a frame.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct TruthRow {
+    /// How often the camera had been started; its numbers begin anew each time.
+    pub camera_run: u32,
     /// The camera's number of the frame.
     pub device_frame: u64,
     /// The simulated bead, from 0; the session may number its beads otherwise.

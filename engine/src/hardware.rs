@@ -2,7 +2,7 @@
 //!
 //! Runs on: `beadscope-hardware`, one per session. It alone holds the axes; others send `Order`s and read [`AxisReading`]s.
 
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -76,9 +76,15 @@ pub enum HardwareError {
     /// The device refuses.
     #[error(transparent)]
     Axis(#[from] AxisError),
-    /// The thread is busy with a device that does not answer.
+    /// The thread is busy with a device that does not answer. The order is not carried out later.
     #[error("the hardware did not answer within 2 s; look at cables and power")]
     Busy,
+    /// A stop came after it, and before its turn.
+    #[error("everything was stopped before this had its turn")]
+    Stopped,
+    /// The session has ended.
+    #[error("the session has ended; start another")]
+    Ended,
 }
 
 /// What is to be done.
@@ -90,10 +96,14 @@ pub(crate) enum Order {
     Step { axis: String, by: f64 },
     /// Bring it to rest, or all.
     Stop { axis: Option<String> },
+    /// Record where everything is.
+    Record,
 }
 
 struct Asked {
     order: Order,
+    /// Whoever asked waits until then.
+    until: Instant,
     answer: SyncSender<Result<(), HardwareError>>,
 }
 
@@ -108,8 +118,23 @@ impl HardwareHandle {
     /// Has an order carried out.
     pub(crate) fn ask(&self, order: Order) -> Result<(), HardwareError> {
         let (answer, told) = sync_channel(1);
-        self.orders.try_send(Asked { order, answer }).map_err(|_| HardwareError::Busy)?;
-        told.recv_timeout(PATIENCE).unwrap_or(Err(HardwareError::Busy))
+        let asked = Asked { order, until: Instant::now() + PATIENCE, answer };
+        self.orders.try_send(asked).map_err(|refused| match refused {
+            TrySendError::Full(_) => HardwareError::Busy,
+            TrySendError::Disconnected(_) => HardwareError::Ended,
+        })?;
+        told.recv_timeout(PATIENCE).unwrap_or_else(|silence| match silence {
+            RecvTimeoutError::Timeout => Err(HardwareError::Busy),
+            RecvTimeoutError::Disconnected => Err(HardwareError::Ended),
+        })
+    }
+
+    /// Has everything recorded as it is now, also what does not move. It waits for nobody.
+    pub(crate) fn record_all(&self) {
+        let (answer, _) = sync_channel(1);
+        // If it has no room, the next second tells.
+        let _ =
+            self.orders.try_send(Asked { order: Order::Record, until: Instant::now() + PATIENCE, answer });
     }
 
     /// Where all axes were when they were asked last.
@@ -126,7 +151,7 @@ pub(crate) struct Hardware<F> {
     readings: Arc<Mutex<Vec<AxisReading>>>,
     /// Gets what has changed since it got it last, and everything once a second.
     record: F,
-    recorded: Instant,
+    recorded: Option<Instant>,
 }
 
 /// A thread to be, and how to reach it.
@@ -138,7 +163,7 @@ pub(crate) fn prepare<F: FnMut(Vec<AxisReading>)>(
     let readings = Arc::new(Mutex::new(Vec::new()));
     let handle = HardwareHandle { orders: send, readings: readings.clone() };
     let targets = vec![None; axes.len()];
-    let mut hardware = Hardware { axes, targets, orders, readings, record, recorded: Instant::now() };
+    let mut hardware = Hardware { axes, targets, orders, readings, record, recorded: None };
     hardware.read();
     (hardware, handle)
 }
@@ -149,11 +174,9 @@ impl<F: FnMut(Vec<AxisReading>)> Hardware<F> {
         let mut next = Instant::now() + POLL;
         while !is_over() {
             match self.orders.recv_timeout(next.saturating_duration_since(Instant::now())) {
-                Ok(Asked { order, answer }) => {
-                    let done = self.obey(&order);
-                    self.read();
-                    // Whoever asked may have gone.
-                    let _ = answer.send(done);
+                Ok(first) => {
+                    let waiting: Vec<Asked> = std::iter::once(first).chain(self.orders.try_iter()).collect();
+                    self.obey_all(waiting);
                 }
                 Err(RecvTimeoutError::Timeout) => {
                     self.read();
@@ -164,8 +187,30 @@ impl<F: FnMut(Vec<AxisReading>)> Hardware<F> {
         }
     }
 
+    /// In their order, but what waits before a stop of everything is not begun any more.
+    fn obey_all(&mut self, waiting: Vec<Asked>) {
+        let stop = waiting.iter().rposition(|asked| asked.order == Order::Stop { axis: None });
+        for (place, Asked { order, until, answer }) in waiting.into_iter().enumerate() {
+            let done = if stop.is_some_and(|stop| place < stop) {
+                Err(HardwareError::Stopped)
+            } else if Instant::now() > until {
+                // Whoever asked was told that it is not done.
+                Err(HardwareError::Busy)
+            } else {
+                self.obey(&order)
+            };
+            self.read();
+            // Whoever asked may have gone.
+            let _ = answer.send(done);
+        }
+    }
+
     fn obey(&mut self, order: &Order) -> Result<(), HardwareError> {
         match order {
+            Order::Record => {
+                self.recorded = None;
+                Ok(())
+            }
             Order::Move { axis, to } => self.send(axis, |_, _| Ok(*to)),
             Order::Step { axis, by } => self.send(axis, |axis, target| {
                 // On from where it was sent, so that two steps are the sum of both.
@@ -229,9 +274,9 @@ impl<F: FnMut(Vec<AxisReading>)> Hardware<F> {
             &mut *self.readings.lock().unwrap_or_else(PoisonError::into_inner),
             readings.clone(),
         );
-        let is_due = self.recorded.elapsed() >= RECORD_ALL;
+        let is_due = self.recorded.is_none_or(|at| at.elapsed() >= RECORD_ALL);
         if is_due {
-            self.recorded = Instant::now();
+            self.recorded = Some(Instant::now());
         }
         let changed =
             readings.into_iter().enumerate().filter(|(axis, now)| is_due || before.get(*axis) != Some(now));
@@ -287,6 +332,25 @@ mod tests {
     }
 
     #[test]
+    fn what_waits_before_a_stop_or_too_long_is_not_done() {
+        let (mut hardware, handle) = prepare(vec![Fake::boxed("height")], |_| ());
+        let asked = |order, late: bool| {
+            let (answer, told) = sync_channel(1);
+            let until = Instant::now() + PATIENCE;
+            (Asked { order, until: if late { until - 2 * PATIENCE } else { until }, answer }, told)
+        };
+        let to = |to| Order::Move { axis: "height".to_owned(), to };
+        let orders =
+            [(to(1.0), false), (Order::Stop { axis: None }, false), (to(2.0), false), (to(3.0), true)];
+        let (orders, answers): (Vec<_>, Vec<_>) =
+            orders.into_iter().map(|(order, late)| asked(order, late)).unzip();
+        hardware.obey_all(orders);
+        let answers: Vec<_> = answers.into_iter().map(|told| told.recv().unwrap()).collect();
+        assert_eq!(answers, [Err(HardwareError::Stopped), Ok(()), Ok(()), Err(HardwareError::Busy)]);
+        assert_eq!(handle.readings()[0].state.unwrap().position, 2.0);
+    }
+
+    #[test]
     fn orders_are_carried_out_and_told() {
         let (record, recorded) = sync_channel(10_000);
         let axes = vec![Fake::boxed("height"), Fake::boxed("gone")];
@@ -324,6 +388,6 @@ mod tests {
         for told in [(4.0, None), (7.0, Some(7.0)), (6.5, Some(6.5)), (6.5, None)] {
             assert!(heights.contains(&told), "{heights:?}");
         }
-        assert_eq!(handle.ask(Order::Stop { axis: None }), Err(HardwareError::Busy));
+        assert_eq!(handle.ask(Order::Stop { axis: None }), Err(HardwareError::Ended));
     }
 }

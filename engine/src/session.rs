@@ -171,7 +171,9 @@ impl Session {
             Watch { status, clock, asked, frames, rows }.run(&end);
         })?;
         let (mut recorder, handle) = Recorder::new(tracks, status.clone(), clock, file);
+        // What it told while beads were looked for is not of this session.
         recorder.truth = camera.truth();
+        let _ = recorder.truth.as_ref().map(|truth| truth.take().count());
         let into = handle.clone();
         let (hardware, axes) = hardware::prepare(camera.axes(), move |readings| {
             let unix_ns = clock.unix_ns(clock.now_ns());

@@ -9,7 +9,8 @@ import tifffile
 import zarr
 
 stacks, video = Path(sys.argv[1]), zarr.open_group(sys.argv[2], mode="r")
-pictures, beads = video["0"][:], video["bead"][:]
+dataset = video.attrs["ome"]["multiscales"][0]["datasets"][0]
+pictures, beads = video[dataset["path"]][:], video["bead"][:]
 names = sorted(path.name for path in stacks.iterdir())
 if pictures.ndim == 3:
     expected = {"frames.tif": pictures}
@@ -20,7 +21,7 @@ else:
         for bead in np.unique(beads[beads >= 0])
     }
 assert names == sorted([*expected, "frames.csv"]), names
-scale = video.attrs["ome"]["multiscales"][0]["datasets"][0]["coordinateTransformations"][0]["scale"]
+scale = dataset["coordinateTransformations"][0]["scale"]
 for name, truth in expected.items():
     with tifffile.TiffFile(stacks / name) as file:
         assert file.is_bigtiff and file.is_imagej, name

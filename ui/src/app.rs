@@ -111,6 +111,11 @@ impl<'a> App<'a> {
     }
 
     fn obey_keys(&mut self, context: &egui::Context) {
+        // Also while something is typed.
+        let has_axes = self.session.as_ref().is_some_and(|session| !session.axes().is_empty());
+        if has_axes && context.input(|input| input.key_pressed(Key::Escape)) {
+            self.send(Command::AxisStop { axis: None });
+        }
         if context.egui_wants_keyboard_input() {
             return;
         }
@@ -118,9 +123,6 @@ impl<'a> App<'a> {
         let pressed = |key: Key| context.input_mut(|input| input.consume_key(Modifiers::NONE, key));
         if pressed(Key::Space) {
             self.plots.toggle_pause(&self.feed.history);
-        }
-        if pressed(Key::Escape) && self.session.as_ref().is_some_and(|session| !session.axes().is_empty()) {
-            self.send(Command::AxisStop { axis: None });
         }
         if pressed(Key::R) {
             self.toggle_recording();

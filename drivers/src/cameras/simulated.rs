@@ -56,6 +56,8 @@ struct SimulatedCamera {
     config: CameraConfig,
     running: Option<Running>,
     truth: Option<Arc<Truth>>,
+    /// How often it was started.
+    runs: u32,
 }
 
 /// The camera between `start` and `stop`.
@@ -70,7 +72,7 @@ struct Running {
 impl SimulatedCamera {
     fn new(settings: &Settings) -> Result<Self, CameraError> {
         let truth = settings.record_truth.then(Arc::default);
-        Ok(Self { scene: Scene::new(settings)?, config: power_on(settings), running: None, truth })
+        Ok(Self { scene: Scene::new(settings)?, config: power_on(settings), running: None, truth, runs: 0 })
     }
 
     fn check_window(&self, window: SensorWindow) -> Result<(), CameraError> {
@@ -131,6 +133,7 @@ impl Camera for SimulatedCamera {
     fn start(&mut self) -> Result<(), CameraError> {
         // All memory is taken here, none in `read_into`.
         self.scene.set_readout(self.config.window, self.config.format, self.config.exposure_us * 1e-6);
+        self.runs += 1;
         self.running = Some(Running { pace: Pace::start(self.config.rate_hz), next_frame: 0, shown: None });
         Ok(())
     }
@@ -167,7 +170,15 @@ impl Camera for SimulatedCamera {
             for bead in self.scene.beads() {
                 let BeadTruth { bead, x_px, y_px, z_nm, force_pn, state, .. } = *bead;
                 let position_px = [x_px, y_px];
-                truth.push(TruthRow { device_frame: frame, bead, position_px, z_nm, force_pn, state });
+                truth.push(TruthRow {
+                    camera_run: self.runs,
+                    device_frame: frame,
+                    bead,
+                    position_px,
+                    z_nm,
+                    force_pn,
+                    state,
+                });
             }
         }
         running.shown = Some(frame);

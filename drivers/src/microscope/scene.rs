@@ -48,6 +48,8 @@ pub struct Scene {
     noise_rng: Rng,
     held: Vec<Held>,
     stage: Shared,
+    /// Time that the stage has not been told of, s.
+    untold_s: f64,
     /// Where the stage was at the last frame.
     positions: Positions,
     /// Where the random walk of the stage has come to, nm.
@@ -108,6 +110,7 @@ impl Scene {
             truth: Vec::with_capacity(held.len()),
             held,
             stage: Arc::new(Mutex::new(stage)),
+            untold_s: 0.0,
             positions,
             walk_nm: [0.0; 3],
             debris,
@@ -139,8 +142,9 @@ impl Scene {
     pub fn advance(&mut self, dt_s: f64) {
         self.time_s += dt_s;
         // Whoever holds it is done before the next frame.
+        self.untold_s += dt_s;
         if let Ok(mut stage) = self.stage.try_lock() {
-            stage.advance(dt_s);
+            stage.advance(std::mem::take(&mut self.untold_s));
             self.positions = stage.positions();
         }
         let settings = &self.settings;

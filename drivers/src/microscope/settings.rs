@@ -236,7 +236,9 @@ impl Settings {
         let drift = (self.drift_nm_per_s[2].abs() + tilt) * DRIFT_TIME_S
             + MAX_SIGMAS * self.walk_nm_per_sqrt_s[2] * (WALK_TIME_S / 2.0).sqrt();
         let [lowest, highest] = self.stage.focus.limits;
-        [-drift - highest.max(0.0), self.molecule.longest_nm() + drift - lowest.min(0.0)]
+        let strongest = 1.0 + 4.0 * self.magnetisation_spread;
+        let force_pn = strongest * (self.magnets.greatest_pn + self.magnets.least_pn);
+        [-drift - highest.max(0.0), self.molecule.longest_nm(force_pn) + drift - lowest.min(0.0)]
     }
 
     fn check_heights(&self) -> Result<(), CameraError> {
@@ -328,15 +330,15 @@ impl Molecule {
         Chain { contour_nm, persistence_nm: self.persistence_nm, stretch_pn: self.stretch_pn, kt }
     }
 
-    /// Its length under the greatest force, with all that is folded or stepped, nm.
-    fn longest_nm(&self) -> f64 {
+    /// Its length under a force, pN, with all that is folded or stepped, nm.
+    fn longest_nm(&self, force_pn: f64) -> f64 {
         let added = match self.kind {
             MoleculeKind::Hairpin => self.hairpin_nm,
             MoleculeKind::Stepping => (self.step_nm * f64::from(self.steps)).max(0.0),
             _ => 0.0,
         };
-        // A tenth of the modulus stretches by a tenth.
-        1.1 * 0.34 * f64::from(self.length_bp) + added
+        // Straight, and stretched.
+        (1.0 + force_pn / self.stretch_pn) * 0.34 * f64::from(self.length_bp) + added
     }
 
     fn check(&self) -> Result<(), CameraError> {
@@ -344,13 +346,21 @@ impl Molecule {
         in_range("molecule.persistence_nm", self.persistence_nm, 1.0, 200.0)?;
         in_range("molecule.stretch_pn", self.stretch_pn, 100.0, 10_000.0)?;
         in_range("molecule.nicked_share", self.nicked_share, 0.0, 1.0)?;
-        in_range("molecule.double_share", self.double_share, 0.0, 1.0 - self.nicked_share)?;
+        // Together they are all at most; 0.9 and 0.1 are a little more, as computers add.
+        in_range("molecule.double_share", self.double_share, 0.0, 1.0 - self.nicked_share + 1e-9)?;
         in_range("molecule.double_apart_nm", self.double_apart_nm, 0.0, 1000.0)?;
         in_range("molecule.hairpin_nm", self.hairpin_nm, 1.0, 200.0)?;
         in_range("molecule.hairpin_pn", self.hairpin_pn, 0.1, 50.0)?;
         in_range("molecule.hairpin_hz", self.hairpin_hz, 0.001, 10_000.0)?;
         in_range("molecule.step_nm", self.step_nm, -100.0, 100.0)?;
         in_range("molecule.steps", f64::from(self.steps), 1.0, 10_000.0)?;
+        let shortened_nm = -self.step_nm * f64::from(self.steps);
+        let most_nm = 0.5 * 0.34 * f64::from(self.length_bp);
+        if shortened_nm > most_nm {
+            return Err(CameraError::Settings(format!(
+                "molecule.step_nm times molecule.steps shorten the molecule by {shortened_nm} nm; at most half of it is possible, {most_nm} nm"
+            )));
+        }
         in_range("molecule.steps_hz", self.steps_hz, 0.001, 1000.0)
     }
 }
@@ -481,7 +491,7 @@ impl Stage {
     }
 }
 
-/// A motor, in the unit of its axis. All five must be given where one is.
+/// A motor, in the unit of its axis. All six must be given where one is.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MotorSettings {
@@ -563,6 +573,7 @@ mod tests {
             ("molecule.length_bp = 100", "molecule.length_bp"),
             ("molecule.double_share = 0.95", "molecule.double_share"),
             ("molecule.kind = 'rna'", "rna"),
+            ("molecule.kind = 'stepping'\nmolecule.step_nm = -100.0", "shorten"),
             ("magnets.decay_mm = [2.0, 1.0]", "magnets.decay_mm"),
             ("focus_nm = 2000.0", "focus_nm"),
             ("drift_nm_per_s = [0.0, 0.0, 1000.0]", "drift_nm_per_s"),

@@ -41,6 +41,8 @@ pub struct Stage {
     motors: [Motor; 3],
     /// When somebody last let time pass.
     advanced: Instant,
+    /// Time that passed while no camera told of it, s; a camera that was only slow tells it again.
+    ahead_s: f64,
 }
 
 /// A stage that the camera and the axes have in common. The camera never waits for it.
@@ -58,11 +60,18 @@ impl Stage {
     pub(super) fn new(settings: &Settings) -> Self {
         let Settings { magnet_height, magnet_turns, focus } = settings;
         let motors = [magnet_height, magnet_turns, focus].map(Motor::new);
-        Self { motors, advanced: Instant::now() }
+        Self { motors, advanced: Instant::now(), ahead_s: 0.0 }
     }
 
-    /// Lets time pass.
+    /// Lets the camera's time pass.
     pub(super) fn advance(&mut self, dt_s: f64) {
+        let known_s = self.ahead_s.min(dt_s);
+        // What is left of it was a pause, which the camera does not tell.
+        self.ahead_s = 0.0;
+        self.pass(dt_s - known_s);
+    }
+
+    fn pass(&mut self, dt_s: f64) {
         self.advanced = Instant::now();
         self.motors.iter_mut().for_each(|motor| motor.advance(dt_s));
     }
@@ -71,7 +80,8 @@ impl Stage {
     pub fn positions(&mut self) -> Positions {
         let silent = self.advanced.elapsed();
         if silent > SILENT {
-            self.advance(silent.as_secs_f64());
+            self.pass(silent.as_secs_f64());
+            self.ahead_s += silent.as_secs_f64();
         }
         let [magnet_height_mm, magnet_turns, focus_nm] = self.motors.each_ref().map(|motor| motor.shown);
         Positions { magnet_height_mm, magnet_turns, focus_nm }

@@ -232,17 +232,20 @@ impl Tether {
                 self.state = u32::from(rng.uniform() < share);
             }
             MoleculeKind::Stepping => {
-                // Many steps in a row are a normal number of them.
-                let mut left = self.molecule.steps_hz * dt_s;
                 let (round, mut done) = (self.molecule.steps + 1, u64::from(self.state));
+                let mut left = self.molecule.steps_hz * dt_s;
                 if left > 50.0 {
+                    // Many steps in a row are a normal number of them.
                     done += (left + left.sqrt() * rng.normal()).round() as u64;
-                    left = 0.0;
-                }
-                while left > 0.0 {
-                    let part = left.min(0.1);
-                    done += u64::from(rng.happens(part));
-                    left -= part;
+                } else {
+                    // From one to the next is an exponential time.
+                    loop {
+                        left += (1.0 - rng.uniform()).ln();
+                        if left < 0.0 {
+                            break;
+                        }
+                        done += 1;
+                    }
                 }
                 self.state = (done % u64::from(round)) as u32;
             }
@@ -268,7 +271,8 @@ impl Tether {
             stretch_pn: whole.stretch_pn * molecules,
             ..whole
         };
-        let length_nm = chain.extension(felt_pn) + self.added_nm();
+        // Steps that shorten it end at the surface.
+        let length_nm = (chain.extension(felt_pn) + self.added_nm()).max(1.0);
         // Without a force it is still a spring; across the field the lever is longer by a radius.
         let along = (force_pn / length_nm).max(chain.entropic_stiffness());
         let stiffness = [along, along * length_nm / (length_nm + self.bead.radius_nm)];

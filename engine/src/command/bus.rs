@@ -201,8 +201,10 @@ impl CommandBus {
     /// # Errors
     /// Why it was refused; nothing is changed then.
     pub fn send(&self, sender: Sender, command: Command) -> Result<Applied, CommandError> {
-        let mut state = self.0.state.lock().unwrap_or_else(PoisonError::into_inner);
         let parts = &self.0.parts;
+        // A motor is stopped also while a disk takes its time to end a recording.
+        let order = axis_order(&command);
+        let state = order.is_none().then(|| self.0.state.lock().unwrap_or_else(PoisonError::into_inner));
         let session_ns = parts.clock.now_ns();
         let line = command.to_string();
         let is_question = command.is_question();
@@ -219,8 +221,16 @@ impl CommandBus {
         if ends_recording {
             parts.recorder.note(event(String::new()));
         }
-        let done = command.check().map_err(Into::into).and_then(|()| state.carry_out(parts, command));
-        self.shown().clone_from(state.beads.now());
+        let checked = command.check().map_err(Into::into);
+        let done = match (order, state) {
+            (Some(order), _) => checked.and_then(|()| move_axis(parts, order)),
+            (None, Some(mut state)) => {
+                let done = checked.and_then(|()| state.carry_out(parts, command));
+                self.shown().clone_from(state.beads.now());
+                done
+            }
+            (None, None) => checked.map(|()| Applied::Done),
+        };
         if !is_question {
             let answer = done.as_ref().map_or_else(ToString::to_string, ToString::to_string);
             tracing::info!("{} ({}): {answer}", line, sender.name());
@@ -239,6 +249,16 @@ impl CommandBus {
 
     fn shown(&self) -> MutexGuard<'_, Beads> {
         self.0.beads.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a command asks of the hardware thread, if it does.
+fn axis_order(command: &Command) -> Option<Order> {
+    match command.clone() {
+        Command::AxisMove { axis, to } => Some(Order::Move { axis, to }),
+        Command::AxisStep { axis, by } => Some(Order::Step { axis, by }),
+        Command::AxisStop { axis } => Some(Order::Stop { axis }),
+        _ => None,
     }
 }
 
@@ -293,10 +313,11 @@ impl State {
                 true => Ok(Applied::Done),
                 false => Err(CommandError::NotRecording),
             },
-            Command::AxisMove { axis, to } => move_axis(parts, Order::Move { axis, to }),
-            Command::AxisStep { axis, by } => move_axis(parts, Order::Step { axis, by }),
-            Command::AxisStop { axis } => move_axis(parts, Order::Stop { axis }),
-            Command::AxisList {} => Ok(Applied::Axes(parts.hardware.readings())),
+            // Sent on before; the answer would be the same.
+            Command::AxisMove { .. }
+            | Command::AxisStep { .. }
+            | Command::AxisStop { .. }
+            | Command::AxisList {} => Ok(Applied::Axes(parts.hardware.readings())),
             Command::Health {} => Ok(Applied::Health(Box::new(parts.status.health()))),
             Command::Stop {} => {
                 parts.status.end(EndReason::Asked);
@@ -368,6 +389,7 @@ impl State {
             abandon(parts, video, &cut, &run);
             return Err(error.into());
         }
+        parts.hardware.record_all();
         self.file = Some(file.clone());
         self.place = place;
         Ok(Applied::Recording { file })
@@ -419,6 +441,7 @@ impl State {
             abandon(parts, video, &cut, &run);
             return Err(no_recording(parts));
         };
+        parts.hardware.record_all();
         self.file = Some(file.clone());
         match ledger {
             Ok(ledger) => Ok(Applied::NextRecording { file, before, ledger }),

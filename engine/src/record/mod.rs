@@ -17,12 +17,13 @@ pub(crate) mod schema;
 pub mod space;
 pub mod tracks_file;
 
+use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::time::Duration;
 
-use beadscope_drivers::truth::Truth;
+use beadscope_drivers::truth::{Truth, TruthRow};
 
 use crate::clock::Clock;
 use crate::command::Event;
@@ -42,6 +43,9 @@ const WAIT: Duration = Duration::from_millis(50);
 
 /// Commands under way at most: many more than a disk that stalls for minutes lets gather.
 const MAX_COMMANDS: usize = 4096;
+
+/// Rows of the truth that wait for their frames at most.
+const MAX_TOLD: usize = 1 << 18;
 
 enum Command {
     /// From the cut on; with whom to tell once the file is the recorder's.
@@ -174,6 +178,10 @@ pub(crate) struct Recorder {
     seen: Seen,
     /// Where a simulated camera tells the truth.
     pub(crate) truth: Option<Arc<Truth>>,
+    /// What it has told of frames that are still to come, in their order.
+    told: VecDeque<TruthRow>,
+    /// The camera's number of the frame taken last.
+    last_device_frame: Option<u64>,
 }
 
 impl Recorder {
@@ -190,8 +198,20 @@ impl Recorder {
         if open.is_some() {
             status.begin_recording();
         }
-        let (from, failed, seen, truth) = (0, false, Seen::default(), None);
-        (Self { tracks, commands, status, clock, open, from, failed, seen, truth }, handle)
+        let recorder = Self {
+            tracks,
+            commands,
+            status,
+            clock,
+            open,
+            from: 0,
+            failed: false,
+            seen: Seen::default(),
+            truth: None,
+            told: VecDeque::new(),
+            last_device_frame: None,
+        };
+        (recorder, handle)
     }
 
     /// Records until the tracking thread is gone and the track ring is empty.
@@ -209,11 +229,7 @@ impl Recorder {
                 match self.commands.try_recv() {
                     Ok(Command::Begin(file, cut, begun)) => self.begin(*file, cut.frame(), &begun),
                     Ok(Command::Note(event)) => self.note(event),
-                    Ok(Command::Axes(samples)) => {
-                        if let Some(open) = &mut self.open {
-                            open.take_axes(samples);
-                        }
-                    }
+                    Ok(Command::Axes(samples)) => self.take_axes(samples),
                     Ok(Command::End(next, cut, answer)) => {
                         ending = Some(Ending { next, until: cut.frame(), answer });
                     }
@@ -231,8 +247,10 @@ impl Recorder {
             }
         }
         while let Ok(command) = self.commands.try_recv() {
-            if let Command::Note(event) = command {
-                self.note(event);
+            match command {
+                Command::Note(event) => self.note(event),
+                Command::Axes(samples) => self.take_axes(samples),
+                Command::Begin(..) | Command::End(..) => {}
             }
         }
         let rest = self.seen.rest(&self.status);
@@ -259,6 +277,7 @@ impl Recorder {
                 break;
             }
             taken += 1;
+            self.last_device_frame = Some(header.frame.device_frame);
             let step = self.seen.count(&header.frame, &self.status);
             if let Some(loss) = &step.loss {
                 self.status.seen.note_gap(loss.to_gap());
@@ -293,13 +312,22 @@ impl Recorder {
     /// Takes what the camera tells of its simulated sample, whether a recording runs or not.
     fn take_truth(&mut self) {
         let Some(truth) = &self.truth else { return };
-        match &mut self.open {
-            Some(open) => open.take_truth(truth.take()),
-            None => drop(truth.take().last()),
-        }
-        match truth.take_lost() {
-            0 => {}
-            lost => tracing::warn!("the disk is so slow that the recording lacks {lost} rows of the truth"),
+        self.told.extend(truth.take());
+        // The camera tells of a frame before it is tracked: what comes behind the frame taken last may be the next recording's.
+        let reached = self
+            .last_device_frame
+            .and_then(|last| self.told.iter().rposition(|row| row.device_frame == last));
+        // Frames that nobody takes, over and over, are not kept for ever.
+        let reached = reached.map_or(0, |last| last + 1).max(self.told.len().saturating_sub(MAX_TOLD));
+        let rows = self.told.drain(..reached);
+        if let Some(open) = &mut self.open {
+            open.take_truth(rows);
+            match truth.take_lost() {
+                0 => {}
+                lost => {
+                    tracing::warn!("the recording lacks {lost} rows of the truth: they came too fast for it")
+                }
+            }
         }
     }
 
@@ -309,6 +337,12 @@ impl Recorder {
         self.open = Some(Open::new(file, &self.status));
         // The asker may have gone; it records all the same.
         let _ = begun.send(());
+    }
+
+    fn take_axes(&mut self, samples: Vec<AxisSample>) {
+        if let Some(open) = &mut self.open {
+            open.take_axes(samples);
+        }
     }
 
     fn note(&mut self, event: Event) {

@@ -104,8 +104,8 @@ struct Progress {
     last_unix_ns: u64,
     last: Option<LastFrame>,
     events: u64,
-    /// Of axes and of the truth.
-    samples: usize,
+    axes: u64,
+    truth: u64,
 }
 
 impl Progress {
@@ -117,7 +117,8 @@ impl Progress {
         last_unix_ns: 0,
         last: None,
         events: 0,
-        samples: 0,
+        axes: 0,
+        truth: 0,
     };
 }
 
@@ -257,16 +258,19 @@ impl TracksFile {
         let (columns, file) = (&mut self.columns, &mut self.file);
         let pushed = axes.iter().try_for_each(|sample| columns.push_axis(file, sample));
         let pushed = pushed.and_then(|()| truth.iter().try_for_each(|row| columns.push_truth(file, row)));
-        self.pushed.samples += axes.len() + truth.len();
+        self.pushed.axes += axes.len() as u64;
+        self.pushed.truth += truth.len() as u64;
         pushed.map_err(|error| self.stop("append to the recording", error))
     }
 
-    /// Bytes that frames and rows take so far.
+    /// Bytes that frames, rows and what the instrument did take so far.
     pub fn bytes(&self) -> u64 {
-        let Counts { batches, frames, rows } = self.pushed.counts;
+        let Progress { axes, truth, counts: Counts { batches, frames, rows }, .. } = self.pushed;
         rows * schema::bytes_of(&schema::ROW_COLUMNS)
             + frames * schema::bytes_of(&schema::FRAME_COLUMNS)
             + batches * schema::bytes_of(&schema::BATCH_COLUMNS)
+            + axes * schema::bytes_of(&schema::AXIS_COLUMNS)
+            + truth * schema::bytes_of(&schema::TRUTH_COLUMNS)
     }
 
     /// Bytes that they take in the journal, until the recording is finished.

@@ -1,7 +1,7 @@
 //! Makes a finished video smaller, without loss: its pictures go into a Zarr array of their own, each shard is read back and
 //! compared, and only when all are on the disk does the video name the new array, and the old one goes.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, BufWriter, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,11 +13,15 @@ use super::shard::{NO_CHUNK, make_parents, partial_path, shard_path, signed};
 use super::shard_reader::ShardReader;
 use super::zarr;
 use crate::durable::sync_folder_of;
+use crate::record::tracks_file;
+use crate::record::tracks_path;
 
 /// How hard zstd tries: with camera noise, more is slower and gains little.
 pub(super) const LEVEL: i32 = 1;
 /// Pixels that are compressed at a time, by all cores.
 const BATCH_BYTES: usize = 16 << 20;
+/// And at most.
+const MOST_BYTES: usize = 256 << 20;
 
 /// What was made of a video.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +40,12 @@ pub enum CompressError {
     /// It is being filmed, or a crash left it.
     #[error("the video is not finished; if no program is writing it, `beadscope recover` makes it whole: {}", .0.display())]
     Unfinished(PathBuf),
+    /// Something of it would be lost with what was filmed.
+    #[error("a part of the video is damaged, so it is left as it was; see what with `beadscope verify`: {}", .0.display())]
+    Damaged(PathBuf),
+    /// Another call is at work.
+    #[error("another program is compressing this video: {}", .0.display())]
+    InUse(PathBuf),
     /// Somebody asked to stop.
     #[error(
         "stopped after {done} of {all} parts of the video, which is as it was; the same command goes on from there"
@@ -46,8 +56,8 @@ pub enum CompressError {
         /// Of so many.
         all: u64,
     },
-    /// A shard did not come back from the disk.
-    #[error("compressed, frame {frame} of {} is another, so that disk or memory is not to be trusted; the video is as it was", .path.display())]
+    /// A shard did not come back as it was.
+    #[error("compressed, frame {frame} of {} is another, so that this machine's memory is not to be trusted; the video is as it was", .path.display())]
     Differs {
         /// The frame in the shard.
         frame: usize,
@@ -83,6 +93,24 @@ pub fn compress(
     progress: &dyn Fn(u64, u64),
 ) -> Result<Option<Compressed>, CompressError> {
     let failed = |error| CompressError::Io { error, path: folder.to_path_buf() };
+    let lock = folder.join(".compress.lock");
+    let claim = File::create(&lock).map_err(failed)?;
+    // Some network disks have no locks.
+    if matches!(claim.try_lock(), Err(TryLockError::WouldBlock)) {
+        return Err(CompressError::InUse(folder.to_path_buf()));
+    }
+    let compressed = compress_claimed(folder, stop, progress);
+    // Left behind it would be harmless.
+    let _ = fs::remove_file(lock);
+    compressed
+}
+
+fn compress_claimed(
+    folder: &Path,
+    stop: &AtomicBool,
+    progress: &dyn Fn(u64, u64),
+) -> Result<Option<Compressed>, CompressError> {
+    let failed = |error| CompressError::Io { error, path: folder.to_path_buf() };
     let layout = zarr::read_layout(folder).map_err(failed)?;
     if layout.packing == Packing::Zstd {
         remove_raw(folder)?;
@@ -90,18 +118,20 @@ pub fn compress(
     }
     let extent = zarr::read_extent(folder).map_err(failed)?;
     let shards = extent.frames.div_ceil(layout.frames_per_shard as u64);
-    let unfinished = [partial_path(folder, &layout, shards), shard_path(folder, &layout, shards)];
-    if let Some(path) = unfinished.into_iter().find(|path| path.exists()) {
-        return Err(CompressError::Unfinished(path));
-    }
+    check_finished(folder, &layout, shards)?;
     let packed = Layout { packing: Packing::Zstd, ..layout.clone() };
     let (mut before, mut after) = (0, 0);
     for number in 0..shards {
         let (from, to) = (shard_path(folder, &layout, number), shard_path(folder, &packed, number));
         let done = number * layout.frames_per_shard as u64;
+        let expected = (extent.frames - done).min(layout.frames_per_shard as u64);
         // One that has its name was compared.
         if !to.exists() {
             let mut raw = ShardReader::open_file(&from, &layout).map_err(failed)?;
+            // A damaged header hides all frames behind it, though the index still finds their pixels.
+            if raw.contents().frames() as u64 != expected || !raw.has_its_pictures().map_err(failed)? {
+                return Err(CompressError::Damaged(from));
+            }
             let tell = |frame: usize| progress(done + frame as u64, extent.frames);
             if !write_shard(&mut raw, &from, &to, &packed, stop, &tell).map_err(failed)? {
                 return Err(CompressError::Stopped { done: number, all: shards });
@@ -112,14 +142,32 @@ pub fn compress(
                 let _ = fs::remove_file(partial);
                 return Err(CompressError::Differs { frame, path: from });
             }
-            fs::rename(&partial, &to).and_then(|()| sync_folder_of(&to)).map_err(failed)?;
+            fs::rename(&partial, &to).map_err(failed)?;
         }
+        let is_there = ShardReader::open_file(&to, &packed).map_err(failed)?.contents().frames() as u64;
+        if is_there != expected {
+            return Err(CompressError::Damaged(to));
+        }
+        // Its name, and those of the folders that were made for it.
+        let folders = to.ancestors().take_while(|path| path.starts_with(folder));
+        folders.into_iter().try_for_each(sync_folder_of).map_err(failed)?;
         before += from.metadata().map_err(failed)?.len();
         after += to.metadata().map_err(failed)?.len();
     }
+    check_finished(folder, &layout, shards)?;
     zarr::move_to(folder, &packed, extent).map_err(failed)?;
     remove_raw(folder)?;
     Ok(Some(Compressed { frames: extent.frames, before, after }))
+}
+
+/// Nobody films into it.
+fn check_finished(folder: &Path, layout: &Layout, shards: u64) -> Result<(), CompressError> {
+    let recording = folder.parent().map(|run| tracks_file::partial_path(&tracks_path(run)));
+    let unfinished = [partial_path(folder, layout, shards), shard_path(folder, layout, shards)];
+    match unfinished.into_iter().chain(recording).find(|path| path.exists()) {
+        Some(path) => Err(CompressError::Unfinished(path)),
+        None => Ok(()),
+    }
 }
 
 /// The array that was filmed into, which no metadata name any more.
@@ -171,7 +219,9 @@ fn fill_shard(
     }
     let (frames, chunks_per_frame) = (raw.contents().frames(), packed.chunks_per_frame());
     let mut index = vec![NO_CHUNK; packed.frames_per_shard * chunks_per_frame];
-    let at_once = (BATCH_BYTES / packed.chunk_bytes()).max(2 * rayon::current_num_threads());
+    // Work for every core, in bounded memory where frames are large.
+    let for_all = (2 * rayon::current_num_threads()).min(MOST_BYTES / packed.chunk_bytes());
+    let at_once = (BATCH_BYTES / packed.chunk_bytes()).max(for_all).max(1);
     let chunks: Vec<(usize, usize)> = (0..frames)
         .flat_map(|frame| {
             let chunks = packed.chunks(raw.contents().places_of(frame).len());

@@ -79,7 +79,9 @@ impl ShardReader {
         }
         for frame in 0..self.contents.frames() {
             for chunk in 0..self.layout.chunks(self.contents.places_of(frame).len()) {
-                self.chunk(frame, chunk)?;
+                let damaged =
+                    |error: io::Error| io::Error::new(error.kind(), format!("frame {frame}: {error}"));
+                self.chunk(frame, chunk).map_err(damaged)?;
             }
         }
         Ok(true)

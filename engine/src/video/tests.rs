@@ -258,6 +258,19 @@ fn a_video_that_is_not_finished_or_differs_is_left_as_it_was() {
     let (layout, video) = films(folder.path(), Picture::Rois);
     let before = read_all(&video);
     let go = || compress(&video, &AtomicBool::new(false), &|_, _| {});
+    // A damaged header hides the frames behind it: they must not go with what was filmed.
+    let first = shard_path(&video, &layout, 0);
+    let whole = fs::read(&first).unwrap();
+    let mut damaged = whole.clone();
+    damaged[layout.record_bytes(2) + 20] ^= 1;
+    fs::write(&first, damaged).unwrap();
+    assert!(matches!(go(), Err(CompressError::Damaged(_))) && video.join("0").exists());
+    fs::write(&first, whole).unwrap();
+    // Nor may that of a recording which is still going on.
+    let recording = folder.path().join("tracks.h5.partial");
+    fs::write(&recording, "").unwrap();
+    assert!(matches!(go(), Err(CompressError::Unfinished(_))));
+    fs::remove_file(recording).unwrap();
     let stopped = compress(&video, &AtomicBool::new(true), &|_, _| {}).unwrap_err();
     assert!(matches!(stopped, CompressError::Stopped { done: 0, all: 2 }), "{stopped}");
     let next = partial_path(&video, &layout, 2);

@@ -89,10 +89,11 @@ fn check_shard(
             format!("{frames}, not {expected}: {}", shard_path(folder, layout, number).display())
         });
     }
-    if !shard.has_its_pictures()? {
-        problems.note("the index of a shard is not that of its frames", || {
-            shard_path(folder, layout, number).display().to_string()
-        });
+    let place = || shard_path(folder, layout, number).display().to_string();
+    match shard.has_its_pictures() {
+        Ok(true) => {}
+        Ok(false) => problems.note("the index of a shard is not that of its frames", place),
+        Err(error) => problems.note("compressed pictures are damaged", || format!("{error}: {}", place())),
     }
     let contents = shard.contents();
     for (path, bytes) in contents.numbers(folder, layout, number) {

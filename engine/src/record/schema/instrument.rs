@@ -42,14 +42,21 @@ pub const AXIS_COLUMNS: [ColumnSpec; 5] = [
 ];
 
 /// Columns with an entry for each bead of a simulated microscope in each of its frames, if its setting `record_truth` asks for it.
-pub const TRUTH_COLUMNS: [ColumnSpec; 6] = [
+pub const TRUTH_COLUMNS: [ColumnSpec; 7] = [
+    ours(
+        "beadscope/truth/camera_run",
+        Element::U32,
+        TRUTH_CHUNK,
+        "1",
+        "How often the camera had been started; it rises where /beadscope/frames/segment does. Entry k of every dataset of this group \
+         belongs to entry k of this one.",
+    ),
     ours(
         "beadscope/truth/device_frame",
         Element::U64,
         TRUTH_CHUNK,
         "1",
-        "The camera's number of the frame, as in /beadscope/frames/device_frame; there are frames that were lost, too. Entry k of \
-         every dataset of this group belongs to entry k of this one.",
+        "The camera's number of the frame, as in /beadscope/frames/device_frame; there are frames that were lost, too.",
     ),
     ours(
         "beadscope/truth/bead",

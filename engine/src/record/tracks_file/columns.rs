@@ -65,7 +65,7 @@ pub struct Columns {
     /// An entry for each second.
     pub health: [Column; 13],
     axes: [Column; 5],
-    truth: [Column; 6],
+    truth: [Column; 7],
     closing: [Column; 9],
 }
 
@@ -205,7 +205,8 @@ impl Columns {
 
     /// Adds where a simulated bead was.
     pub fn push_truth(&mut self, file: &mut SwmrFileWriter, row: &TruthRow) -> Result<(), Hdf5Error> {
-        let [device_frame, bead, position_px, z_nm, force_pn, state] = &mut self.truth;
+        let [camera_run, device_frame, bead, position_px, z_nm, force_pn, state] = &mut self.truth;
+        camera_run.push(file, &row.camera_run.to_le_bytes())?;
         device_frame.push(file, &row.device_frame.to_le_bytes())?;
         bead.push(file, &row.bead.to_le_bytes())?;
         position_px.push(file, bytemuck::cast_slice(&row.position_px))?;
