@@ -8,7 +8,7 @@ use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 use beadscope_drivers::camera::{CameraDriver, CameraError, CameraRequest, PixelFormat, SensorWindow};
-use beadscope_drivers::cameras::simulated::{Driver, Scene, Settings};
+use beadscope_drivers::cameras::simulated::{BeadTruth, Driver, Scene, Settings};
 use beadscope_drivers::microscope::Sensor;
 use beadscope_drivers::microscope::stage::Moved;
 
@@ -148,6 +148,24 @@ fn magnets_and_focus_move_what_is_seen() {
     go(&mut scene, Moved::Focus, 300.0);
     let (lower, stuck) = heights(&mut scene, 200);
     assert!((lower + 300.0 - far).abs() < 25.0 && (stuck + 300.0).abs() < 1e-9, "{lower} {far}");
+}
+
+/// Times that no clock tells, and a window beside the sensor, are no panic and no endless loop, and beads stay where beads can be.
+#[test]
+fn impossible_times_and_windows_are_survived() {
+    let sensor = Sensor { vignetting: 0.1, ..Sensor::default() };
+    let mut scene = Scene::new(&Settings { sensor, ..settings() }).unwrap();
+    assert!(scene.stage().lock().unwrap().go(Moved::MagnetTurns, 400.0));
+    for dt_s in [f64::NAN, -1.0, 0.0, f64::MIN_POSITIVE, f64::INFINITY, f64::MAX, 1e6, 0.01] {
+        scene.advance(dt_s);
+        frame(&mut scene);
+        let possible = |bead: &BeadTruth| (0.0..480.0).contains(&bead.x_px) && bead.z_nm.abs() < 2500.0;
+        assert!(scene.beads().iter().all(possible), "{dt_s}: {:?}", scene.beads());
+    }
+    let window = SensorWindow { x_px: 470, y_px: 5000, width_px: 480, height_px: 400 };
+    scene.set_readout(window, PixelFormat::Mono8, 1e300);
+    scene.advance(0.01);
+    frame(&mut scene);
 }
 
 #[test]

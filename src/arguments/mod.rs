@@ -22,7 +22,7 @@ pub use self::rig::RigArguments;
 pub use self::run::RunArguments;
 pub use self::shared::CorrectionArguments;
 pub use self::track::TrackArguments;
-use self::values::{parse_point, roi_px_parser};
+use self::values::{parse_point, parse_rate, roi_px_parser};
 pub use self::zlut::{
     ZLutBuildArguments, ZLutCommand, ZLutConvertArguments, ZLutFile, ZLutInfoArguments, ZLutPlotArguments,
 };
@@ -125,7 +125,7 @@ pub struct SimulateArguments {
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
     /// Frames per second, Hz.
-    #[arg(long, value_name = "HZ", default_value_t = 100.0)]
+    #[arg(long, value_name = "HZ", default_value_t = 100.0, value_parser = parse_rate)]
     pub rate_hz: f64,
     /// Side of the ROIs and of the Z-LUT's images, px.
     #[arg(long, value_name = "PX", default_value_t = DEFAULT_ROI_PX, value_parser = roi_px_parser())]

@@ -194,7 +194,7 @@ impl RadialTable {
     /// Cubic between planes (Lagrange, four planes). A height outside the table shows the nearest one inside.
     pub(super) fn profile(&self, z_nm: f64, scale: f32, profile: &mut [Ring]) {
         let at = ((z_nm - self.z_min_nm) / Z_STEP_NM).clamp(1.0, (self.n_planes - 2) as f64);
-        let plane = (at as usize).min(self.n_planes - 3);
+        let plane = (at as usize).clamp(1, self.n_planes - 3);
         let t = (at - plane as f64) as f32;
         let weights = [
             -t * (t - 1.0) * (t - 2.0) / 6.0,

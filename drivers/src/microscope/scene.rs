@@ -35,6 +35,9 @@ pub struct BeadTruth {
     pub is_reference: bool,
 }
 
+/// The longest time between two frames, in s: 11 days.
+const MOST_S: f64 = 1e6;
+
 /// Beads that move and a camera's view of them; the same settings and calls give the same truth and the same pixels.
 ///
 /// It knows no clock: [`Scene::advance`] tells it how much time has passed.
@@ -138,8 +141,9 @@ impl Scene {
         }
     }
 
-    /// Lets `dt_s` pass; the truth is then that of a frame whose exposure ends now. Does not allocate, and waits for nobody.
+    /// Lets `dt_s` pass, from 0 to 1e6 s; the truth is then that of a frame whose exposure ends now. Does not allocate, and waits for nobody.
     pub fn advance(&mut self, dt_s: f64) {
+        let dt_s = if dt_s > 0.0 { dt_s.min(MOST_S) } else { 0.0 };
         self.time_s += dt_s;
         // Whoever holds it is done before the next frame.
         self.untold_s += dt_s;

@@ -76,7 +76,8 @@ impl Pattern {
     /// Makes of the light that reaches a row what its pixels read; the row begins at this column and row of the sensor.
     pub(super) fn apply(&self, levels: &mut [f32], column: usize, row: usize, flicker: f32, white: f32) {
         let from = row * self.width + column;
-        let pixels = self.gain[from..].iter().zip(&self.offset[from..]);
+        // Beside the sensor there are no pixels.
+        let pixels = self.gain.iter().zip(&self.offset).skip(from);
         for (level, (gain, offset)) in levels.iter_mut().zip(pixels) {
             *level = *level * gain * flicker + offset * white;
         }

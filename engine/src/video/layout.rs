@@ -88,6 +88,22 @@ impl Layout {
         Self { frames_per_shard, ..layout }
     }
 
+    /// Whether a video can lie so in its files; what was read from a damaged one need not.
+    pub(super) fn is_possible(&self) -> bool {
+        let Self { width_px, height_px, group, groups, frames_per_shard, .. } = *self;
+        let product = |factors: &[usize]| factors.iter().try_fold(1_usize, |all, one| all.checked_mul(*one));
+        let is_within = |factors: &[usize], most: usize| {
+            product(factors).is_some_and(|product| (1..=most).contains(&product))
+        };
+        // No sensor, and no number of beads, is larger.
+        is_within(&[width_px], 1 << 17)
+            && is_within(&[height_px], 1 << 17)
+            && is_within(&[group, groups], 1 << 18)
+            && is_within(&[frames_per_shard], 1 << 16)
+            && is_within(&[frames_per_shard, group, groups], 1 << 30)
+            && product(&[width_px, height_px, group, groups, 2]).is_some()
+    }
+
     /// Beads that there may be.
     pub fn places(&self) -> usize {
         self.group * self.groups

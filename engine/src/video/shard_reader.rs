@@ -35,7 +35,10 @@ impl ShardReader {
             Packing::Raw => Vec::new(),
             Packing::Zstd => read_index(&mut file, layout)?,
         };
-        let pixels = vec![0; layout.chunk_bytes()];
+        // As large as a damaged layout says, which memory need not have.
+        let mut pixels = Vec::new();
+        pixels.try_reserve_exact(layout.chunk_bytes()).map_err(|_| io::ErrorKind::OutOfMemory)?;
+        pixels.resize(layout.chunk_bytes(), 0);
         Ok(Self { layout: layout.clone(), file, contents, index, packed: Vec::new(), pixels, held: None })
     }
 

@@ -293,6 +293,31 @@ fn a_video_that_is_not_finished_or_differs_is_left_as_it_was() {
     assert_eq!(read_all(&video), before);
 }
 
+/// Whatever a damaged description says: nobody panics, and nobody writes what is not so.
+#[test]
+fn a_layout_that_cannot_be_is_refused_by_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_, video) = films(folder.path(), Picture::Rois);
+    let description = video.join(zarr::METADATA);
+    let whole = fs::read_to_string(&description).unwrap();
+    let before = fs::read(video.join("0/zarr.json")).unwrap();
+    for key in ["width_px", "height_px", "group", "groups", "frames_per_shard"] {
+        for value in ["0", "18446744073709551615", "1099511627776"] {
+            let mut group: serde_json::Value = serde_json::from_str(&whole).unwrap();
+            group["attributes"]["beadscope"]["layout"][key] = value.parse::<u64>().unwrap().into();
+            fs::write(&description, group.to_string()).unwrap();
+            let what = format!("{key} = {value}");
+            assert!(recover(&video).is_err(), "{what}");
+            assert!(compress(&video, &AtomicBool::new(false), &|_, _| {}).is_err(), "{what}");
+            assert!(reader::Reader::open(&video, 3).is_err(), "{what}");
+            assert!(tiff::write(&video, &folder.path().join("out"), &|_, _| {}).is_err(), "{what}");
+        }
+    }
+    assert_eq!(fs::read(video.join("0/zarr.json")).unwrap(), before);
+    fs::write(&description, whole).unwrap();
+    assert_eq!(read_all(&video).len(), 6);
+}
+
 #[test]
 fn shards_are_neither_many_nor_long() {
     let layout = |beads| Layout::new(Picture::Rois, (64, 64), PixelFormat::Mono8, beads, 2 * beads.max(128));

@@ -155,7 +155,10 @@ fn array(kind: &str, fill: i32, axes: &[&str], shape: Value, chunk: Value, codec
 /// The layout of the video in `folder`.
 pub(super) fn read_layout(folder: &Path) -> io::Result<Layout> {
     let mut group = read(folder)?;
-    Layout::deserialize(group["attributes"][OURS]["layout"].take()).map_err(io::Error::from)
+    let layout = Layout::deserialize(group["attributes"][OURS]["layout"].take())?;
+    let impossible =
+        || io::Error::new(io::ErrorKind::InvalidData, "its zarr.json is damaged: there is no such layout");
+    layout.is_possible().then_some(layout).ok_or_else(impossible)
 }
 
 /// What a pixel and a frame stand for.
