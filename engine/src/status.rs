@@ -68,6 +68,34 @@ pub(crate) struct Grown {
     pub(crate) bytes: u64,
 }
 
+/// What recordings of the session lack beside frames.
+#[derive(Default)]
+pub(crate) struct Lacking {
+    /// Commands.
+    pub(crate) commands: Counter,
+    /// Times at which all axes were asked where they are.
+    pub(crate) axes: Counter,
+    /// Rows of a simulated sample's truth.
+    pub(crate) truth: Counter,
+}
+
+impl Lacking {
+    /// A sentence for each that is lacking.
+    fn notices(&self) -> Vec<Notice> {
+        let told = [
+            (&self.commands, "commands", "the disk was too slow"),
+            (&self.axes, "positions of the motors", "the disk was too slow"),
+            (&self.truth, "rows of the truth", "they came too fast"),
+        ];
+        let lacking = told.into_iter().filter(|(count, ..)| count.get() > 0);
+        let notices = lacking.map(|(count, what, why)| Notice {
+            matter: format!("lacking {what}"),
+            text: format!("the recording lacks {} {what}: {why}", count.get()),
+        });
+        notices.collect()
+    }
+}
+
 /// Something that the experimenter should know.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notice {
@@ -110,6 +138,7 @@ pub(crate) struct Status {
     pub(crate) recorded: Counter,
     pub(crate) not_asked: Counter,
     pub(crate) lost_record_failed: Counter,
+    pub(crate) lacking: Lacking,
 
     pub(crate) first_arrival_ns: Counter,
     pub(crate) last_arrival_ns: Counter,
@@ -187,6 +216,9 @@ pub struct Health {
     pub not_located: u64,
     /// The video, where the session films.
     pub video: Option<VideoHealth>,
+    /// What recordings lack beside frames.
+    #[serde(skip)]
+    pub lacking: Vec<Notice>,
 }
 
 impl Health {
@@ -201,7 +233,7 @@ impl Health {
         });
         let video = self.video.iter().flat_map(VideoHealth::notices);
         let notices = self.on.notice.iter().chain(&self.camera.notices).map(Notice::from);
-        notices.chain(passed_over).chain(video).collect()
+        notices.chain(passed_over).chain(video).chain(self.lacking.iter().cloned()).collect()
     }
 }
 
@@ -304,6 +336,7 @@ impl Status {
             camera: self.seen.health(),
             not_located: self.not_located.get(),
             video: self.video.health(),
+            lacking: self.lacking.notices(),
         }
     }
 
@@ -330,6 +363,18 @@ impl Status {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_recording_lacks_is_told_once_with_its_count() {
+        let status = Status::default();
+        assert!(status.health().notices().is_empty());
+        status.lacking.axes.add(2);
+        status.lacking.truth.add(0);
+        let texts = || status.health().notices().into_iter().map(|notice| notice.text).collect::<Vec<_>>();
+        assert_eq!(texts(), ["the recording lacks 2 positions of the motors: the disk was too slow"]);
+        status.lacking.axes.add(1);
+        assert_eq!(texts(), ["the recording lacks 3 positions of the motors: the disk was too slow"]);
+    }
 
     #[test]
     fn the_rate_is_asked_for_while_the_first_frame_is_being_counted() {

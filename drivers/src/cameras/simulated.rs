@@ -18,6 +18,8 @@ use crate::camera::{
     Camera, CameraConfig, CameraDriver, CameraError, CameraListing, CameraRequest, FrameInfo, PixelFormat,
     SensorWindow,
 };
+use crate::microscope::Timing;
+use crate::microscope::noise::Rng;
 pub use crate::microscope::{BeadTruth, Scene, Settings};
 use crate::sweep::FocusSweep;
 use crate::truth::{Truth, TruthRow};
@@ -65,14 +67,32 @@ struct Running {
     pace: Pace,
     /// Number of the next frame to hand over.
     next_frame: u64,
-    /// Number of the frame that the scene shows; `None` before the first.
-    shown: Option<u64>,
+    /// When the frame that the scene shows began; `None` before the first.
+    shown: Option<Duration>,
 }
 
 impl SimulatedCamera {
     fn new(settings: &Settings) -> Result<Self, CameraError> {
         let truth = settings.record_truth.then(Arc::default);
         Ok(Self { scene: Scene::new(settings)?, config: power_on(settings), running: None, truth, runs: 0 })
+    }
+
+    /// When a frame begins, after the start, and by how much the camera's clock is wrong about it, ns.
+    fn timing(&self, pace: &Pace, frame: u64) -> (Duration, i64) {
+        let settings = self.scene.settings();
+        let begins = pace.frame_time(frame);
+        let Timing { trigger_jitter_us, timestamp_jitter_us, .. } = settings.timing;
+        if trigger_jitter_us == 0.0 && timestamp_jitter_us == 0.0 {
+            return (begins, 0);
+        }
+        // Each number has random numbers of its own: when a frame begins does not depend on who was late.
+        let mut rng = Rng::new(settings.seed ^ frame.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x7131_6765);
+        let [trigger, timestamp] = rng.normals();
+        let strays_s = 1e-6 * trigger_jitter_us * trigger;
+        // Added to all, so that none begins before the camera starts.
+        let most_s = 0.25 / self.config.rate_hz;
+        let later = Duration::from_secs_f64(most_s + strays_s.clamp(-most_s, most_s));
+        (begins + later, (1e3 * timestamp_jitter_us * timestamp) as i64)
     }
 
     fn check_window(&self, window: SensorWindow) -> Result<(), CameraError> {
@@ -115,7 +135,7 @@ impl Camera for SimulatedCamera {
             if !RATE_HZ.contains(&rate_hz) {
                 return Err(out_of_range("rate_hz", rate_hz, *RATE_HZ.start(), *RATE_HZ.end()));
             }
-            config.rate_hz = rate_hz;
+            config.rate_hz = self.scene.settings().timing.rate_hz(rate_hz);
         }
         let period_us = 1e6 / config.rate_hz;
         if let Some(exposure_us) = request.exposure_us {
@@ -159,12 +179,11 @@ impl Camera for SimulatedCamera {
         let oldest = exposed.saturating_sub(u64::from(self.scene.settings().buffer_frames));
         running.next_frame = running.next_frame.max(oldest);
 
-        let frame = running.next_frame;
-        let begins = running.pace.frame_time(frame);
-        running.pace.wait_until(begins.saturating_add(exposure), timeout)?;
+        let (frame, pace, shown) = (running.next_frame, running.pace, running.shown);
+        let (begins, wrong_ns) = self.timing(&pace, frame);
+        pace.wait_until(begins.saturating_add(exposure), timeout)?;
 
-        let frames_passed = frame - running.shown.unwrap_or(frame);
-        self.scene.advance(frames_passed as f64 / self.config.rate_hz);
+        self.scene.advance(begins.saturating_sub(shown.unwrap_or(begins)).as_secs_f64());
         self.scene.render(slot);
         if let Some(truth) = &self.truth {
             for bead in self.scene.beads() {
@@ -181,11 +200,13 @@ impl Camera for SimulatedCamera {
                 });
             }
         }
-        running.shown = Some(frame);
-        running.next_frame = frame + 1;
+        if let Some(running) = &mut self.running {
+            (running.shown, running.next_frame) = (Some(begins), frame + 1);
+        }
+        let told_ns = u64::try_from((begins + exposure / 2).as_nanos()).ok();
         Ok(FrameInfo {
             device_frame: frame,
-            device_time_ns: u64::try_from((begins + exposure / 2).as_nanos()).ok(),
+            device_time_ns: told_ns.map(|time_ns| time_ns.saturating_add_signed(wrong_ns)),
             arrival: Instant::now(),
         })
     }
@@ -224,7 +245,8 @@ fn power_on(settings: &Settings) -> CameraConfig {
     let window =
         SensorWindow { x_px: 0, y_px: 0, width_px: settings.width_px, height_px: settings.height_px };
     let format = settings.pixel_format().unwrap_or(PixelFormat::Mono8);
-    CameraConfig { window, format, rate_hz: 100.0, exposure_us: DEFAULT_EXPOSURE_US }
+    let rate_hz = settings.timing.rate_hz(100.0);
+    CameraConfig { window, format, rate_hz, exposure_us: DEFAULT_EXPOSURE_US.min(1e6 / rate_hz) }
 }
 
 fn out_of_range(what: &'static str, asked: f64, least: f64, greatest: f64) -> CameraError {

@@ -4,6 +4,9 @@ use super::settings::Magnets;
 
 /// Force on a bead of the usual magnetisation, pN, with the magnets so high above the sample, mm.
 pub(crate) fn force_pn(magnets: &Magnets, height_mm: f64) -> f64 {
+    if let (Some(first), Some(last)) = (magnets.table.first(), magnets.table.last()) {
+        return tabulated_pn(&magnets.table, height_mm.clamp(first[0], last[0]));
+    }
     let [near_mm, far_mm] = magnets.decay_mm;
     let height_mm = height_mm.max(0.0);
     let near = magnets.near_share * (-height_mm / near_mm).exp();
@@ -11,9 +14,33 @@ pub(crate) fn force_pn(magnets: &Magnets, height_mm: f64) -> f64 {
     magnets.greatest_pn * (near + far) + magnets.least_pn
 }
 
+/// Between the two rows about this height, which lies in the table, the logarithm of the force is a straight line.
+fn tabulated_pn(table: &[[f64; 2]], height_mm: f64) -> f64 {
+    let above = table.partition_point(|[height, _]| *height < height_mm).clamp(1, table.len() - 1);
+    let [[low_mm, low_pn], [high_mm, high_pn]] = [table[above - 1], table[above]];
+    low_pn * (high_pn / low_pn).powf((height_mm - low_mm) / (high_mm - low_mm))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_table_says_what_it_says_and_is_exponential_between() {
+        let magnets = Magnets { table: vec![[0.5, 40.0], [1.5, 10.0], [4.0, 2.0]], ..Magnets::default() };
+        for (height_mm, expected_pn) in [
+            (0.0, 40.0),
+            (0.5, 40.0),
+            (1.0, 20.0),
+            (1.5, 10.0),
+            (2.75, 20_f64.sqrt()),
+            (4.0, 2.0),
+            (9.0, 2.0),
+        ] {
+            let force = force_pn(&magnets, height_mm);
+            assert!((force / expected_pn - 1.0).abs() < 1e-12, "{height_mm} mm: {force} pN");
+        }
+    }
 
     #[test]
     fn the_default_is_the_fit_of_the_van_noort_lab() {

@@ -9,6 +9,7 @@
 //! Units: nm, pN, s, kT in pN nm; z is the height of a bead's lowest point above the surface.
 
 pub(crate) mod chain;
+mod chord;
 pub(crate) mod magnets;
 pub(crate) mod noise;
 mod optics;
@@ -22,7 +23,8 @@ pub mod stage;
 mod tether;
 mod twist;
 pub(crate) mod water;
+mod wide;
 
 pub use scene::{BeadTruth, Scene};
 pub(crate) use settings::in_range;
-pub use settings::{Magnets, Molecule, MoleculeKind, Sensor, Settings};
+pub use settings::{Magnets, Molecule, MoleculeKind, Sensor, Settings, Timing};

@@ -5,6 +5,7 @@
 //! table of normal numbers serves for every level. Each row of each frame starts at a random place in the table: rows
 //! are independent unless they start within a row's length of each other, one pair in about 50.
 
+use super::wide::wide;
 use crate::camera::PixelFormat;
 
 /// Normal numbers in the table; with rows of up to 8192 px on top of it.
@@ -126,6 +127,7 @@ impl Noise {
     }
 
     /// Standard deviation of a pixel of mean `level`, both in grey levels, before rounding.
+    #[inline(always)]
     pub(super) fn sigma(&self, level: f32) -> f32 {
         (self.gain * level.max(0.0) + self.read_variance).sqrt()
     }
@@ -148,15 +150,20 @@ impl Noise {
             let value = level + self.sigma(*level) * normal;
             (value.max(0.0).min(self.white) + WHOLE).to_bits()
         });
-        if self.format.bytes_per_px() == 1 {
-            for (pixel, value) in row.iter_mut().zip(noisy) {
-                *pixel = value as u8;
-            }
-        } else {
-            for (pixel, value) in row.as_chunks_mut::<2>().0.iter_mut().zip(noisy) {
-                *pixel = (value as u16).to_le_bytes();
-            }
-        }
+        wide(
+            #[inline(always)]
+            || {
+                if self.format.bytes_per_px() == 1 {
+                    for (pixel, value) in row.iter_mut().zip(noisy) {
+                        *pixel = value as u8;
+                    }
+                } else {
+                    for (pixel, value) in row.as_chunks_mut::<2>().0.iter_mut().zip(noisy) {
+                        *pixel = (value as u16).to_le_bytes();
+                    }
+                }
+            },
+        );
     }
 }
 

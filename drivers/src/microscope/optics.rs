@@ -20,6 +20,7 @@
 use std::f64::consts::{FRAC_PI_2, PI, TAU};
 
 use super::settings::Settings;
+use super::wide::wide;
 
 /// Refractive index of water.
 const WATER: f64 = 1.33;
@@ -142,13 +143,6 @@ fn gauss_legendre(n: usize) -> Vec<(f64, f64)> {
     (0..n).map(node).collect()
 }
 
-/// One entry of a profile: the level there, and how much more it is one ring further out.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Ring {
-    pub(super) level: f32,
-    pub(super) step: f32,
-}
-
 /// Images of a bead, ready to be drawn: deviation from the background against radius, row by row of height.
 #[derive(Clone, Debug)]
 pub(super) struct RadialTable {
@@ -192,7 +186,7 @@ impl RadialTable {
     /// Writes the profile of a bead at `z_nm` into `profile`: `scale` × (intensity / background - 1), ring by ring.
     ///
     /// Cubic between planes (Lagrange, four planes). A height outside the table shows the nearest one inside.
-    pub(super) fn profile(&self, z_nm: f64, scale: f32, profile: &mut [Ring]) {
+    pub(super) fn profile(&self, z_nm: f64, scale: f32, profile: &mut [f32]) {
         let at = ((z_nm - self.z_min_nm) / Z_STEP_NM).clamp(1.0, (self.n_planes - 2) as f64);
         let plane = (at as usize).clamp(1, self.n_planes - 3);
         let t = (at - plane as f64) as f32;
@@ -205,14 +199,14 @@ impl RadialTable {
         .map(|weight| weight * scale);
         let row = |offset: usize| &self.deviations[(plane - 1 + offset) * self.n_rings..][..self.n_rings];
         let rows = row(0).iter().zip(row(1)).zip(row(2).iter().zip(row(3)));
-        for (out, ((a, b), (c, d))) in profile.iter_mut().zip(rows) {
-            out.level = a * weights[0] + b * weights[1] + c * weights[2] + d * weights[3];
-        }
-        // Beyond the last ring there is nothing, to which its level has faded already.
-        for ring in 0..profile.len() {
-            let next = profile.get(ring + 1).map_or(0.0, |next| next.level);
-            profile[ring].step = next - profile[ring].level;
-        }
+        wide(
+            #[inline(always)]
+            || {
+                for (out, ((a, b), (c, d))) in profile.iter_mut().zip(rows) {
+                    *out = a * weights[0] + b * weights[1] + c * weights[2] + d * weights[3];
+                }
+            },
+        );
     }
 }
 

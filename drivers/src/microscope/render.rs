@@ -3,8 +3,9 @@
 //! Runs on the camera thread; [`Renderer::render`] never allocates. Rows without a bead are copied from ready-made
 //! background; rows with one are summed as real numbers, so that neighbouring rings and dirt add up as they should.
 
+use super::chord::{BLOCK, add_chord};
 use super::noise::{Noise, Rng};
-use super::optics::{RING_STEP_PX, RadialTable, Ring};
+use super::optics::RadialTable;
 use super::sensor::Pattern;
 use crate::camera::SensorWindow;
 
@@ -19,20 +20,23 @@ pub(super) struct Patch {
     pub(super) z_nm: f64,
     /// Strength of the rings; 1 for a bead.
     pub(super) contrast: f32,
+    /// Which of the sizes it has.
+    pub(super) size: usize,
 }
 
 /// The camera's view of the sample.
 #[derive(Debug)]
 pub(super) struct Renderer {
     pub(super) noise: Noise,
-    table: RadialTable,
+    /// Images of each size, of equally many rings.
+    tables: Vec<RadialTable>,
     pattern: Option<Pattern>,
     background: f64,
     window: SensorWindow,
     /// What is drawn in this frame, sorted by first row.
     drawn: Vec<Drawn>,
     /// Profiles of all that is drawn, in grey levels, one after the other.
-    profiles: Vec<Ring>,
+    profiles: Vec<f32>,
     /// What crosses the current row.
     crossing: Vec<Chord>,
     /// Mean grey levels of the current row.
@@ -58,9 +62,9 @@ struct Chord {
 }
 
 impl Renderer {
-    /// A renderer with room for `patches` things in one frame.
+    /// A renderer with room for `patches` things in one frame, and images of each size.
     pub(super) fn new(
-        table: RadialTable,
+        tables: Vec<RadialTable>,
         pattern: Option<Pattern>,
         noise: Noise,
         background: f64,
@@ -73,10 +77,10 @@ impl Renderer {
             background,
             window,
             drawn: Vec::with_capacity(patches),
-            profiles: vec![Ring::default(); patches * table.n_rings()],
+            profiles: vec![0.0; patches * n_rings(&tables)],
             crossing: Vec::with_capacity(patches),
             levels: Vec::new(),
-            table,
+            tables,
         };
         renderer.set_window(window);
         renderer
@@ -123,12 +127,12 @@ impl Renderer {
     pub(super) fn levels(&self, patch: &Patch, side_px: u32) -> Vec<f32> {
         let side = side_px as usize;
         let background = self.background_level();
-        let mut profile = vec![Ring::default(); self.table.n_rings()];
-        self.table.profile(patch.z_nm, patch.contrast * background, &mut profile);
+        let mut profile = vec![0.0; n_rings(&self.tables)];
+        self.tables[patch.size].profile(patch.z_nm, patch.contrast * background, &mut profile);
         let mut levels = vec![background; side * side];
         for (row, levels) in levels.chunks_exact_mut(side).enumerate() {
             let dy_px = row as f64 - patch.y_px;
-            let (begin, end) = chord(self.table.radius_px(), patch.x_px, dy_px, side);
+            let (begin, end) = chord(self.radius_px(), patch.x_px, dy_px, side);
             add_chord(&profile, patch.x_px, dy_px, begin, &mut levels[begin..end]);
         }
         levels
@@ -136,11 +140,11 @@ impl Renderer {
 
     /// Moves what is in view into window coordinates, sorted by row, and looks up its profile.
     fn prepare(&mut self, patches: impl Iterator<Item = Patch>) {
-        let radius = self.table.radius_px();
+        let radius = self.radius_px();
         let scale = self.background_level();
         let (width, height) = (f64::from(self.window.width_px), f64::from(self.window.height_px));
         self.drawn.clear();
-        let profiles = self.profiles.chunks_exact_mut(self.table.n_rings()).enumerate();
+        let profiles = self.profiles.chunks_exact_mut(n_rings(&self.tables)).enumerate();
         for (patch, (index, profile)) in patches.zip(profiles) {
             let x_px = patch.x_px - f64::from(self.window.x_px);
             let y_px = patch.y_px - f64::from(self.window.y_px);
@@ -149,7 +153,7 @@ impl Renderer {
             if outside {
                 continue;
             }
-            self.table.profile(patch.z_nm, patch.contrast * scale, profile);
+            self.tables[patch.size].profile(patch.z_nm, patch.contrast * scale, profile);
             // Float-to-integer casts saturate at 0: what sticks out above is cut off.
             let (first_row, end_row) =
                 ((y_px - radius).ceil() as usize, (y_px + radius).floor() as usize + 1);
@@ -163,7 +167,7 @@ impl Renderer {
         let width = self.levels.len();
         let bytes_per_px = self.noise.format().bytes_per_px();
         let background = self.background_level();
-        let radius = self.table.radius_px();
+        let radius = self.radius_px();
         for crossing in &mut self.crossing {
             let drawn = self.drawn[crossing.drawn];
             (crossing.begin, crossing.end) = chord(radius, drawn.x_px, row as f64 - drawn.y_px, width);
@@ -179,7 +183,7 @@ impl Renderer {
 
     /// The same where no two pixels of the background are alike.
     fn draw_uneven_row(&mut self, row: usize, flicker: f32, rng: &mut Rng, pixels: &mut [u8]) {
-        let (width, radius) = (self.levels.len(), self.table.radius_px());
+        let (width, radius) = (self.levels.len(), self.radius_px());
         for crossing in &mut self.crossing {
             let drawn = self.drawn[crossing.drawn];
             (crossing.begin, crossing.end) = chord(radius, drawn.x_px, row as f64 - drawn.y_px, width);
@@ -201,16 +205,26 @@ impl Renderer {
     fn add_chords(&mut self, row: usize) {
         for crossing in &self.crossing {
             let drawn = self.drawn[crossing.drawn];
-            let n_rings = self.table.n_rings();
+            let n_rings = n_rings(&self.tables);
             let profile = &self.profiles[drawn.profile * n_rings..][..n_rings];
             let levels = &mut self.levels[crossing.begin..crossing.end];
             add_chord(profile, drawn.x_px, row as f64 - drawn.y_px, crossing.begin, levels);
         }
     }
 
+    /// Distance from the centre of anything, in px, from which on there is only background.
+    fn radius_px(&self) -> f64 {
+        self.tables.first().map_or(0.0, RadialTable::radius_px)
+    }
+
     fn background_level(&self) -> f32 {
         self.background as f32 * self.noise.white()
     }
+}
+
+/// Rings of a profile, the same for every size.
+fn n_rings(tables: &[RadialTable]) -> usize {
+    tables.first().map_or(0, RadialTable::n_rings)
 }
 
 /// The columns within `radius_px` of a centre that is `dy_px` away from their row, as begin and end in `0..=width`.
@@ -219,33 +233,6 @@ fn chord(radius_px: f64, x_px: f64, dy_px: f64, width: usize) -> (usize, usize) 
     // Casts saturate at 0, which cuts off what sticks out on the left; `+ 1` makes them round up and end after the last.
     let end = ((x_px + half + 1.0) as usize).min(width);
     let begin = ((x_px - half + 1.0) as usize).min(end);
-    (begin, end)
-}
-
-/// Adds a ring profile to the mean levels of one row, of which `levels` begins at column `begin`.
-///
-/// Radii come in blocks of [`BLOCK`], which the compiler turns into vector instructions; the look-ups cannot be.
-/// Together that takes 2 ns per pixel instead of 4.
-fn add_chord(profile: &[Ring], x_px: f64, dy_px: f64, begin: usize, levels: &mut [f32]) {
-    const BLOCK: usize = 16;
-    // Behind 2^23 a float has no fraction, and its low bits are a whole number: quicker than a cast, which has to look for NaN.
-    const WHOLE: f32 = 8_388_608.0;
-    const MANTISSA: u32 = 0x007f_ffff;
-    let per_ring = 1.0 / RING_STEP_PX;
-    let (mut dx, dy) = (((begin as f64 - x_px) * per_ring) as f32, (dy_px * per_ring) as f32);
-    for levels in levels.chunks_mut(BLOCK) {
-        let mut radii = [0.0; BLOCK];
-        for (i, r) in (0_u8..).zip(&mut radii) {
-            let dx = dx + f32::from(i) * per_ring as f32;
-            *r = (dx * dx + dy * dy).sqrt();
-        }
-        // Rounded by half a ring less, which is as good as cut off: on a ring both neighbours say the same.
-        let rings = radii.map(|r| (r - 0.5).max(0.0) + WHOLE);
-        for ((level, ring), r) in levels.iter_mut().zip(rings).zip(radii) {
-            if let Some(entry) = profile.get((ring.to_bits() & MANTISSA) as usize) {
-                *level += entry.level + (r - (ring - WHOLE)) * entry.step;
-            }
-        }
-        dx += BLOCK as f32 * per_ring as f32;
-    }
+    // Whole blocks are quicker; beyond the rings there is only background.
+    (begin, (begin + (end - begin).next_multiple_of(BLOCK)).min(width))
 }

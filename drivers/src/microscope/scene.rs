@@ -66,6 +66,8 @@ pub struct Scene {
 #[derive(Debug)]
 struct Held {
     mean_px: [f64; 2],
+    /// Which of the sizes it has.
+    size: usize,
     tether: Option<Tether>,
     has_torn_off: bool,
 }
@@ -83,20 +85,25 @@ impl Scene {
         let positions = stage.positions();
         let water = Water::at(settings.temperature_c);
         let pull = pull(settings, &positions);
+        let radii_nm = settings.radii_nm();
         let held = (0..).zip(places).map(|(bead, mean_px)| {
+            let size = if radii_nm.len() > 1 { motion_rng.below(radii_nm.len()) } else { 0 };
             let tether = bead >= settings.reference_beads;
-            let tether = tether.then(|| tether_of(settings, water, pull, &mut motion_rng));
-            Held { mean_px, tether, has_torn_off: false }
+            let tether = tether.then(|| tether_of(settings, radii_nm[size], water, pull, &mut motion_rng));
+            Held { mean_px, size, tether, has_torn_off: false }
         });
         let held: Vec<Held> = held.collect();
-        let table = RadialTable::new(settings);
+        let tables = radii_nm
+            .iter()
+            .map(|radius_nm| RadialTable::new(&Settings { bead_radius_nm: *radius_nm, ..settings.clone() }));
+        let tables = tables.collect();
         let debris = (0..settings.debris).map(|_| speck(settings, &mut motion_rng)).collect();
         let format = settings.pixel_format().unwrap_or(PixelFormat::Mono8);
         let window =
             SensorWindow { x_px: 0, y_px: 0, width_px: settings.width_px, height_px: settings.height_px };
         let patches = settings.beads + settings.debris;
         let renderer = Renderer::new(
-            table,
+            tables,
             Pattern::new(settings),
             noise_of(settings, format),
             settings.background,
@@ -209,17 +216,19 @@ impl Scene {
 
     /// Draws the latest frame into `slot`, which is [`Scene::frame_bytes`] long. Does not allocate.
     pub fn render(&mut self, slot: &mut [u8]) {
-        let beads = self.truth.iter().filter(|bead| !bead.x_px.is_nan()).map(|bead| Patch {
+        let there = self.truth.iter().zip(&self.held).filter(|(bead, _)| !bead.x_px.is_nan());
+        let beads = there.map(|(bead, held)| Patch {
             x_px: bead.x_px,
             y_px: bead.y_px,
             z_nm: bead.z_nm,
             contrast: 1.0,
+            size: held.size,
         });
         let flicker = flicker(&self.settings.sensor, self.time_s - 0.5 * self.exposure_s, self.exposure_s);
         self.renderer.render(beads.chain(self.debris.iter().copied()), flicker, &mut self.noise_rng, slot);
     }
 
-    /// Images of one bead every 25 nm over all heights that beads can have, with a 64th of the noise of one frame, as if
+    /// Images of one bead of the mean size every 25 nm over all heights that beads can have, with a 64th of the noise of one frame, as if
     /// 64 frames had been averaged at each height. `None` if `roi_px` is below 8 or above 1024.
     pub fn focus_sweep(&self, roi_px: u32) -> Option<FocusSweep> {
         const STEP_NM: f64 = 25.0;
@@ -236,7 +245,7 @@ impl Scene {
         let mut rng = Rng::new(self.settings.seed ^ 0x5eed_0f2a);
         let mut images = Vec::with_capacity(z_nm.len() * roi_px as usize * roi_px as usize);
         for z_nm in &z_nm {
-            let patch = Patch { x_px: center, y_px: center, z_nm: *z_nm, contrast: 1.0 };
+            let patch = Patch { x_px: center, y_px: center, z_nm: *z_nm, contrast: 1.0, size: 0 };
             let noisy =
                 |level: f32| level + self.renderer.noise.sigma(level) / FRAMES.sqrt() * rng.normal() as f32;
             images.extend(self.renderer.levels(&patch, roi_px).into_iter().map(noisy));
@@ -252,16 +261,16 @@ fn pull(settings: &Settings, positions: &Positions) -> Pull {
 }
 
 /// A bead on a molecule, no two alike.
-fn tether_of(settings: &Settings, water: Water, pull: Pull, rng: &mut Rng) -> Tether {
+fn tether_of(settings: &Settings, radius_nm: f64, water: Water, pull: Pull, rng: &mut Rng) -> Tether {
     /// Standard gravity, in pN for a volume in nm³ and g/cm³.
     const GRAVITY: f64 = 9.806_65e-12;
-    let radius_nm = settings.bead_radius_nm;
     let volume_nm3 = 4.0 / 3.0 * std::f64::consts::PI * radius_nm.powi(3);
     let spread = (settings.magnetisation_spread * rng.normal()).clamp(-0.9, 2.0);
     let bead = Bead {
         radius_nm,
         weight_pn: volume_nm3 * (settings.bead_density - 1.0) * GRAVITY,
-        magnetisation: 1.0 + spread,
+        // As large as its volume.
+        magnetisation: (1.0 + spread) * (radius_nm / settings.bead_radius_nm).powi(3),
         // Anywhere on the disc.
         anchor_nm: settings.anchor_nm * rng.uniform().sqrt(),
         anchor_rad: std::f64::consts::TAU * rng.uniform(),
@@ -288,6 +297,7 @@ fn speck(settings: &Settings, rng: &mut Rng) -> Patch {
         y_px: rng.between([0.0, f64::from(settings.height_px)]),
         z_nm: rng.between(settings.table_range_nm()),
         contrast: rng.between([0.05, 0.25]) as f32,
+        size: 0,
     }
 }
 

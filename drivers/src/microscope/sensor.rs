@@ -4,6 +4,7 @@ use std::f64::consts::{PI, TAU};
 
 use super::noise::Rng;
 use super::settings::{Sensor, Settings};
+use super::wide::wide;
 
 /// A hot pixel reads this share of white more than it should.
 const HOT: f64 = 0.4;
@@ -77,10 +78,16 @@ impl Pattern {
     pub(super) fn apply(&self, levels: &mut [f32], column: usize, row: usize, flicker: f32, white: f32) {
         let from = row * self.width + column;
         // Beside the sensor there are no pixels.
-        let pixels = self.gain.iter().zip(&self.offset).skip(from);
-        for (level, (gain, offset)) in levels.iter_mut().zip(pixels) {
-            *level = *level * gain * flicker + offset * white;
-        }
+        let [gain, offset] = [&self.gain, &self.offset].map(|values| values.get(from..).unwrap_or_default());
+        let pixels = gain.iter().zip(offset);
+        wide(
+            #[inline(always)]
+            || {
+                for (level, (gain, offset)) in levels.iter_mut().zip(pixels) {
+                    *level = *level * gain * flicker + offset * white;
+                }
+            },
+        );
     }
 }
 

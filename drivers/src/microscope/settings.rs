@@ -6,10 +6,12 @@ use crate::cameras::simulated::Faults;
 mod molecule;
 mod motors;
 mod sensor;
+mod timing;
 
 pub use molecule::{Molecule, MoleculeKind};
 pub use motors::{Magnets, MotorSettings, Stage};
 pub use sensor::Sensor;
+pub use timing::Timing;
 
 /// What the simulated microscope looks at. Every field may be left out of `rig.toml`; an unknown one is an error.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -35,8 +37,11 @@ pub struct Settings {
     pub bits: u8,
     /// Size of one pixel in the sample plane, in nm; 20 to 1000, default 100.
     pub pixel_size_nm: f64,
-    /// Radius of each bead, in nm; 100 to 3000, default 520 (a 1 µm magnetic bead).
+    /// Mean radius of the beads, in nm; 100 to 3000, default 520 (a 1 µm magnetic bead).
     pub bead_radius_nm: f64,
+    /// How much their radii differ (standard deviation over mean); 0 to 0.1, default 0. There are seven sizes then, each with images,
+    /// weight, drag and force of its own.
+    pub bead_radius_spread: f64,
     /// Refractive index of the beads, 1.33 (water) to 2.5, default 1.70: polystyrene with iron oxide. Picked by eye, not fitted: with the
     /// default settings the core is 0.38 to 0.03 of the background and the first ring 1.24 to 1.50, from z = 0 to 3000 nm. One measured
     /// bead (QTrk's sample image) has 0.21 and 1.32, of another size and at another focus.
@@ -89,6 +94,8 @@ pub struct Settings {
     pub tilt_nm_per_s: [f64; 2],
     /// Whether the recording gets the truth of every frame, in /beadscope/truth, default false: it takes as much room as the rows.
     pub record_truth: bool,
+    /// What starts a frame, and how well its time is known.
+    pub timing: Timing,
     /// Frames that the camera holds for a slow reader; 1 to 10 000, default 64. Frames beyond are lost.
     pub buffer_frames: u32,
     /// What goes wrong with the camera, default nothing.
@@ -108,6 +115,7 @@ impl Default for Settings {
             bits: 8,
             pixel_size_nm: 100.0,
             bead_radius_nm: 520.0,
+            bead_radius_spread: 0.0,
             bead_index: 1.70,
             bead_absorption: 0.05,
             bead_density: 1.8,
@@ -131,6 +139,7 @@ impl Default for Settings {
             walk_nm_per_sqrt_s: [0.2; 3],
             tilt_nm_per_s: [0.0; 2],
             record_truth: false,
+            timing: Timing::default(),
             buffer_frames: 64,
             faults: Faults::default(),
         }
@@ -187,6 +196,7 @@ impl Settings {
         }
         in_range("pixel_size_nm", self.pixel_size_nm, 20.0, 1000.0)?;
         in_range("bead_radius_nm", self.bead_radius_nm, 100.0, 3000.0)?;
+        in_range("bead_radius_spread", self.bead_radius_spread, 0.0, 0.1)?;
         in_range("bead_index", self.bead_index, 1.33, 2.5)?;
         in_range("bead_absorption", self.bead_absorption, 0.0, 1.0)?;
         in_range("bandwidth", self.bandwidth, 0.0, 0.1)?;
@@ -215,6 +225,7 @@ impl Settings {
         self.magnets.check()?;
         self.stage.check()?;
         self.sensor.check()?;
+        self.timing.check()?;
         in_range("buffer_frames", f64::from(self.buffer_frames), 1.0, 10_000.0)?;
         self.faults.check()?;
         self.check_heights()
@@ -224,6 +235,14 @@ impl Settings {
     pub fn table_range_nm(&self) -> [f64; 2] {
         let [lowest, highest] = self.reach_nm();
         [lowest - TABLE_MARGIN_NM, highest + TABLE_MARGIN_NM]
+    }
+
+    /// The radii that beads have, in nm, each as often as any other; the first is the mean.
+    pub(super) fn radii_nm(&self) -> Vec<f64> {
+        /// Quantiles of a normal distribution at 1/14, 3/14 … 13/14, over their standard deviation.
+        const SIZES: [f64; 7] = [0.0, -1.608, -0.869, -0.402, 0.402, 0.869, 1.608];
+        let sizes = if self.bead_radius_spread > 0.0 { &SIZES[..] } else { &SIZES[..1] };
+        sizes.iter().map(|size| self.bead_radius_nm * (1.0 + size * self.bead_radius_spread)).collect()
     }
 
     /// The pixel format that `bits` stands for.
@@ -243,8 +262,9 @@ impl Settings {
         let drift = (self.drift_nm_per_s[2].abs() + tilt) * DRIFT_TIME_S
             + MAX_SIGMAS * self.walk_nm_per_sqrt_s[2] * (WALK_TIME_S / 2.0).sqrt();
         let [lowest, highest] = self.stage.focus.limits;
-        let strongest = 1.0 + 4.0 * self.magnetisation_spread;
-        let force_pn = strongest * (self.magnets.greatest_pn + self.magnets.least_pn);
+        let largest = self.radii_nm().into_iter().fold(self.bead_radius_nm, f64::max) / self.bead_radius_nm;
+        let strongest = (1.0 + 4.0 * self.magnetisation_spread) * largest.powi(3);
+        let force_pn = strongest * self.magnets.strongest_pn();
         [-drift - highest.max(0.0), self.molecule.longest_nm(force_pn) + drift - lowest.min(0.0)]
     }
 
@@ -316,6 +336,11 @@ mod tests {
             ("molecule.kind = 'rna'", "rna"),
             ("molecule.kind = 'stepping'\nmolecule.step_nm = -100.0", "shorten"),
             ("magnets.decay_mm = [2.0, 1.0]", "magnets.decay_mm"),
+            ("magnets.table = [[1.0, 5.0]]", "rows of magnets.table"),
+            ("magnets.table = [[1.0, 5.0], [1.0, 4.0]]", "heights must rise"),
+            ("magnets.table = [[1.0, 5.0], [2.0, 0.0]]", "force in magnets.table"),
+            ("bead_radius_spread = 0.2", "bead_radius_spread"),
+            ("timing.trigger_hz = 1e6", "timing.trigger_hz"),
             ("focus_nm = 2000.0", "focus_nm"),
             ("drift_nm_per_s = [0.0, 0.0, 1000.0]", "drift_nm_per_s"),
             ("stage.focus.start = 1.0", "limits"),

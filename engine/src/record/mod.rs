@@ -113,6 +113,7 @@ impl RecorderHandle {
         // A recorder that is gone has no recording either.
         if let Err(TrySendError::Full(Command::Note(event))) = self.commands.try_send(Command::Note(event)) {
             tracing::error!("the disk is so slow that the recording lacks a command: {}", event.command);
+            self.status.lacking.commands.add(1);
         }
     }
 
@@ -120,7 +121,9 @@ impl RecorderHandle {
     pub(crate) fn sample(&self, axes: Vec<AxisSample>) {
         if self.status.is_recording() {
             // A disk that is so far behind lacks some of them: positions of beads come first.
-            let _ = self.commands.try_send(Command::Axes(axes));
+            if let Err(TrySendError::Full(_)) = self.commands.try_send(Command::Axes(axes)) {
+                self.status.lacking.axes.add(1);
+            }
         }
     }
 
@@ -322,12 +325,7 @@ impl Recorder {
         let rows = self.told.drain(..reached);
         if let Some(open) = &mut self.open {
             open.take_truth(rows);
-            match truth.take_lost() {
-                0 => {}
-                lost => {
-                    tracing::warn!("the recording lacks {lost} rows of the truth: they came too fast for it")
-                }
-            }
+            self.status.lacking.truth.add(truth.take_lost());
         }
     }
 

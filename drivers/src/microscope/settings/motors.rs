@@ -4,8 +4,9 @@ use super::{in_order, in_range};
 use crate::camera::CameraError;
 
 /// The force of the magnets against their height h: `greatest_pn` (`near_share` e^(-h / `decay_mm[0]`) + the rest e^(-h /
-/// `decay_mm[1]`)) + `least_pn`. The `[camera.settings.magnets]` table; by default the fit that the van Noort lab uses (PyTweezers).
-#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+/// `decay_mm[1]`)) + `least_pn`, or a table. The `[camera.settings.magnets]` table; by default the fit that the van Noort lab uses
+/// (PyTweezers).
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Magnets {
     /// Force at height 0, in pN; 0 to 1000, default 85.
@@ -16,11 +17,14 @@ pub struct Magnets {
     pub near_share: f64,
     /// The shorter and the longer decay, in mm; 0.01 to 100, default [0.8, 1.4].
     pub decay_mm: [f64; 2],
+    /// A measured curve in place of the formula: rows of height (mm, 0 to 100, rising) and force (pN, above 0, up to 1000), 2 to 1000 of
+    /// them; none by default. Between two rows the force is exponential; beyond the ends it stays.
+    pub table: Vec<[f64; 2]>,
 }
 
 impl Default for Magnets {
     fn default() -> Self {
-        Self { greatest_pn: 85.0, least_pn: 0.02, near_share: 0.3, decay_mm: [0.8, 1.4] }
+        Self { greatest_pn: 85.0, least_pn: 0.02, near_share: 0.3, decay_mm: [0.8, 1.4], table: Vec::new() }
     }
 }
 
@@ -29,7 +33,32 @@ impl Magnets {
         in_range("magnets.greatest_pn", self.greatest_pn, 0.0, 1000.0)?;
         in_range("magnets.least_pn", self.least_pn, 0.0, 10.0)?;
         in_range("magnets.near_share", self.near_share, 0.0, 1.0)?;
-        in_order("magnets.decay_mm", self.decay_mm, 0.01, 100.0)
+        in_order("magnets.decay_mm", self.decay_mm, 0.01, 100.0)?;
+        self.check_table()
+    }
+
+    fn check_table(&self) -> Result<(), CameraError> {
+        if self.table.is_empty() {
+            return Ok(());
+        }
+        in_range("rows of magnets.table", self.table.len() as f64, 2.0, 1000.0)?;
+        for [height_mm, force_pn] in &self.table {
+            in_range("height in magnets.table", *height_mm, 0.0, 100.0)?;
+            in_range("force in magnets.table", *force_pn, 1e-6, 1000.0)?;
+        }
+        let falling = self.table.windows(2).find(|rows| rows[0][0] >= rows[1][0]);
+        falling.map_or(Ok(()), |rows| {
+            let [before, after] = [rows[0][0], rows[1][0]];
+            Err(CameraError::Settings(format!(
+                "magnets.table: heights must rise, but {after} comes after {before}"
+            )))
+        })
+    }
+
+    /// The greatest force that they have anywhere, pN.
+    pub(super) fn strongest_pn(&self) -> f64 {
+        let formula = self.greatest_pn + self.least_pn;
+        self.table.iter().map(|[_, force_pn]| *force_pn).reduce(f64::max).unwrap_or(formula)
     }
 }
 
