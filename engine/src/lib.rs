@@ -27,6 +27,7 @@
 //! [`status`], carried in the next header and written into the file. [`ledger::Ledger::check`] says whether it sums.
 
 mod acquire;
+pub mod analysis;
 pub mod bead_set;
 pub mod bench;
 pub mod calibrate;

@@ -9,7 +9,8 @@ use beadscope_shaders::fit::attainable::{self, Brightness};
 use beadscope_shaders::fit::{FitScratch, Start};
 use beadscope_shaders::flags::Flags;
 use beadscope_shaders::image_model::{ImageModel, knots_for_roi};
-use beadscope_shaders::pipeline::{ParamError, Params, Scratch, Tracker};
+use beadscope_shaders::pipeline::{Localization, ParamError, Params, Scratch, Tracker};
+use beadscope_shaders::radial_profile::PolarProfile;
 use beadscope_shaders::zlut_match::MatchTable;
 use beadscope_zlut::ZLut;
 
@@ -93,6 +94,17 @@ pub struct AtHeight {
     pub attainable: Option<Attainable>,
 }
 
+/// The rings of a bead in a frame.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SeenProfile {
+    /// Radius of each ring, px.
+    pub radius_px: Vec<f64>,
+    /// Mean grey level of each.
+    pub grey: Vec<f32>,
+    /// Height that the Z-LUT tells for them, nm; NaN if none.
+    pub z_nm: f64,
+}
+
 /// A Z-LUT prepared to tell what is attainable with it.
 pub struct Precision {
     roi_px: usize,
@@ -132,14 +144,7 @@ impl Precision {
     /// What is attainable for the bead in `roi` of this frame, at the height, contrast and noise seen in it. `None` if
     /// no bead is found there, or it does not look like its Z-LUT.
     pub fn in_frame(&mut self, frame: &FrameView<'_>, roi: &Roi) -> Option<Attainable> {
-        if roi.size_px as usize != self.roi_px || !frame.copy_roi(roi, &mut self.levels) {
-            return None;
-        }
-        if let Some(correction) = &self.correction {
-            let left_top_px = (roi.left_px as usize, roi.top_px as usize);
-            correction.correct(frame, left_top_px, self.roi_px, &mut self.levels);
-        }
-        let found = self.tracker.locate(&self.levels, f32::INFINITY, Some(&self.table), &mut self.scratch);
+        let found = self.locate(frame, roi)?;
         if !found.z_nm.is_finite() || found.flags.contains(Flags::POOR_MATCH) {
             return None;
         }
@@ -155,6 +160,32 @@ impl Precision {
         let (roi_px, model) = (self.roi_px, &self.model);
         let brightness = Brightness::measure(&self.levels, roi_px, model, &at, &mut self.fitting)?;
         attainable::attainable(model, roi_px, &at, brightness, &mut self.fitting)
+    }
+
+    /// The rings of the bead in `roi` of this frame, where the Z-LUT has rings. `None` if no bead is found there.
+    pub fn profile(&mut self, frame: &FrameView<'_>, roi: &Roi) -> Option<SeenProfile> {
+        let found = self.locate(frame, roi)?;
+        if !(found.x_px.is_finite() && found.y_px.is_finite()) {
+            return None;
+        }
+        let rings = *self.table.grid().rings();
+        let mut profile = PolarProfile::new(rings.n_rings);
+        profile.measure(&self.levels, self.roi_px, (found.x_px, found.y_px), self.table.grid());
+        let radius_px = |ring: usize| rings.first_ring_px + ring as f64 * rings.ring_step_px;
+        let radius_px = (0..rings.n_rings).map(radius_px).collect();
+        Some(SeenProfile { radius_px, grey: profile.mean, z_nm: found.z_nm })
+    }
+
+    /// Copies the ROI, corrected, into `levels` and finds the bead in it.
+    fn locate(&mut self, frame: &FrameView<'_>, roi: &Roi) -> Option<Localization> {
+        if roi.size_px as usize != self.roi_px || !frame.copy_roi(roi, &mut self.levels) {
+            return None;
+        }
+        if let Some(correction) = &self.correction {
+            let left_top_px = (roi.left_px as usize, roi.top_px as usize);
+            correction.correct(frame, left_top_px, self.roi_px, &mut self.levels);
+        }
+        Some(self.tracker.locate(&self.levels, f32::INFINITY, Some(&self.table), &mut self.scratch))
     }
 
     /// What is attainable for the bead of the Z-LUT in the middle of its ROI, at `count` heights from the lowest plane
@@ -255,6 +286,12 @@ mod tests {
         let louder = CameraNoise::AtBackground(3.0 * precision.at_height(bead.z_nm, &noise).noise);
         let louder = precision.at_height(bead.z_nm, &louder).attainable.unwrap();
         assert!((louder.sigma_z_nm / told.sigma_z_nm - 3.0).abs() < 1e-3, "{louder:?} {told:?}");
+
+        let rings = precision.profile(&frame, &roi).unwrap();
+        assert!((rings.z_nm - bead.z_nm).abs() < 30.0, "{} {}", rings.z_nm, bead.z_nm);
+        assert_eq!((rings.radius_px.len(), rings.radius_px[2]), (rings.grey.len(), 1.0));
+        let brightest = rings.grey.iter().copied().fold(0.0, f32::max);
+        assert!(rings.grey[0] < 100.0 && brightest > 140.0, "a dark core in a bright ring: {:?}", rings.grey);
 
         // Not a bead, another size, over the edge.
         let empty = Roi::around(0, ((bead.x_px + 100.0) % 200.0, bead.y_px), roi_px);

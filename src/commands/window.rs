@@ -8,7 +8,7 @@ use crate::logging::Logging;
 #[cfg(feature = "gui")]
 pub fn run(arguments: &WindowArguments, logging: &Logging) -> Result<()> {
     use beadscope_engine::session::Session;
-    use beadscope_engine::settings::path_value;
+    use beadscope_engine::settings::{path_value, user_file};
 
     use crate::signals::Signals;
 
@@ -31,6 +31,8 @@ pub fn run(arguments: &WindowArguments, logging: &Logging) -> Result<()> {
         recording_folder: rig.recording.folder.clone(),
         recording_name: rig.recording.name.clone(),
         title: format!("{} camera", rig.camera.driver),
+        user_file: user_file(),
+        rig: arguments.rig.clone(),
     };
     let outcome = beadscope_ui::run(start)?;
     super::check(&outcome)

@@ -1,21 +1,34 @@
-//! The window as a whole: takes what has come, lays the panels out, obeys keys, and ends the session at the end.
+//! The window as a whole: takes what has come, draws bars and panes, does what was asked for, and ends the session at the end.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use beadscope_engine::command::{Command, Sender};
-use beadscope_engine::session::{CameraConfig, Outcome, Session};
+use beadscope_engine::command::{Applied, Command, Sender};
+use beadscope_engine::session::{Outcome, Session};
 use beadscope_engine::status::EndReason;
-use eframe::egui::{self, CentralPanel, Frame, Key, Margin, Modifiers, Panel, ViewportCommand};
+use eframe::egui::{self, CentralPanel, Frame, Key, Margin, Panel, ViewportCommand};
 
 use crate::Start;
+use crate::actions::{ALL, Action};
+use crate::analysis::Analysis;
+use crate::bead_table::BeadTable;
+use crate::desk::{Desk, Table, Todo};
+use crate::export::{Screenshots, free_path, write};
 use crate::feed::Feed;
-use crate::log::Log;
+use crate::find::{Finder, Found};
+use crate::help::Help;
+use crate::layout::Layout;
+use crate::log::LogPane;
 use crate::messages::{self, Kind, Messages};
 use crate::motors::Motors;
+use crate::palette::{Chosen, Palette};
+use crate::panes::Pane;
 use crate::plots::Plots;
+use crate::preferences::{Done, Preferences};
 use crate::recording::Recording;
+use crate::run_pane::RunPane;
 use crate::status::{Facts, Status};
 use crate::theme;
 use crate::topbar;
@@ -27,145 +40,326 @@ const DRAW_EVERY: Duration = Duration::from_millis(25);
 /// How often the window looks whether it is to close, when nothing else happens.
 const LOOK: Duration = Duration::from_millis(250);
 
+/// How often a changed layout is written.
+const SAVE_EVERY: Duration = Duration::from_secs(5);
+
 /// The window's whole state.
 pub struct App<'a> {
     /// `None` once it has ended.
     session: Option<Session>,
     outcome: &'a mut Option<Outcome>,
-    feed: Feed,
-    video: Video,
-    plots: Plots,
+    desk: Desk,
+    layout: Layout,
+    palette: Palette,
+    help: Help,
+    screenshots: Screenshots,
     status: Status,
-    recording: Recording,
-    motors: Motors,
     messages: Messages,
     quit: Arc<AtomicBool>,
     title: String,
     notes: Vec<String>,
-    log: Log,
-    log_is_open: bool,
-    /// What the camera has now.
-    config: CameraConfig,
-    pixel_size_nm: f64,
+    saved: Instant,
 }
 
 impl<'a> App<'a> {
     /// The window on this session. The outcome is written when the session has ended, by itself or with the window.
     pub fn new(context: &egui::Context, start: Start, outcome: &'a mut Option<Outcome>) -> Self {
         theme::apply(context);
-        let Start { session, quit, view, notes, log, recording_folder, recording_name, title } = start;
-        let config = session.config();
-        Self {
+        let Start {
+            session,
+            quit,
+            view,
+            notes,
+            log,
+            recording_folder,
+            recording_name,
+            title,
+            user_file,
+            rig,
+        } = start;
+        let layout_file = user_file.as_ref().map(|file| file.with_file_name("window.json"));
+        let is_first = layout_file.as_ref().is_some_and(|file| !file.exists());
+        let (layout, doubt) = Layout::load(layout_file);
+        let mut messages = Messages::default();
+        if let Some(doubt) = doubt {
+            messages.add(Kind::Notice, doubt);
+        }
+        let mut help = Help::default();
+        if is_first {
+            help.tour();
+        }
+        let info = session.info();
+        let zlut = info.zlut.as_ref().map(|zlut| Table {
+            z_nm: zlut.z_nm().to_vec(),
+            rows: (0..zlut.n_planes()).map(|plane| zlut.profile(plane).to_vec()).collect(),
+        });
+        let desk = Desk {
             feed: Feed::new(&session, view),
-            pixel_size_nm: session.info().pixel_size_nm,
-            session: Some(session),
-            outcome,
             video: Video::default(),
             plots: Plots::default(),
-            status: Status::default(),
+            analysis: Analysis::default(),
+            table: BeadTable::default(),
+            finder: Finder::default(),
+            run: RunPane::default(),
             recording: Recording::new(&recording_folder, recording_name),
             motors: Motors::default(),
-            messages: Messages::default(),
+            preferences: Preferences::new(user_file, rig),
+            log: LogPane::new(log),
+            config: session.config(),
+            axes: session.axes(),
+            pixel_size_nm: info.pixel_size_nm,
+            mode: String::new(),
+            zlut: zlut.unwrap_or_default(),
+            is_live: true,
+            todo: Vec::new(),
+        };
+        let mut app = Self {
+            desk,
+            session: Some(session),
+            outcome,
+            layout,
+            palette: Palette::default(),
+            help,
+            screenshots: Screenshots::default(),
+            status: Status::default(),
+            messages,
             quit,
             title,
             notes,
-            log,
-            log_is_open: false,
-            config,
-        }
+            saved: Instant::now(),
+        };
+        app.renew_settings();
+        app
     }
 
     /// Stops the session, if it was not, and keeps how it went.
     fn end(&mut self) {
         let Some(session) = self.session.take() else { return };
         let outcome = session.stop();
-        self.recording.watch(&outcome.health, &mut self.messages);
+        self.desk.is_live = false;
+        self.desk.recording.watch(&outcome.health, &mut self.messages);
         self.messages.tell_notices(&outcome.health);
-        self.recording.session_ended(&mut self.messages);
+        self.desk.recording.session_ended(&mut self.messages);
         self.status.settle(outcome.health.clone());
         *self.outcome = Some(outcome);
     }
 
-    fn toggle_recording(&mut self) {
-        if let Some(session) = &self.session {
-            self.recording.toggle(session, &mut self.messages);
-        }
-    }
-
     /// Sends a command; says why, if it is refused.
-    fn send(&mut self, command: Command) {
-        let Some(session) = &self.session else { return };
-        if let Err(error) = session.commands().send(Sender::Window, command) {
-            self.messages.add(Kind::Failed, error.to_string());
-        }
+    fn send(&mut self, command: Command) -> Option<Applied> {
+        let session = self.session.as_ref()?;
+        let mark = match &command {
+            Command::Mark { text } => Some(text.clone()),
+            _ => None,
+        };
+        let answer = session.commands().send(Sender::Window, command);
         self.take_edits();
+        match answer {
+            Ok(applied) => {
+                self.desk.plots.marks.extend(mark.map(|text| (self.desk.feed.newest_s, text)));
+                Some(applied)
+            }
+            Err(error) => {
+                self.messages.add(Kind::Failed, error.to_string());
+                None
+            }
+        }
     }
 
     /// Shows the beads as they are now, whoever has edited them.
     fn take_edits(&mut self) {
         if let Some(session) = &self.session
-            && let Some(places) = self.feed.take_edits(session)
+            && let Some(places) = self.desk.feed.take_edits(session)
         {
-            self.plots.follow(&places);
+            self.desk.plots.follow(&places);
         }
+    }
+
+    /// Asks for the settings as they are in the session.
+    fn renew_settings(&mut self) {
+        if let Some(Applied::Settings(settings)) = self.send(Command::SettingList {}) {
+            let mode = settings.iter().find(|setting| setting.name == "recording.mode");
+            self.desk.mode = mode.map_or(String::new(), |mode| mode.value_text());
+            self.desk.preferences.take(settings);
+        }
+    }
+
+    /// Does what was asked for in panes, by keys and in the search.
+    fn work(&mut self, context: &egui::Context) {
+        for todo in std::mem::take(&mut self.desk.todo) {
+            match todo {
+                Todo::Action(action) => self.act(context, action),
+                Todo::Command(command) => {
+                    let is_setting = matches!(command, Command::SettingSet { .. });
+                    self.send(command);
+                    if is_setting {
+                        self.renew_settings();
+                    }
+                }
+                Todo::Export(export) => {
+                    let written = self.screenshots.export(context, &self.folder(), export);
+                    self.tell_written(written.transpose());
+                }
+                Todo::Preferences(Done::Command(command)) => {
+                    self.send(command);
+                    self.renew_settings();
+                }
+                Todo::Preferences(Done::Renew) => self.renew_settings(),
+                Todo::Preferences(Done::Saved(what)) => self.messages.add(Kind::Done, what),
+                Todo::Preferences(Done::Refused(why)) => self.messages.add(Kind::Failed, why),
+            }
+        }
+    }
+
+    fn tell_written(&mut self, written: Option<Result<PathBuf, String>>) {
+        match written {
+            Some(Ok(path)) => self.messages.add(Kind::Done, format!("written: {}", path.display())),
+            Some(Err(why)) => self.messages.add(Kind::Failed, why),
+            None => {}
+        }
+    }
+
+    /// Where files go that are not recordings.
+    fn folder(&self) -> PathBuf {
+        Path::new(self.desk.recording.folder.trim()).to_owned()
+    }
+
+    fn act(&mut self, context: &egui::Context, action: Action) {
+        let beads = &self.desk.feed.beads;
+        let is_locked = beads.is_locked;
+        let selected = beads.selected_numbers();
+        match action {
+            Action::ToggleRecording => {
+                if let Some(session) = &self.session {
+                    self.desk.recording.toggle(session, &mut self.messages);
+                }
+            }
+            Action::NextRecording => {
+                if let Some(session) = &self.session {
+                    self.desk.recording.next(session, &mut self.messages);
+                }
+            }
+            Action::Mark => {
+                self.send(Command::Mark { text: "mark".to_owned() });
+            }
+            Action::PausePlots => self.desk.plots.toggle_pause(&self.desk.feed.history),
+            Action::ExportPlots => {
+                self.layout.open(Pane::Plots);
+                self.desk.plots.export_next();
+            }
+            Action::FitPicture => self.desk.video.viewport.fit(),
+            Action::Snapshot => self.snapshot(),
+            Action::NextBead => self.step_bead(1),
+            Action::PreviousBead => self.step_bead(-1),
+            Action::LockBeads => self.desk.feed.beads.is_locked ^= true,
+            Action::RemoveBeads | Action::RemoveAllBeads | Action::Nudge(..) | Action::Renumber
+                if is_locked =>
+            {
+                self.messages
+                    .add(Kind::Notice, "the beads are locked; unlock them with L, or in the pane Beads");
+            }
+            Action::RemoveBeads if selected.is_empty() => {}
+            Action::RemoveBeads => {
+                self.send(Command::RoiRemove { beads: selected });
+            }
+            Action::RemoveAllBeads => {
+                if self.send(Command::RoiClear {}).is_some() {
+                    self.messages.add(Kind::Done, "all beads were removed; Ctrl+Z brings them back");
+                }
+            }
+            Action::Nudge(dx_px, dy_px) => {
+                for bead in selected {
+                    self.send(Command::RoiMove { bead, dx_px, dy_px });
+                }
+            }
+            Action::Renumber => {
+                if self.send(Command::RoiRenumber {}).is_some() {
+                    self.messages.add(Kind::Done, "the beads are numbered from 0 now, also in a recording that runs; Ctrl+Z takes it back");
+                }
+            }
+            Action::ToggleReference => {
+                let beads = self.desk.feed.beads.toggled_references();
+                self.send(Command::ReferenceSet { beads });
+            }
+            Action::Undo => {
+                self.send(Command::RoiUndo {});
+            }
+            Action::Redo => {
+                self.send(Command::RoiRedo {});
+            }
+            Action::FindBeads => {
+                self.layout.open(Pane::Camera);
+                self.desk.finder.begin(&self.desk.feed.picture, &self.desk.feed.beads);
+            }
+            Action::StopMotors => {
+                if !self.desk.axes.is_empty() {
+                    self.send(Command::AxisStop { axis: None });
+                }
+            }
+            Action::Search => self.palette.toggle(),
+            Action::Open(pane) => self.layout.open(pane),
+            Action::ResetLayout => self.layout.reset(),
+            Action::Tour => self.help.tour(),
+            Action::Keys => self.help.toggle_keys(),
+            Action::About => self.help.about(),
+        }
+        context.request_repaint();
+    }
+
+    fn step_bead(&mut self, step: i64) {
+        self.desk.feed.beads.step(step);
+        if let Some(bead) = self.desk.feed.beads.selected_bead() {
+            let (x_px, y_px) = bead.roi.center_px();
+            self.desk.video.viewport.reveal(x_px as f32, y_px as f32);
+        }
+    }
+
+    fn snapshot(&mut self) {
+        let path = free_path(&self.folder(), &format!("frame_{}", self.desk.feed.picture.frame), "png");
+        let written = match self.desk.feed.picture.png() {
+            Ok(bytes) => write(&path, &bytes).map(|()| path),
+            Err(error) => Err(format!("no snapshot: {error}")),
+        };
+        self.tell_written(Some(written));
     }
 
     fn obey_keys(&mut self, context: &egui::Context) {
-        // Also while something is typed.
-        let has_axes = self.session.as_ref().is_some_and(|session| !session.axes().is_empty());
-        if has_axes && context.input(|input| input.key_pressed(Key::Escape)) {
-            self.send(Command::AxisStop { axis: None });
+        // Also while something is typed: nothing is more urgent.
+        if context.input(|input| input.key_pressed(Key::Escape)) {
+            self.desk.todo.push(Todo::Action(Action::StopMotors));
         }
-        if context.egui_wants_keyboard_input() {
-            return;
-        }
-        self.edit_by_keys(context);
-        let pressed = |key: Key| context.input_mut(|input| input.consume_key(Modifiers::NONE, key));
-        if pressed(Key::Space) {
-            self.plots.toggle_pause(&self.feed.history);
-        }
-        if pressed(Key::R) {
-            self.toggle_recording();
-        }
-        if pressed(Key::F) {
-            self.video.viewport.fit();
-        }
-        let back = pressed(Key::ArrowLeft) | pressed(Key::OpenBracket);
-        let on = pressed(Key::ArrowRight) | pressed(Key::CloseBracket);
-        if back != on {
-            self.feed.beads.step(if on { 1 } else { -1 });
-            if let Some(bead) = self.feed.beads.selected_bead() {
-                let half = bead.roi.size_px as f32 / 2.0;
-                self.video.viewport.reveal(bead.roi.left_px as f32 + half, bead.roi.top_px as f32 + half);
+        let is_typing = context.egui_wants_keyboard_input();
+        for entry in ALL.iter().filter(|entry| entry.action != Action::StopMotors) {
+            for keys in entry.keys {
+                let is_chord = !keys.modifiers.is_none();
+                let is_allowed =
+                    !is_typing || (is_chord && matches!(entry.action, Action::Search | Action::Open(_)));
+                if is_allowed && context.input_mut(|input| input.consume_shortcut(keys)) {
+                    self.desk.todo.push(Todo::Action(entry.action));
+                }
             }
         }
     }
 
-    /// What is done to the beads with a key.
-    fn edit_by_keys(&mut self, context: &egui::Context) {
-        let pressed = |modifiers, key| context.input_mut(|input| input.consume_key(modifiers, key));
-        if pressed(Modifiers::COMMAND | Modifiers::SHIFT, Key::Z) | pressed(Modifiers::COMMAND, Key::Y) {
-            self.send(Command::RoiRedo {});
-        }
-        if pressed(Modifiers::COMMAND, Key::Z) {
-            self.send(Command::RoiUndo {});
-        }
-        let Some(bead) = self.feed.beads.selected_bead().map(|bead| bead.roi.bead) else { return };
-        if pressed(Modifiers::NONE, Key::Delete) {
-            return self.send(Command::RoiRemove { beads: vec![bead] });
-        }
-        if pressed(Modifiers::NONE, Key::G) {
-            let all =
-                self.feed.beads.all.iter().filter(|other| other.is_reference != (other.roi.bead == bead));
-            let beads = all.map(|bead| bead.roi.bead).collect();
-            self.send(Command::ReferenceSet { beads });
-        }
-        for (key, dx_px, dy_px) in
-            [(Key::ArrowLeft, -1, 0), (Key::ArrowRight, 1, 0), (Key::ArrowUp, 0, -1), (Key::ArrowDown, 0, 1)]
-        {
-            if pressed(Modifiers::ALT, key) {
-                self.send(Command::RoiMove { bead, dx_px, dy_px });
+    /// Search, help and the search for beads, over everything else.
+    fn show_windows(&mut self, context: &egui::Context) {
+        let settings = self.desk.preferences.names();
+        match self.palette.show(context, &settings) {
+            Some(Chosen::Action(action)) => self.desk.todo.push(Todo::Action(action)),
+            Some(Chosen::Command(command)) => self.desk.todo.push(Todo::Command(command)),
+            Some(Chosen::Setting(name)) => {
+                self.layout.open(Pane::Preferences);
+                self.desk.preferences.seek(&name);
             }
+            None => {}
+        }
+        if let Some(pane) = self.help.show(context) {
+            self.layout.open(pane);
+        }
+        let folder = self.folder();
+        match self.desk.finder.show(context, &self.desk.feed.beads, &folder) {
+            Found::Load(command) => self.desk.todo.push(Todo::Command(command)),
+            Found::Failed(why) => self.messages.add(Kind::Failed, why),
+            Found::Nothing => {}
         }
     }
 
@@ -179,12 +373,19 @@ impl<'a> App<'a> {
     }
 
     fn facts(&self) -> Facts {
-        let beads = &self.feed.beads;
+        let Feed { beads, newest_s, .. } = &self.desk.feed;
         Facts {
             beads: (beads.all.len(), beads.flagged()),
-            newest_s: self.feed.newest_s,
-            is_recording: self.recording.running().is_some(),
-            missed: self.feed.missed(),
+            newest_s: *newest_s,
+            is_recording: self.desk.recording.running().is_some(),
+            missed: self.desk.feed.missed(),
+        }
+    }
+
+    fn save_layout(&mut self) {
+        self.saved = Instant::now();
+        if let Err(why) = self.layout.save() {
+            self.messages.add(Kind::Notice, why);
         }
     }
 }
@@ -196,78 +397,52 @@ impl eframe::App for App<'_> {
             context.send_viewport_cmd(ViewportCommand::Close);
         }
         context.request_repaint_after(LOOK);
+        for written in self.screenshots.taken() {
+            self.tell_written(Some(written));
+        }
         self.take_edits();
-        self.feed.take_rows();
+        self.desk.feed.wants_profile =
+            self.desk.analysis.wants_profile() && self.layout.is_seen(Pane::Analysis);
+        self.desk.feed.take_rows();
         let Some(session) = &self.session else { return };
+        self.desk.feed.take_picture(session);
         if !session.is_running() {
-            self.feed.take_picture(session);
             self.end();
             return;
         }
-        self.feed.take_picture(session);
+        self.desk.axes = session.axes();
+        self.desk.plots.take_axes(self.desk.feed.newest_s, &self.desk.axes);
         if let Some(health) = self.status.refresh(|| session.health()) {
-            self.recording.watch(health, &mut self.messages);
+            self.desk.recording.watch(health, &mut self.messages);
             self.messages.tell_notices(health);
-            self.config = session.config();
+            self.desk.config = session.config();
+        }
+        if self.saved.elapsed() > SAVE_EVERY {
+            self.save_layout();
         }
         context.request_repaint_after(DRAW_EVERY);
     }
 
     fn ui(&mut self, ui: &mut egui::Ui, _frame: &mut eframe::Frame) {
-        self.obey_keys(&ui.ctx().clone());
+        let context = ui.ctx().clone();
+        self.obey_keys(&context);
         let bar = Frame::side_top_panel(ui.style()).inner_margin(Margin::symmetric(10, 6));
         Panel::top("top").frame(bar).show(ui, |ui| {
             let live = self.session.is_some();
-            if topbar::show(ui, &self.title, &self.notes, &mut self.log_is_open, &mut self.recording, live) {
-                self.toggle_recording();
-            }
+            let asked = topbar::show(ui, &self.title, &self.notes, &self.desk.recording, live);
+            self.desk.todo.extend(asked.map(Todo::Action));
             self.banner(ui);
         });
         Panel::bottom("status").frame(bar).show(ui, |ui| self.status.show(ui, &self.facts()));
-        let side = Frame::side_top_panel(ui.style()).inner_margin(Margin::symmetric(10, 8));
-        let axes = self.session.as_ref().map_or(Vec::new(), Session::axes);
-        if !axes.is_empty() {
-            let panel = Panel::bottom("motors").frame(side);
-            if let Some(command) = panel.show(ui, |ui| self.motors.show(ui, &axes)).inner {
-                self.send(command);
-            }
-        }
-        if self.log_is_open {
-            let panel = Panel::bottom("log").resizable(true).frame(side).default_size(120.0);
-            panel.show(ui, |ui| self.log.show(ui));
-        }
-        let width = ui.available_width();
-        Panel::right("plots").frame(side).default_size(width * 0.4).size_range(340.0..=width * 0.6).show(
-            ui,
-            |ui| {
-                self.plots.show(ui, &mut self.feed.beads, &self.feed.history);
-            },
-        );
-        let height = ui.available_height();
-        let table = Panel::bottom("beads").resizable(true).frame(side);
-        table
-            .default_size(height * 0.24)
-            .size_range(70.0..=height * 0.5)
-            .show(ui, |ui| self.feed.beads.show(ui));
-        let added = CentralPanel::default().frame(side).show(ui, |ui| {
-            let Feed { picture, beads, .. } = &mut self.feed;
-            self.video.show(ui, picture, beads, self.pixel_size_nm, &camera_text(&self.config))
-        });
-        if let Some((x_px, y_px)) = added.inner {
-            self.send(Command::RoiAdd { x_px, y_px });
-        }
+        CentralPanel::default().frame(Frame::NONE).show(ui, |ui| self.layout.show(ui, &mut self.desk));
+        self.show_windows(&context);
+        self.work(&context);
     }
 
     fn on_exit(&mut self) {
+        self.save_layout();
         self.end();
     }
-}
-
-/// What the camera's picture is, and how it was taken.
-fn camera_text(config: &CameraConfig) -> String {
-    let CameraConfig { window, format, exposure_us, .. } = config;
-    let bits = u32::from(format.max_level()).count_ones();
-    format!("{} × {} px, {bits} bit, exposure {exposure_us:.0} µs", window.width_px, window.height_px)
 }
 
 /// What an experimenter does about the end of a session.
@@ -285,3 +460,6 @@ fn what_to_do(reason: &EndReason) -> &'static str {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,41 +1,15 @@
-//! The beads: their newest values, which one is selected, and the table of all.
+//! The beads: their newest values, and which of them are selected.
 
-use std::collections::HashMap;
-use std::time::{Duration, Instant};
+use std::collections::{BTreeSet, HashMap};
 
 use beadscope_engine::bead_set::Beads as BeadsNow;
+use beadscope_engine::rig::DEFAULT_ROI_PX;
 use beadscope_engine::roi::Roi;
 use beadscope_engine::tracks::TrackRow;
-use eframe::egui::{self, Align, Layout, RichText, ScrollArea, Sense, TextStyle, vec2};
 
 use crate::history::CHANNELS;
 use crate::precision::Figures;
-use crate::scale::measured;
 use crate::spread::Spread;
-use crate::theme;
-
-/// The table shows new numbers this often: faster ones cannot be read.
-const REFRESH: Duration = Duration::from_millis(250);
-/// Columns of the table: heading, width in points, what it means.
-const COLUMNS: [(&str, f32, &str); 7] = [
-    ("bead", 46.0, "Number of the bead, R: a reference; [ and ] or the arrow keys go through them"),
-    ("x (px)", 92.0, "Column of the bead's centre in the frame, px"),
-    ("y (px)", 92.0, "Row of the bead's centre in the frame, px"),
-    ("z (nm)", 92.0, "Height from the Z-LUT, nm"),
-    ("match", 64.0, "How well the radial profile fits the Z-LUT: correlation, up to 1"),
-    (
-        "σ x, y (nm)",
-        92.0,
-        "Spread of x and y from frame to frame / the least that this image allows (Cramer-Rao), nm. A tether's own fast \
-         motion counts as spread",
-    ),
-    (
-        "σ z (nm)",
-        92.0,
-        "Spread of z from frame to frame / the least that this image allows at this height (Cramer-Rao), nm. A tether's \
-         own fast motion counts as spread",
-    ),
-];
 
 /// One bead.
 pub struct Bead {
@@ -70,7 +44,7 @@ impl Bead {
     }
 
     /// The standard errors that the method `fit` told of x, y and z in the newest frame, nm; NaN from other methods.
-    fn told_nm(&self, nm_per_px: f64) -> [f64; CHANNELS] {
+    pub fn told_nm(&self, nm_per_px: f64) -> [f64; CHANNELS] {
         let [x_px, y_px, z_nm] = self.newest.map_or([f32::NAN; CHANNELS], |row| row.sigma).map(f64::from);
         [nm_per_px * x_px, nm_per_px * y_px, z_nm]
     }
@@ -107,13 +81,19 @@ pub struct Beads {
     pub all: Vec<Bead>,
     /// Place of the selected one in `all`.
     pub selected: Option<usize>,
+    /// Numbers of those that are selected with it.
+    pub also: BTreeSet<u32>,
+    /// They are not edited by a slip of the mouse or a key.
+    pub is_locked: bool,
+    /// The selected one is new: it is brought into view.
+    pub is_sought: bool,
     /// Why it is not known of any bead what is attainable; `None` if it may be known.
     pub no_prediction: Option<String>,
-    nm_per_px: f64,
+    /// Size of a pixel in the sample, nm.
+    pub nm_per_px: f64,
+    /// Side of a ROI, px.
+    pub roi_px: u32,
     place_of: HashMap<u32, usize>,
-    shown: Vec<[String; COLUMNS.len()]>,
-    shown_at: Option<Instant>,
-    scroll_to_selected: bool,
 }
 
 impl Beads {
@@ -123,11 +103,12 @@ impl Beads {
             all: rois.iter().map(Bead::new).collect(),
             selected: (!rois.is_empty()).then_some(0),
             no_prediction: None,
+            also: BTreeSet::new(),
+            is_locked: false,
+            is_sought: false,
             nm_per_px,
+            roi_px: rois.first().map_or(DEFAULT_ROI_PX, |roi| roi.size_px),
             place_of: places_of(rois),
-            shown: Vec::new(),
-            shown_at: None,
-            scroll_to_selected: false,
         }
     }
 
@@ -156,7 +137,7 @@ impl Beads {
         if let [.., None] = places[..] {
             self.select(places.len() - 1);
         }
-        self.shown_at = None;
+        self.also.retain(|bead| self.place_of.contains_key(bead));
         places
     }
 
@@ -177,12 +158,68 @@ impl Beads {
         self.all.get(self.selected?)
     }
 
-    /// Selects a bead and shows it in the table.
+    /// Selects a bead and no other.
     pub fn select(&mut self, place: usize) {
         if place < self.all.len() {
-            self.selected = Some(place);
-            self.scroll_to_selected = true;
+            (self.selected, self.is_sought) = (Some(place), true);
+            self.also.clear();
         }
+    }
+
+    /// Selects a bead beside the others, or no longer.
+    pub fn toggle(&mut self, place: usize) {
+        let Some(bead) = self.all.get(place).map(|bead| bead.roi.bead) else { return };
+        match self.selected_bead().map(|selected| selected.roi.bead) {
+            None => self.select(place),
+            Some(selected) if selected == bead => {
+                // The next of the others takes its place.
+                if let Some(next) = self.also.pop_first() {
+                    self.selected = self.place_of.get(&next).copied();
+                }
+            }
+            Some(_) if self.also.remove(&bead) => {}
+            Some(_) => {
+                self.also.insert(bead);
+            }
+        }
+    }
+
+    /// Selects these beads, the first of them as the one that is looked at; none changes nothing.
+    pub fn select_all(&mut self, places: impl IntoIterator<Item = usize>) {
+        let mut places = places.into_iter();
+        let Some(first) = places.next() else { return };
+        self.select(first);
+        self.also = places.filter_map(|place| Some(self.all.get(place)?.roi.bead)).collect();
+    }
+
+    /// Whether a bead is selected, alone or with others.
+    pub fn is_selected(&self, place: usize) -> bool {
+        self.selected == Some(place)
+            || self.all.get(place).is_some_and(|bead| self.also.contains(&bead.roi.bead))
+    }
+
+    /// Numbers of all that are selected.
+    pub fn selected_numbers(&self) -> Vec<u32> {
+        self.selected_bead().map(|bead| bead.roi.bead).into_iter().chain(self.also.iter().copied()).collect()
+    }
+
+    /// Places of those that are selected, the one that is looked at first; so many at most.
+    pub fn shown(&self, most: usize) -> Vec<usize> {
+        let also = self.also.iter().filter_map(|bead| self.place_of.get(bead).copied());
+        self.selected.into_iter().chain(also).take(most).collect()
+    }
+
+    /// Places of the reference beads.
+    pub fn references(&self) -> Vec<usize> {
+        (0..self.all.len()).filter(|place| self.all[*place].is_reference).collect()
+    }
+
+    /// Numbers of the references, if the selected beads become references; if they all are, without them.
+    pub fn toggled_references(&self) -> Vec<u32> {
+        let selected: BTreeSet<u32> = self.selected_numbers().into_iter().collect();
+        let now: BTreeSet<u32> =
+            self.references().into_iter().map(|place| self.all[place].roi.bead).collect();
+        if selected.is_subset(&now) { &now - &selected } else { &now | &selected }.into_iter().collect()
     }
 
     /// Selects the next (`step` 1) or the one before (−1), around the ends.
@@ -207,150 +244,19 @@ impl Beads {
         inside.min_by(|one, other| one.1.total_cmp(&other.1)).map(|(place, _)| place)
     }
 
+    /// Places of the beads whose ROI has its middle between two corners of a box, px.
+    pub fn within(&self, one_px: (f32, f32), other_px: (f32, f32)) -> Vec<usize> {
+        let between = |at: f64, a: f32, b: f32| (f64::from(a.min(b))..=f64::from(a.max(b))).contains(&at);
+        let inside = |place: &usize| {
+            let (x, y) = self.all[*place].roi.center_px();
+            between(x, one_px.0, other_px.0) && between(y, one_px.1, other_px.1)
+        };
+        (0..self.all.len()).filter(inside).collect()
+    }
+
     /// How many beads have a remark.
     pub fn flagged(&self) -> usize {
         self.all.iter().filter(|bead| bead.remark().is_some()).count()
-    }
-
-    /// Draws the table.
-    pub fn show(&mut self, ui: &mut egui::Ui) {
-        if self.all.is_empty() {
-            ui.weak("No beads: nothing is tracked. Shift-click adds one in the picture.");
-            return;
-        }
-        self.refresh();
-        let row_height = ui.text_style_height(&TextStyle::Monospace) + 4.0;
-        cells(ui, row_height, |ui, column| {
-            let (heading, _, hint) = COLUMNS[column];
-            ui.label(RichText::new(heading).small().color(theme::colors(ui).label)).on_hover_text(hint);
-        });
-        ui.spacing_mut().item_spacing.y = 0.0;
-        let mut area = ScrollArea::vertical().auto_shrink(false);
-        if let Some(place) = self.selected.filter(|_| std::mem::take(&mut self.scroll_to_selected)) {
-            let middle = place as f32 * row_height - (ui.available_height() - row_height) / 2.0;
-            area = area.vertical_scroll_offset(middle.max(0.0));
-        }
-        area.show_rows(ui, row_height, self.all.len(), |ui, places| {
-            for place in places {
-                self.row(ui, place, row_height);
-            }
-        });
-    }
-
-    fn row(&mut self, ui: &mut egui::Ui, place: usize, height: f32) {
-        let (Some(bead), Some(texts)) = (self.all.get(place), self.shown.get(place)) else { return };
-        let colors = theme::colors(ui);
-        let remark = bead.remark();
-        let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), height), Sense::click());
-        let is_selected = self.selected == Some(place);
-        if is_selected {
-            ui.painter().rect_filled(rect, 3, ui.visuals().selection.bg_fill);
-        } else if response.hovered() {
-            ui.painter().rect_filled(rect, 3, ui.visuals().faint_bg_color);
-        }
-        let mut inside =
-            ui.new_child(egui::UiBuilder::new().max_rect(rect).layout(Layout::left_to_right(Align::Center)));
-        let color = if remark.is_some() { colors.warning } else { colors.value };
-        cells(&mut inside, height, |ui, column| {
-            ui.add(
-                egui::Label::new(RichText::new(&texts[column]).monospace().color(color)).selectable(false),
-            );
-        });
-        if let Some(remark) = &remark {
-            inside.add(
-                egui::Label::new(RichText::new(remark).color(colors.warning)).selectable(false).truncate(),
-            );
-        }
-        if response.clicked() {
-            self.selected = Some(place);
-        }
-        let Some(figures) = bead.figures else { return };
-        let (told_nm, why) = (bead.told_nm(self.nm_per_px), self.no_prediction.as_deref());
-        response.on_hover_ui(|ui| precision(ui, &figures, told_nm, why));
-    }
-
-    fn refresh(&mut self) {
-        if self.shown_at.is_some_and(|at| at.elapsed() < REFRESH) {
-            return;
-        }
-        self.shown_at = Some(Instant::now());
-        self.shown = self.all.iter().map(texts).collect();
-    }
-}
-
-/// Draws one line of right-aligned cells.
-fn cells(ui: &mut egui::Ui, height: f32, mut cell: impl FnMut(&mut egui::Ui, usize)) {
-    ui.horizontal(|ui| {
-        for (column, (_, width, _)) in COLUMNS.iter().enumerate() {
-            let layout = Layout::right_to_left(Align::Center);
-            ui.allocate_ui_with_layout(vec2(*width, height), layout, |ui| {
-                ui.set_min_size(vec2(*width, height));
-                cell(ui, column);
-            });
-        }
-        ui.add_space(8.0);
-    });
-}
-
-/// What a bead's line says.
-fn texts(bead: &Bead) -> [String; COLUMNS.len()] {
-    let number = bead.name();
-    match &bead.newest {
-        None => std::array::from_fn(|column| if column == 0 { number.clone() } else { "–".into() }),
-        Some(row) => {
-            let [sideways, upwards] = seen_and_attainable(bead.figures.as_ref());
-            [
-                number,
-                measured(row.x_px, 3),
-                measured(row.y_px, 3),
-                measured(row.z_nm, 1),
-                measured(f64::from(row.quality), 4),
-                sideways,
-                upwards,
-            ]
-        }
-    }
-}
-
-/// `seen / attainable` for x and y together, and for z.
-fn seen_and_attainable(figures: Option<&Figures>) -> [String; 2] {
-    let Some(Figures { seen, attainable, .. }) = figures else { return ["–".into(), "–".into()] };
-    let both = |[x, y, _]: [f64; CHANNELS]| x.hypot(y) / std::f64::consts::SQRT_2;
-    let pair = |seen: f64, attainable: f64| match seen.is_nan() && attainable.is_nan() {
-        true => "–".to_owned(),
-        false => format!("{} / {}", sigma_text(seen), sigma_text(attainable)),
-    };
-    [pair(both(*seen), both(*attainable)), pair(seen[2], attainable[2])]
-}
-
-/// A standard deviation with three digits.
-fn sigma_text(sigma_nm: f64) -> String {
-    measured(sigma_nm, if sigma_nm < 9.995 { 2 } else { usize::from(sigma_nm < 99.95) })
-}
-
-/// The table that explains a bead's precision; `why`: the reason why nothing is known to be attainable.
-fn precision(ui: &mut egui::Ui, figures: &Figures, told_nm: [f64; CHANNELS], why: Option<&str>) {
-    ui.label("Standard deviation (nm)");
-    let is_told = told_nm.iter().any(|sigma| sigma.is_finite());
-    egui::Grid::new("precision").num_columns(4).striped(true).show(ui, |ui| {
-        let headings = ["", "seen", "attainable", "by fit"];
-        headings[..3 + usize::from(is_told)].iter().for_each(|heading| {
-            ui.label(*heading);
-        });
-        ui.end_row();
-        for (channel, name) in ["x", "y", "z"].into_iter().enumerate() {
-            let values = [figures.seen[channel], figures.attainable[channel], told_nm[channel]];
-            ui.label(name);
-            values[..2 + usize::from(is_told)].iter().for_each(|value| {
-                ui.monospace(sigma_text(*value));
-            });
-            ui.end_row();
-        }
-    });
-    let is_known = figures.attainable.iter().any(|sigma| sigma.is_finite());
-    let unlike = "in the newest picture no bead was found here that looks like the Z-LUT";
-    if !is_known {
-        ui.label(format!("What is attainable is not known: {}.", why.unwrap_or(unlike)));
     }
 }
 
@@ -398,6 +304,8 @@ mod tests {
         assert_eq!(three.at(11.0, 5.0), Some(1));
         assert_eq!(three.at(-0.4, 5.0), Some(0));
         assert_eq!(three.at(5.0, 11.6), None);
+        assert_eq!(three.within((30.0, 0.0), (10.0, 9.0)), [1, 2]);
+        assert!(three.within((0.0, 0.0), (3.0, 3.0)).is_empty());
     }
 
     #[test]
@@ -421,7 +329,7 @@ mod tests {
         assert_eq!(places, [Some(1), None, None]);
         assert_eq!(three.selected, Some(2), "the one that was added");
         assert!(three.all[0].newest.is_some() && three.all[1].newest.is_none());
-        assert_eq!((texts(&three.all[0])[0].as_str(), texts(&three.all[1])[0].as_str()), ("R 1", "2"));
+        assert_eq!((three.all[0].name(), three.all[1].name()), ("R 1".to_owned(), "2".to_owned()));
         assert_eq!(three.take(1, &row(2, 0)), None, "a row of the bead that had the number before");
         assert_eq!(three.take(0, &row(1, 0)), Some(0));
         three.select(0);
@@ -440,21 +348,31 @@ mod tests {
     }
 
     #[test]
-    fn precision_is_seen_over_attainable_and_a_dash_where_it_is_not_known() {
-        assert_eq!(seen_and_attainable(None), ["–", "–"]);
-        let mut figures =
-            Figures { seen: [3.0, 4.0, 123.4], attainable: [0.3, 0.4, f64::NAN], at: Instant::now() };
-        // Root mean square of x and y.
-        assert_eq!(seen_and_attainable(Some(&figures)), ["3.54 / 0.35", "123 / –"]);
-        figures.seen[2] = 12.34;
-        assert_eq!(seen_and_attainable(Some(&figures))[1], "12.3 / –");
-        figures.seen[2] = f64::NAN;
-        assert_eq!(seen_and_attainable(Some(&figures))[1], "–");
-
-        let mut one = beads(1);
-        let told = |beads: &Beads| beads.all[0].told_nm(beads.nm_per_px);
-        assert!(told(&one).iter().all(|sigma| sigma.is_nan()));
-        one.take(0, &TrackRow { sigma: [0.5, 0.25, 2.0], ..row(0, 0) });
-        assert_eq!(told(&one), [50.0, 25.0, 2.0]);
+    fn several_beads_are_selected_and_become_references_together() {
+        let mut four = beads(4);
+        four.select_all([1, 3]);
+        assert_eq!((four.selected, four.selected_numbers()), (Some(1), vec![1, 3]));
+        assert_eq!(four.toggled_references(), [1, 3]);
+        four.all[1].is_reference = true;
+        four.all[3].is_reference = true;
+        four.all[0].is_reference = true;
+        assert_eq!(four.toggled_references(), [0], "they are, so they are no longer");
+        four.toggle(2);
+        assert_eq!(four.toggled_references(), [0, 1, 2, 3], "one of them is not");
+        four.toggle(1);
+        assert_eq!(
+            (four.selected, four.shown(8)),
+            (Some(2), vec![2, 3]),
+            "the next takes the place of the first"
+        );
+        four.toggle(2);
+        four.toggle(3);
+        assert_eq!(four.selected_numbers(), [3], "one stays");
+        four.select_all([]);
+        assert_eq!(four.selected_numbers(), [3]);
+        four.select_all([0, 3]);
+        let rois: Vec<Roi> = four.all.iter().map(|bead| bead.roi).filter(|roi| roi.bead != 3).collect();
+        four.replace(&BeadsNow { rois: rois.into(), references: [].into() });
+        assert_eq!(four.selected_numbers(), [0], "one that is gone is not selected");
     }
 }

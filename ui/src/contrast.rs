@@ -1,4 +1,6 @@
-//! Which grey levels are shown as black and white.
+//! Which grey levels are shown as black and white, and how bright those between are.
+
+use eframe::egui::Color32;
 
 use crate::picture::Picture;
 
@@ -19,22 +21,68 @@ pub enum Mode {
     Auto,
     /// From 0 to the level of a saturated pixel.
     Full,
+    /// Between two levels that were chosen.
+    Fixed,
 }
 
+/// Saturated pixels, which tell nothing about the light.
+const SATURATED: Color32 = Color32::from_rgb(255, 60, 60);
+
 /// The levels shown as black and white.
-#[derive(Default)]
 pub struct Contrast {
     /// How they are chosen.
     pub mode: Mode,
+    /// Exponent of the brightness, 0.2 to 5: below 1 dark levels are told apart better, above 1 bright ones.
+    pub gamma: f32,
+    /// Black and white in [`Mode::Fixed`]; `None`: those on show when it was chosen.
+    pub fixed: Option<(f32, f32)>,
     limits: Option<(f32, f32)>,
     seen: u64,
+}
+
+impl Default for Contrast {
+    fn default() -> Self {
+        Self { mode: Mode::default(), gamma: 1.0, fixed: None, limits: None, seen: 0 }
+    }
+}
+
+/// How each grey level is shown.
+pub struct Shades {
+    table: Vec<Color32>,
+}
+
+impl Shades {
+    /// From black at the first of the limits to white at the second; the greatest level there is, `max_level`, in red.
+    pub fn new((low, high): (f32, f32), gamma: f32, max_level: u16) -> Self {
+        let gain = 1.0 / (high - low).max(1.0);
+        let shade = |level: u16| {
+            if level == max_level {
+                return SATURATED;
+            }
+            // The cast saturates: below black is 0, above white 255.
+            let bright = ((f32::from(level) - low) * gain).clamp(0.0, 1.0).powf(gamma);
+            Color32::from_gray((255.0 * bright) as u8)
+        };
+        Self { table: (0..=max_level).map(shade).collect() }
+    }
+
+    /// The colour of a level.
+    pub fn of(&self, level: u16) -> Color32 {
+        self.table.get(usize::from(level)).copied().unwrap_or(SATURATED)
+    }
 }
 
 impl Contrast {
     /// Levels for black and white in this picture; follows the frames slowly.
     pub fn limits(&mut self, picture: &Picture) -> (f32, f32) {
-        if self.mode == Mode::Full {
-            return (0.0, f32::from(picture.max_level).max(1.0));
+        let full = (0.0, f32::from(picture.max_level).max(1.0));
+        match self.mode {
+            Mode::Full => return full,
+            Mode::Fixed => {
+                let now = self.limits.unwrap_or(full);
+                return *self.fixed.get_or_insert(now);
+            }
+            Mode::Auto => {}
         }
         if let Some(limits) = self.limits.filter(|_| self.seen == picture.frame) {
             return limits;
@@ -88,6 +136,30 @@ mod tests {
             (0..10_000).map(|place| if place < 10 { 4095 } else { 100 + place % 50 }).collect();
         assert_eq!(stretch(&mut levels), Some((100.0, 149.0)));
         assert_eq!(stretch(&mut [40; 100]), Some((36.0, 44.0)), "a flat frame is not stretched to noise");
+    }
+
+    #[test]
+    fn shades_are_clipped_bent_and_red_where_the_sensor_was_full() {
+        let straight = Shades::new((12.0, 32.0), 1.0, 255);
+        let gray = |level| Color32::from_gray(level);
+        assert_eq!(
+            [5, 12, 32, 200].map(|level| straight.of(level)),
+            [gray(0), gray(0), gray(255), gray(255)]
+        );
+        assert_eq!(straight.of(21), gray((255.0_f32 * 9.0 / 20.0) as u8));
+        assert_eq!((straight.of(255), straight.of(4000)), (SATURATED, SATURATED));
+        assert!(Shades::new((0.0, 255.0), 0.5, 255).of(64).r() > 120, "gamma lifts the dark levels");
+    }
+
+    #[test]
+    fn chosen_levels_stay_and_begin_with_those_on_show() {
+        let mut contrast = Contrast::default();
+        let picture = ramp(10, 10);
+        let auto = contrast.limits(&picture);
+        contrast.mode = Mode::Fixed;
+        assert_eq!(contrast.limits(&picture), auto);
+        contrast.fixed = Some((3.0, 7.0));
+        assert_eq!(contrast.limits(&ramp(4, 4)), (3.0, 7.0));
     }
 
     #[test]

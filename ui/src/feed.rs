@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use beadscope_engine::bead_set::Beads as BeadsNow;
 use beadscope_engine::frame::{FrameHeader, FrameView};
+use beadscope_engine::precision::SeenProfile;
 use beadscope_engine::session::{Session, View};
 use beadscope_engine::tracks::rows_of;
 
@@ -11,6 +12,7 @@ use crate::beads::Beads;
 use crate::history::History;
 use crate::picture::Picture;
 use crate::precision::Precision;
+use crate::samples::Samples;
 
 /// Rows are taken for this long at most: a window that falls behind misses rows, but goes on drawing.
 const BUDGET: Duration = Duration::from_millis(8);
@@ -25,6 +27,12 @@ pub struct Feed {
     known: BeadsNow,
     /// What the plots draw.
     pub history: History,
+    /// What noise is worked out from.
+    pub samples: Samples,
+    /// The rings of the selected bead, if they were wanted.
+    pub profile: Option<SeenProfile>,
+    /// They are wanted.
+    pub wants_profile: bool,
     /// Time of the newest frame tracked, s since the session's start.
     pub newest_s: f64,
     precision: Precision,
@@ -46,6 +54,9 @@ impl Feed {
             known: session.commands().beads(),
             precision,
             history: History::new(info.rois.len()),
+            samples: Samples::new(info.rois.len()),
+            profile: None,
+            wants_profile: false,
             newest_s: 0.0,
             pixel_size_nm: info.pixel_size_nm,
             last: None,
@@ -61,6 +72,7 @@ impl Feed {
         let places = self.beads.replace(&now);
         self.known = now;
         self.history = self.history.of(&places);
+        self.samples = self.samples.of(&places);
         Some(places)
     }
 
@@ -70,6 +82,8 @@ impl Feed {
             let frame = FrameView::new(&session.config(), bytes);
             self.picture.take(header.frame, &frame);
             self.precision.renew(&frame, &mut self.beads);
+            let roi = self.beads.selected_bead().map(|bead| bead.roi).filter(|_| self.wants_profile);
+            self.profile = roi.and_then(|roi| self.precision.profile(&frame, &roi));
         }
     }
 
@@ -82,11 +96,13 @@ impl Feed {
             self.last = Some(frame);
             self.newest_s = frame.arrival_ns as f64 * 1e-9;
             self.history.begin(frame.arrival_ns, !follows);
+            self.samples.begin(self.newest_s, !follows);
             for (expected, row) in rows_of(header, bytes).iter().enumerate() {
                 let nm = self.pixel_size_nm;
                 let values = [row.x_px * nm, row.y_px * nm, row.z_nm];
                 if let Some(bead) = self.beads.take(expected, row) {
                     self.history.add(bead, values);
+                    self.samples.add(bead, values);
                     self.beads.all[bead].spread.take(values, follows);
                 }
             }

@@ -1,15 +1,15 @@
-//! The last two minutes of every bead, thinned to what a plot can show.
+//! The last hour of every bead, thinned to what a plot can show.
 //!
 //! Each time span that the plots offer has a level of its own: a ring of equal time bins, each with the lowest, the
 //! highest and the mean value in it. Memory and drawing therefore do not grow with time or with the camera's rate,
 //! and no spike is lost by thinning.
 
 /// The time spans that the plots offer, s.
-pub const SPANS_S: [u64; 3] = [5, 30, 120];
+pub const SPANS_S: [u64; 5] = [5, 30, 120, 600, 3600];
 /// Bins of a level, at most: about two for each screen pixel of a plot.
 const MOST_BINS: usize = 1000;
 /// With thousands of beads a level has fewer bins, but not fewer than this.
-const LEAST_BINS: usize = 200;
+const LEAST_BINS: usize = 150;
 /// Memory of all levels together, bytes, unless [`LEAST_BINS`] takes more.
 const MEMORY: usize = 128 << 20;
 /// x, y, z.
@@ -133,11 +133,13 @@ impl History {
         self.levels.get(span).map_or(0.0, end)
     }
 
-    /// One channel of a bead over `SPANS_S[span]`. Empty for a bead that is not known.
-    pub fn trace(&self, bead: usize, channel: usize, span: usize) -> Trace {
+    /// One channel of a bead over `SPANS_S[span]`, less the mean motion of the `references`: each counts from its own first value, so that
+    /// the bead stays where it is. Empty for a bead that is not known.
+    pub fn trace(&self, bead: usize, channel: usize, span: usize, references: &[usize]) -> Trace {
         let place = bead * CHANNELS + channel;
+        let references: Vec<usize> = references.iter().map(|bead| bead * CHANNELS + channel).collect();
         match (self.levels.get(span), self.origins.get(place)) {
-            (Some(level), Some(Some(origin))) => level.trace(place, self.beads, *origin),
+            (Some(level), Some(Some(origin))) => level.trace(place, self.beads, *origin, &references),
             _ => {
                 Trace { mean: f64::NAN, deviation: f64::NAN, range: (f64::NAN, f64::NAN), ..Trace::default() }
             }
@@ -177,13 +179,14 @@ impl Level {
         self.bins[at].add(value);
     }
 
-    fn trace(&self, place: usize, beads: usize, origin: f64) -> Trace {
+    fn trace(&self, place: usize, beads: usize, origin: f64, references: &[usize]) -> Trace {
         let newest = self.newest.unwrap_or(0);
         let oldest = (newest + 1).saturating_sub(self.marks.len() as u64);
         let (mut runs, mut run, mut all) = (Vec::new(), Vec::new(), Total::default());
         for number in oldest..=newest {
             let slot = self.slot(number);
-            let (mark, bin) = (self.marks[slot], self.bins[slot * beads * CHANNELS + place]);
+            let row = &self.bins[slot * beads * CHANNELS..][..beads * CHANNELS];
+            let (mark, bin) = (self.marks[slot], row[place].less(drift(row, references)));
             if mark.number != number || mark.frames == 0 {
                 // No frame fell into this bin, because bins are shorter than the frame time: not a gap.
                 continue;
@@ -207,7 +210,25 @@ impl Level {
     }
 }
 
+/// The mean of the references in a bin; 0 without any, NaN where none was measured.
+fn drift(row: &[Bin], references: &[usize]) -> f32 {
+    if references.is_empty() {
+        return 0.0;
+    }
+    let measured = references.iter().filter_map(|place| row.get(*place)).filter(|bin| bin.count > 0);
+    let (sum, count) = measured.fold((0.0, 0.0), |(sum, count), bin| (sum + bin.mean, count + 1.0));
+    sum / count
+}
+
 impl Bin {
+    /// The same values, each less by so much; none of them if nobody knows how much.
+    fn less(self, by: f32) -> Self {
+        if by.is_nan() {
+            return Self::default();
+        }
+        Self { low: self.low - by, high: self.high - by, mean: self.mean - by, ..self }
+    }
+
     fn add(&mut self, value: f32) {
         (self.low, self.high) =
             if self.count == 0 { (value, value) } else { (self.low.min(value), self.high.max(value)) };

@@ -4,19 +4,34 @@
 //! Everything here runs on the `main` thread. Each drawn frame takes the newest picture and the rows that have come
 //! (`feed`), then draws one panel a file. A slow window misses rows and pictures; it never holds the session back.
 
+mod actions;
+mod analysis;
 mod app;
+mod bead_table;
 mod beads;
 mod contrast;
+mod desk;
+mod export;
 mod feed;
+mod figure;
+mod find;
+mod help;
 mod history;
+mod layout;
 mod log;
 mod messages;
 mod motors;
 mod overlay;
+mod palette;
+mod panel_view;
+mod panes;
 mod picture;
 mod plots;
 mod precision;
+mod preferences;
 mod recording;
+mod run_pane;
+mod samples;
 mod scale;
 mod spread;
 mod status;
@@ -58,6 +73,10 @@ pub struct Start {
     pub recording_name: String,
     /// The camera, as a person calls it.
     pub title: String,
+    /// The user's file of settings, whether or not it exists; the layout of the window is kept beside it. None keeps nothing.
+    pub user_file: Option<PathBuf>,
+    /// The instrument's file, if there is one.
+    pub rig: Option<PathBuf>,
 }
 
 /// Why there is no window. The session is stopped and its recording finished.

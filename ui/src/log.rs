@@ -36,13 +36,42 @@ impl Log {
     fn lines(&self) -> Vec<Arc<Line>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
     }
+}
+
+/// The pane: which of the lines are shown.
+pub struct LogPane {
+    log: Log,
+    filter: String,
+    /// Lines of this level and of more serious ones.
+    least: Level,
+    follows: bool,
+}
+
+impl LogPane {
+    /// Shows this log, all of it.
+    pub fn new(log: Log) -> Self {
+        Self { log, filter: String::new(), least: Level::TRACE, follows: true }
+    }
 
     /// Draws the lines, the newest at the bottom.
-    pub(crate) fn show(&self, ui: &mut egui::Ui) {
+    pub fn show(&mut self, ui: &mut egui::Ui) {
         let colors = theme::colors(ui);
         let lines = self.lines();
+        ui.horizontal(|ui| {
+            for (level, name) in [(Level::TRACE, "All"), (Level::WARN, "Warnings"), (Level::ERROR, "Errors")]
+            {
+                ui.selectable_value(&mut self.least, level, name);
+            }
+            ui.add(
+                egui::TextEdit::singleline(&mut self.filter).hint_text("Search the log").desired_width(220.0),
+            );
+            ui.checkbox(&mut self.follows, "Follow").on_hover_text("Keeps the newest line in view");
+            if ui.button("📋 Copy").on_hover_text("Copies the lines that are shown").clicked() {
+                ui.copy_text(lines.iter().map(|line| format!("{line}\n")).collect());
+            }
+        });
         let height = ui.text_style_height(&egui::TextStyle::Monospace);
-        let area = ScrollArea::both().auto_shrink(false).stick_to_bottom(true);
+        let area = ScrollArea::both().auto_shrink(false).stick_to_bottom(self.follows);
         area.show_rows(ui, height, lines.len(), |ui, shown| {
             for line in &lines[shown] {
                 let color = match line.level {
@@ -54,6 +83,15 @@ impl Log {
                 ui.add(egui::Label::new(text).extend()).on_hover_text(&line.target);
             }
         });
+    }
+
+    /// The lines that are asked for.
+    fn lines(&self) -> Vec<Arc<Line>> {
+        let sought = self.filter.to_lowercase();
+        // Levels are ordered by how much they let through.
+        let fits =
+            |line: &Arc<Line>| line.level <= self.least && line.to_string().to_lowercase().contains(&sought);
+        self.log.lines().into_iter().filter(fits).collect()
     }
 }
 
@@ -114,10 +152,26 @@ mod tests {
         assert_eq!((last.level, last.target.as_str()), (Level::WARN, "beadscope_ui::log::tests"));
         assert!(last.message.len() <= MESSAGE_BYTES && last.message.ends_with('µ'), "cut between letters");
         assert!(last.to_string().contains("Z WARN  µ"), "{last}");
+    }
+
+    #[test]
+    fn lines_are_found_by_level_and_text() {
         let log = Log::default();
         tracing::subscriber::with_default(tracing_subscriber::registry().with(log.clone()), || {
             tracing::info!(beads = 3, "found");
+            tracing::warn!("the Disk is slow");
+            tracing::error!("the disk is gone");
         });
         assert_eq!(log.lines()[0].message, "found beads=3");
+        let mut pane = LogPane::new(log);
+        let mut count = |least, filter: &str| {
+            (pane.least, pane.filter) = (least, filter.to_owned());
+            pane.lines().len()
+        };
+        assert_eq!([count(Level::TRACE, ""), count(Level::WARN, ""), count(Level::ERROR, "")], [3, 2, 1]);
+        assert_eq!(
+            [count(Level::TRACE, "DISK"), count(Level::TRACE, "beads=3"), count(Level::WARN, "found")],
+            [2, 1, 0]
+        );
     }
 }

@@ -33,7 +33,6 @@ impl Motors {
     pub fn show(&mut self, ui: &mut egui::Ui, axes: &[AxisReading]) -> Option<Command> {
         let mut asked = None;
         ui.horizontal(|ui| {
-            ui.strong("Motors");
             let stop = Button::new(RichText::new("⏹ Stop all").color(theme::colors(ui).danger));
             if ui.add(stop).on_hover_text("Brings every motor to rest (Escape)").clicked() {
                 asked = Some(Command::AxisStop { axis: None });

@@ -5,7 +5,7 @@ use eframe::egui::{Align2, Color32, FontId, Painter, Pos2, Rect, Stroke, StrokeK
 use crate::beads::{Bead, Beads};
 use crate::picture::Picture;
 use crate::scale;
-use crate::theme::{self, ROI, ROI_FLAGGED, ROI_SELECTED, SHADE};
+use crate::theme::{self, ROI, ROI_FLAGGED, ROI_REFERENCE, ROI_SELECTED, SHADE};
 use crate::viewport::Viewport;
 
 /// Longest scale bar, points.
@@ -17,13 +17,53 @@ const LEAST_FOR_NUMBER: f32 = 18.0;
 
 /// Draws every ROI that is seen, the selected one last.
 pub fn rois(painter: &Painter, viewport: &Viewport, beads: &Beads) {
-    let selected = beads.selected;
-    let others = (0..beads.all.len()).filter(|place| Some(*place) != selected);
-    for place in others.chain(selected) {
+    let others = (0..beads.all.len()).filter(|place| !beads.is_selected(*place));
+    for place in others.chain(beads.shown(usize::MAX)) {
         if let Some(bead) = beads.all.get(place) {
-            roi(painter, viewport, bead, Some(place) == selected);
+            roi(painter, viewport, bead, beads.is_selected(place));
         }
     }
+}
+
+/// Draws the paths of beads.
+pub fn trails(painter: &Painter, viewport: &Viewport, trails: &[Vec<(f32, f32)>]) {
+    for (number, trail) in trails.iter().enumerate() {
+        let color = if number == 0 { ROI_SELECTED } else { theme::other(number) };
+        let points = trail.iter().map(|(x_px, y_px)| viewport.screen_from_frame(*x_px, *y_px)).collect();
+        painter.line(points, Stroke::new(1.0, color.gamma_multiply(0.8)));
+    }
+}
+
+/// Draws ROIs that are proposed around these middles.
+pub fn proposed(painter: &Painter, viewport: &Viewport, middles: &[(f64, f64)], side_px: u32) {
+    let side = side_px as f32 * viewport.zoom();
+    for (x_px, y_px) in middles {
+        let middle = viewport.screen_from_frame(*x_px as f32, *y_px as f32);
+        let square = Rect::from_center_size(middle, vec2(side, side));
+        painter.rect_stroke(square, 0, Stroke::new(3.5, SHADE), StrokeKind::Middle);
+        painter.rect_stroke(square, 0, Stroke::new(1.5, ROI_REFERENCE), StrokeKind::Middle);
+    }
+}
+
+/// The whole frame in small, top right: the beads as dots, and what is seen.
+pub fn minimap(painter: &Painter, viewport: &Viewport, beads: &Beads) {
+    const WIDTH: f32 = 130.0;
+    let (width_px, height_px) = viewport.frame_px();
+    let size = vec2(WIDTH, WIDTH * height_px / width_px.max(1.0));
+    let panel = viewport.panel();
+    let map = Rect::from_min_size(pos2(panel.right() - WIDTH - MARGIN, panel.top() + MARGIN), size);
+    let at = |x_px: f32, y_px: f32| {
+        map.min + vec2((x_px + 0.5) / width_px * size.x, (y_px + 0.5) / height_px * size.y)
+    };
+    painter.rect_filled(map, 2, SHADE);
+    painter.rect_stroke(map, 2, Stroke::new(1.0, ROI), StrokeKind::Outside);
+    for bead in &beads.all {
+        let (x_px, y_px) = bead.roi.center_px();
+        painter.circle_filled(at(x_px as f32, y_px as f32), 1.5, ROI);
+    }
+    let corners = [panel.min, panel.max].map(|corner| viewport.frame_from_screen(corner));
+    let seen = Rect::from_min_max(at(corners[0].0, corners[0].1), at(corners[1].0, corners[1].1));
+    painter.rect_stroke(seen.intersect(map), 0, Stroke::new(1.5, ROI_SELECTED), StrokeKind::Inside);
 }
 
 fn roi(painter: &Painter, viewport: &Viewport, bead: &Bead, is_selected: bool) {
@@ -32,10 +72,11 @@ fn roi(painter: &Painter, viewport: &Viewport, bead: &Bead, is_selected: bool) {
         return;
     }
     let is_flagged = bead.remark().is_some();
-    let color = match (is_selected, is_flagged) {
-        (_, true) => ROI_FLAGGED,
-        (true, false) => ROI_SELECTED,
-        (false, false) => ROI.gamma_multiply(0.75),
+    let color = match (is_selected, is_flagged, bead.is_reference) {
+        (_, true, _) => ROI_FLAGGED,
+        (true, false, _) => ROI_SELECTED,
+        (false, false, true) => ROI_REFERENCE,
+        (false, false, false) => ROI.gamma_multiply(0.75),
     };
     let width = if is_selected { 2.0 } else { 1.0 };
     painter.rect_stroke(square, 0, Stroke::new(width + 2.0, SHADE), StrokeKind::Middle);

@@ -49,6 +49,30 @@ impl Picture {
         self.levels.is_empty()
     }
 
+    /// All grey levels, row by row.
+    pub fn grey(&self) -> Vec<f32> {
+        self.levels.iter().map(|level| f32::from(*level)).collect()
+    }
+
+    /// The frame as it came from the camera, as a PNG of 8 or 16 bit; deeper levels are not stretched.
+    ///
+    /// # Errors
+    /// If it is too large for a PNG.
+    pub fn png(&self) -> Result<Vec<u8>, image::ImageError> {
+        let mut file = std::io::Cursor::new(Vec::new());
+        let side = |side: usize| u32::try_from(side).unwrap_or(0);
+        let (bytes, depth): (Vec<u8>, _) = match self.max_level {
+            ..=255 => (self.levels.iter().map(|level| *level as u8).collect(), image::ExtendedColorType::L8),
+            _ => (
+                self.levels.iter().flat_map(|level| level.to_ne_bytes()).collect(),
+                image::ExtendedColorType::L16,
+            ),
+        };
+        let (width, height) = (side(self.width_px), side(self.height_px));
+        image::write_buffer_with_format(&mut file, &bytes, width, height, depth, image::ImageFormat::Png)?;
+        Ok(file.into_inner())
+    }
+
     /// The grey level of a pixel; `None` outside the frame.
     pub fn level(&self, x_px: i64, y_px: i64) -> Option<u16> {
         let (x, y) = (usize::try_from(x_px).ok()?, usize::try_from(y_px).ok()?);
@@ -68,15 +92,13 @@ impl Picture {
         [side(region.from_px.0, region.to_px.0), side(region.from_px.1, region.to_px.1)]
     }
 
-    /// Every `step`-th pixel of every `step`-th row of a region, with `low` as black and `high` as white.
-    pub fn shades(&self, region: Region, step: usize, (low, high): (f32, f32)) -> Vec<u8> {
+    /// Every `step`-th pixel of every `step`-th row of a region, as `shade` shows its grey level.
+    pub fn shades<T: Copy>(&self, region: Region, step: usize, shade: impl Fn(u16) -> T) -> Vec<T> {
         let [columns, rows] = Self::shades_size(region, step);
-        let gain = 255.0 / (high - low).max(1.0);
         let mut shades = Vec::with_capacity(columns * rows);
         for y in (region.from_px.1..region.to_px.1).step_by(step) {
             let row = &self.levels[y * self.width_px + region.from_px.0..y * self.width_px + region.to_px.0];
-            // The cast saturates: below black is 0, above white 255.
-            shades.extend(row.iter().step_by(step).map(|level| ((f32::from(*level) - low) * gain) as u8));
+            shades.extend(row.iter().step_by(step).map(|level| shade(*level)));
         }
         shades
     }
@@ -107,10 +129,21 @@ pub(crate) mod tests {
         let picture = ramp(5, 4);
         let region = Region { from_px: (1, 1), to_px: (4, 4) };
         assert_eq!(Picture::shades_size(region, 2), [2, 2]);
-        assert_eq!(picture.shades(region, 2, (0.0, 255.0)), [11, 13, 31, 33]);
-        let stretched = picture.shades(region, 1, (12.0, 32.0));
-        assert_eq!((stretched[0], stretched[8]), (0, 255), "clipped at both ends");
-        assert_eq!(stretched[3], (255.0_f32 * 9.0 / 20.0) as u8);
+        assert_eq!(picture.shades(region, 2, |level| level), [11, 13, 31, 33]);
+        assert_eq!(picture.shades(region, 1, |level| level)[3], 21);
+    }
+
+    #[test]
+    fn a_snapshot_keeps_every_grey_level() {
+        for max_level in [255, 4095] {
+            let picture = Picture { max_level, ..ramp(7, 5) };
+            let read = image::load_from_memory(&picture.png().unwrap()).unwrap();
+            let levels: Vec<u16> = match max_level {
+                255 => read.as_luma8().unwrap().iter().map(|level| u16::from(*level)).collect(),
+                _ => read.as_luma16().unwrap().to_vec(),
+            };
+            assert_eq!(levels, picture.levels, "{max_level}");
+        }
     }
 
     #[test]

@@ -1,17 +1,26 @@
-//! The selected bead's x, y, z against time.
+//! x, y and z of the selected beads against time, with the motors below: what is shown, and the figure of it.
 
-use eframe::egui::{self, Align, Color32, Id, Layout, RichText, Vec2b};
-use egui_plot::{AxisHints, HoverPosition, Line, Plot, PlotPoints};
+use std::collections::VecDeque;
+
+use beadscope_engine::hardware::AxisReading;
+use eframe::egui::{self, Align, Color32, DragValue, Layout, RichText};
 
 use crate::beads::Beads;
+use crate::export::Export;
+use crate::figure::{Axis, Figure, Mark, Panel, Series};
 use crate::history::{CHANNELS, History, SPANS_S, Trace};
+use crate::panel_view::PanelView;
 use crate::scale::{measured, round_range};
 use crate::theme;
 
 /// An axis of x and y is never narrower than this, nm: below it one would look at rounding.
 const LEAST_RANGE_NM: f64 = 4.0;
-/// Room for the numbers of a vertical axis, points, so that the three time axes lie under each other.
-const AXIS_WIDTH: f32 = 46.0;
+/// Beads drawn over each other, at most.
+const MOST_BEADS: usize = 8;
+/// Positions of the motors that are kept: an hour at twenty a second.
+const MOST_POSITIONS: usize = 72_000;
+/// The height of the motors' panel over that of one of the others.
+const MOTORS_SHARE: f32 = 0.6;
 
 /// The plots.
 #[derive(Default)]
@@ -25,10 +34,26 @@ pub struct Plots {
     ranges: [Option<(f64, f64)>; CHANNELS],
     /// A new span or pause: the time axis is set once.
     refit: bool,
+    /// Less the motion of the reference beads.
+    less_references: bool,
+    /// Time counts back from the newest frame.
+    is_relative: bool,
+    /// Which motor is shown below; `None`: none.
+    motor: Option<String>,
+    motors: VecDeque<(f64, Vec<(String, f64)>)>,
+    /// Markers of this session: when, s, and what.
+    pub marks: Vec<(f64, String)>,
+    /// Two places to measure between, and in which panel.
+    measured: Option<(usize, Vec<[f64; 2]>)>,
+    /// Mean and standard deviation of the selected bead over the time shown.
+    summaries: [(f64, f64); CHANNELS],
+    /// The figure is to become a file.
+    exports: Option<crate::export::Kind>,
 }
 
-/// A plot: its name and whether it shows distances from the mean.
-const PLOTS: [(&str, bool); CHANNELS] = [("x", true), ("y", true), ("z", false)];
+/// A plot: its name, what it shows, and whether that is the distance from the mean.
+const PLOTS: [(&str, &str, bool); CHANNELS] =
+    [("x", "x from its mean (nm)", true), ("y", "y from its mean (nm)", true), ("z", "z (nm)", false)];
 
 impl Plots {
     /// The beads are others now: of each, where it was before, if it was.
@@ -42,163 +67,285 @@ impl Plots {
     pub fn toggle_pause(&mut self, history: &History) {
         self.paused = if self.paused.is_some() { None } else { Some(Box::new(history.clone())) };
         self.refit = true;
+        self.measured = None;
+    }
+
+    /// The figure is written when it is drawn next.
+    pub fn export_next(&mut self) {
+        self.exports = Some(crate::export::Kind::Svg);
+    }
+
+    /// Takes down where the motors are at `time_s`.
+    pub fn take_axes(&mut self, time_s: f64, axes: &[AxisReading]) {
+        let is_new = self.motors.back().is_none_or(|(last_s, _)| time_s - last_s >= 0.05);
+        if axes.is_empty() || !is_new {
+            return;
+        }
+        let positions = axes.iter().filter_map(|axis| Some((axis.info.name.clone(), axis.state?.position)));
+        self.motors.push_back((time_s, positions.collect()));
+        if self.motors.len() > MOST_POSITIONS {
+            self.motors.pop_front();
+        }
+    }
+
+    /// Whether the motion of the references is taken off, and which they are.
+    pub fn references(&self, beads: &Beads) -> Vec<usize> {
+        if self.less_references { beads.references() } else { Vec::new() }
     }
 
     /// Draws controls and plots.
-    pub fn show(&mut self, ui: &mut egui::Ui, beads: &mut Beads, history: &History) {
-        self.controls(ui, beads, history);
-        let bead = beads.selected.unwrap_or(usize::MAX);
+    pub fn show(
+        &mut self,
+        ui: &mut egui::Ui,
+        beads: &mut Beads,
+        history: &History,
+        axes: &[AxisReading],
+    ) -> Option<Export> {
+        let asked = self.controls(ui, beads, history, axes).or(self.exports.take());
         let paused = self.paused.take();
-        let history = paused.as_deref().unwrap_or(history);
-        let end_s = history.end_s(self.span);
-        let times = (end_s - SPANS_S[self.span] as f64, end_s);
+        let figure = self.figure(ui, beads, paused.as_deref().unwrap_or(history), axes);
         let gap = ui.spacing().item_spacing.y;
-        let height = ((ui.available_height() - 2.0 * gap) / CHANNELS as f32).max(60.0);
-        for (channel, (name, is_relative)) in PLOTS.into_iter().enumerate() {
-            let trace = history.trace(bead, channel, self.span);
-            let view = View {
-                name,
-                trace,
-                is_relative,
-                times,
-                range: self.range(channel, history, bead, is_relative),
-            };
+        let parts = CHANNELS as f32 + if figure.panels.len() > CHANNELS { MOTORS_SHARE } else { 0.0 };
+        let room = ui.available_height() - figure.panels.len() as f32 * gap;
+        let marks: Vec<(f64, String)> = match self.is_relative {
+            true => self
+                .marks
+                .iter()
+                .map(|(at, text)| (at - self.end_s(paused.as_deref().unwrap_or(history)), text.clone()))
+                .collect(),
+            false => self.marks.clone(),
+        };
+        let whole = ui.available_rect_before_wrap();
+        for (number, panel) in figure.panels.iter().enumerate() {
+            let share = if number < CHANNELS { 1.0 } else { MOTORS_SHARE };
+            let height = (room * share / parts).max(56.0);
             ui.allocate_ui(egui::vec2(ui.available_width(), height), |ui| {
-                view.show(ui, channel, height, paused.is_some(), self.refit);
+                let heading = self.heading(ui, panel, number);
+                let view = PanelView {
+                    id: ("plot", number),
+                    height: height - heading,
+                    linked: Some("time"),
+                    shows_x: number + 1 == figure.panels.len(),
+                    is_free: paused.is_some(),
+                    fits: paused.is_none() || self.refit,
+                    is_square: false,
+                    marks: &marks,
+                    measured: self
+                        .measured
+                        .as_ref()
+                        .filter(|(panel, _)| *panel == number)
+                        .map_or(&[], |(_, at)| at),
+                };
+                if let Some(at) = view.show(ui, &figure, panel).clicked {
+                    self.measure(number, at);
+                }
             });
         }
         self.refit = false;
         self.paused = paused;
+        asked.map(|kind| Export { kind, figure, what: "plots", on_screen: whole })
     }
 
-    /// The range of a vertical axis, nm.
-    fn range(
-        &mut self,
-        channel: usize,
-        history: &History,
-        bead: usize,
-        is_relative: bool,
-    ) -> Option<(f64, f64)> {
-        if !self.fixed || self.ranges[channel].is_none() {
-            let trace = history.trace(bead, channel, self.span);
-            let zero = if is_relative { trace.mean } else { 0.0 };
-            self.ranges[channel] = round_range(trace.range.0 - zero, trace.range.1 - zero, LEAST_RANGE_NM);
+    /// A click sets an end of what is measured, a third takes it away.
+    fn measure(&mut self, panel: usize, at: [f64; 2]) {
+        match &mut self.measured {
+            Some((in_panel, places)) if *in_panel == panel && places.len() < 2 => places.push(at),
+            Some((in_panel, places)) if *in_panel == panel && places.len() == 2 => self.measured = None,
+            _ => self.measured = Some((panel, vec![at])),
         }
-        self.ranges[channel]
     }
 
-    fn controls(&mut self, ui: &mut egui::Ui, beads: &mut Beads, history: &History) {
+    fn end_s(&self, history: &History) -> f64 {
+        history.end_s(self.span)
+    }
+
+    /// What is on show, as data.
+    fn figure(&mut self, ui: &egui::Ui, beads: &Beads, history: &History, axes: &[AxisReading]) -> Figure {
         let colors = theme::colors(ui);
-        ui.horizontal(|ui| {
+        let shown = beads.shown(MOST_BEADS);
+        let references = self.references(beads);
+        let end_s = self.end_s(history);
+        let zero_s = if self.is_relative { end_s } else { 0.0 };
+        let label =
+            if self.is_relative { "time before the newest frame (s)" } else { "time since start (s)" };
+        let x =
+            Axis { range: (end_s - SPANS_S[self.span] as f64 - zero_s, end_s - zero_s), ..Axis::new(label) };
+        let mut panels = Vec::new();
+        for (channel, (_, label, is_relative)) in PLOTS.into_iter().enumerate() {
+            let traces: Vec<Trace> =
+                shown.iter().map(|place| history.trace(*place, channel, self.span, &references)).collect();
+            self.summaries[channel] =
+                traces.first().map_or((f64::NAN, f64::NAN), |first| (first.mean, first.deviation));
+            let zeros: Vec<f64> =
+                traces.iter().map(|trace| if is_relative { trace.mean } else { 0.0 }).collect();
+            if !self.fixed || self.ranges[channel].is_none() {
+                let ends = traces
+                    .iter()
+                    .zip(&zeros)
+                    .map(|(trace, zero)| (trace.range.0 - zero, trace.range.1 - zero));
+                let both = ends.filter(|ends| ends.0.is_finite()).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
+                self.ranges[channel] = both.and_then(|(low, high)| round_range(low, high, LEAST_RANGE_NM));
+            }
+            let lines =
+                shown.iter().zip(traces).zip(zeros).enumerate().map(|(number, ((place, trace), zero))| {
+                    let color = if number == 0 { colors.channels[channel] } else { theme::other(number) };
+                    let runs = trace.runs.into_iter().map(|run| {
+                        run.into_iter().map(|[time_s, value]| [time_s - zero_s, value - zero]).collect()
+                    });
+                    let name =
+                        beads.all.get(*place).map_or(String::new(), |bead| format!("bead {}", bead.name()));
+                    Series { name, color, mark: Mark::Line, runs: runs.collect() }
+                });
+            // The selected bead is drawn last, above the others.
+            let mut series: Vec<Series> = lines.collect();
+            series.reverse();
+            let range = self.ranges[channel].unwrap_or((-LEAST_RANGE_NM, LEAST_RANGE_NM));
+            let label = if references.is_empty() {
+                label.to_owned()
+            } else {
+                label.replace(" (nm)", ", less references (nm)")
+            };
+            panels.push(Panel { y: Axis { range, ..Axis::new(&label) }, series });
+        }
+        panels.extend(self.motor_panel(axes, x.range, zero_s, colors.accent));
+        let named: Vec<String> =
+            shown.iter().filter_map(|place| Some(beads.all.get(*place)?.name())).collect();
+        Figure { title: format!("bead {}", named.join(", ")), x, panels }
+    }
+
+    fn motor_panel(
+        &self,
+        axes: &[AxisReading],
+        times: (f64, f64),
+        zero_s: f64,
+        color: Color32,
+    ) -> Option<Panel> {
+        let name = self.motor.as_ref()?;
+        let unit = axes.iter().find(|axis| axis.info.name == *name)?.info.unit.symbol();
+        let positions = self.motors.iter().map(|(time_s, all)| (time_s - zero_s, all));
+        let line: Vec<[f64; 2]> = positions
+            .filter(|(time_s, _)| (times.0..=times.1).contains(time_s))
+            .filter_map(|(time_s, all)| Some([time_s, all.iter().find(|(other, _)| other == name)?.1]))
+            .collect();
+        let ends =
+            line.iter().fold((f64::MAX, f64::MIN), |(low, high), [_, at]| (low.min(*at), high.max(*at)));
+        let range = round_range(ends.0, ends.1, 0.1).unwrap_or((0.0, 1.0));
+        let label = format!("{} ({unit})", name.replace('_', " "));
+        let series = Series { name: name.clone(), color, mark: Mark::Line, runs: vec![line] };
+        Some(Panel { y: Axis { range, ..Axis::new(&label) }, series: vec![series] })
+    }
+
+    fn controls(
+        &mut self,
+        ui: &mut egui::Ui,
+        beads: &mut Beads,
+        history: &History,
+        axes: &[AxisReading],
+    ) -> Option<crate::export::Kind> {
+        let colors = theme::colors(ui);
+        let mut export = None;
+        ui.horizontal_wrapped(|ui| {
             let several = beads.all.len() > 1;
-            if ui.add_enabled(several, egui::Button::new("◀")).on_hover_text("Bead before ([ or ←)").clicked() {
+            if ui.add_enabled(several, egui::Button::new("◀")).on_hover_text("Bead before ([ or ←)").clicked()
+            {
                 beads.step(-1);
             }
-            let name = beads.selected_bead().map_or("No bead".to_owned(), |bead| format!("Bead {}", bead.roi.bead));
-            ui.label(RichText::new(name).strong().size(15.0));
-            if ui.add_enabled(several, egui::Button::new("▶")).on_hover_text("Next bead (] or →)").clicked() {
+            let name =
+                beads.selected_bead().map_or("No bead".to_owned(), |bead| format!("Bead {}", bead.name()));
+            ui.label(RichText::new(name).strong().size(15.0))
+                .on_hover_text("Ctrl and a click in the picture or the table shows other beads with it");
+            if ui.add_enabled(several, egui::Button::new("▶")).on_hover_text("Next bead (] or →)").clicked()
+            {
                 beads.step(1);
             }
             if let Some(remark) = beads.selected_bead().and_then(|bead| bead.remark()) {
                 ui.label(RichText::new("⚠").color(colors.warning)).on_hover_text(remark);
             }
-            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                let pause = if self.paused.is_some() { "▶ Resume" } else { "⏸ Pause" };
-                let hint = "Hold the plots still (Space); then drag and scroll in them. Tracking and recording go on.";
-                if ui.add(egui::Button::new(pause).selected(self.paused.is_some())).on_hover_text(hint).clicked() {
-                    self.toggle_pause(history);
-                }
-                let mut auto = !self.fixed;
-                ui.checkbox(&mut auto, "Autoscale").on_hover_text("The vertical axes follow the data");
-                self.fixed = !auto;
-                ui.separator();
-                for (span, seconds) in SPANS_S.iter().enumerate().rev() {
-                    let choice = ui.selectable_value(&mut self.span, span, format!("{seconds} s"));
-                    self.refit |= choice.on_hover_text("Time shown").clicked();
-                }
-            });
-        });
-    }
-}
-
-/// One plot and what it shows.
-struct View<'a> {
-    name: &'a str,
-    trace: Trace,
-    is_relative: bool,
-    times: (f64, f64),
-    range: Option<(f64, f64)>,
-}
-
-impl View<'_> {
-    fn show(self, ui: &mut egui::Ui, channel: usize, height: f32, is_paused: bool, refit: bool) {
-        let color = theme::colors(ui).channels[channel];
-        self.heading(ui, color);
-        let is_last = channel + 1 == CHANNELS;
-        let heading = ui.text_style_height(&egui::TextStyle::Body) + ui.spacing().item_spacing.y;
-        let mut time_axis = AxisHints::new_x().formatter(|mark, _| format!("{}", tidy(mark.value)));
-        if is_last {
-            time_axis = time_axis.label("time since start (s)");
-        }
-        let value_axis =
-            AxisHints::new_y().min_thickness(AXIS_WIDTH).formatter(|mark, _| format!("{}", tidy(mark.value)));
-        let name = self.name.to_owned();
-        let plot = Plot::new(("plot", channel))
-            .height(height - heading)
-            .custom_x_axes(vec![time_axis])
-            .custom_y_axes(vec![value_axis])
-            .link_axis(Id::unique("time"), Vec2b::new(true, false))
-            .link_cursor(Id::unique("time"), Vec2b::new(true, false))
-            .allow_drag(is_paused)
-            .allow_zoom(is_paused)
-            .allow_scroll(false)
-            .allow_boxed_zoom(is_paused)
-            .allow_double_click_reset(false)
-            .label_formatter(move |at| {
-                let (HoverPosition::NearDataPoint { position, .. } | HoverPosition::Elsewhere { position }) =
-                    at;
-                Some(format!("{:.3} s\n{name} {:.2} nm", position.x, position.y))
-            });
-        let zero = if self.is_relative { self.trace.mean } else { 0.0 };
-        let runs = self.trace.runs;
-        let (times, range) = (self.times, self.range.unwrap_or((-LEAST_RANGE_NM, LEAST_RANGE_NM)));
-        plot.show(ui, |plot| {
-            if !is_paused || refit {
-                plot.set_plot_bounds_x(times.0..=times.1);
-                plot.set_plot_bounds_y(range.0..=range.1);
+            ui.separator();
+            for (span, seconds) in SPANS_S.iter().enumerate() {
+                let text = match seconds {
+                    0..120 => format!("{seconds} s"),
+                    120..3600 => format!("{} min", seconds / 60),
+                    _ => format!("{} h", seconds / 3600),
+                };
+                let choice = ui.selectable_value(&mut self.span, span, text);
+                self.refit |= choice.on_hover_text("Time shown").clicked();
             }
-            for (number, run) in runs.into_iter().enumerate() {
-                let points: PlotPoints =
-                    run.into_iter().map(|[time_s, value]| [time_s, value - zero]).collect();
-                plot.line(Line::new(self.name, points).id(("run", channel, number)).color(color).width(1.5));
+            ui.separator();
+            let pause = if self.paused.is_some() { "▶" } else { "⏸" };
+            let hint =
+                "Hold the plots still (Space); then drag and scroll in them. Tracking and recording go on.";
+            if ui.add(egui::Button::new(pause).selected(self.paused.is_some())).on_hover_text(hint).clicked()
+            {
+                self.toggle_pause(history);
+            }
+            export = crate::export::button(ui);
+            ui.separator();
+            let there = !beads.references().is_empty();
+            ui.add_enabled(there, egui::Checkbox::new(&mut self.less_references, "− references"))
+                .on_hover_text("Takes the mean motion of the reference beads off: drift")
+                .on_disabled_hover_text("No bead is a reference: select a stuck one and press G");
+            let relative = ui.checkbox(&mut self.is_relative, "relative time");
+            self.refit |= relative
+                .on_hover_text("Seconds before the newest frame, in place of since the start")
+                .changed();
+            let mut auto = !self.fixed;
+            ui.checkbox(&mut auto, "autoscale").on_hover_text("The vertical axes follow the data");
+            self.fixed = !auto;
+            if !axes.is_empty() {
+                let shown =
+                    self.motor.as_deref().map_or("no motor".to_owned(), |name| name.replace('_', " "));
+                let choice = egui::ComboBox::from_id_salt("motor").selected_text(shown).show_ui(ui, |ui| {
+                    ui.selectable_value(&mut self.motor, None, "no motor");
+                    for axis in axes {
+                        let name = &axis.info.name;
+                        ui.selectable_value(&mut self.motor, Some(name.clone()), name.replace('_', " "));
+                    }
+                });
+                choice.response.on_hover_text("Shown below, on the same time axis");
             }
         });
+        export
     }
 
-    /// The plot's name, unit and figures.
-    fn heading(&self, ui: &mut egui::Ui, color: Color32) {
-        let label = theme::colors(ui).label;
-        ui.horizontal(|ui| {
-            ui.label(RichText::new(self.name).color(color).strong());
-            let (what, hint) = if self.is_relative {
-                ("from its mean (nm)", "Distance from the mean over the time shown")
-            } else {
-                ("height (nm)", "Height from the Z-LUT")
-            };
-            ui.label(RichText::new(what).color(label)).on_hover_text(hint);
+    /// A panel's name and figures; its height.
+    fn heading(&mut self, ui: &mut egui::Ui, panel: &Panel, number: usize) -> f32 {
+        let colors = theme::colors(ui);
+        let color = colors.channels.get(number).copied().unwrap_or(colors.accent);
+        let line = ui.horizontal(|ui| {
+            ui.label(RichText::new(&panel.y.label).color(color).strong());
+            if let Some((in_panel, places)) = &self.measured
+                && let [from, to] = places[..]
+                && *in_panel == number
+            {
+                let text = format!("Δ {:.3} s, {:.2}", to[0] - from[0], to[1] - from[1]);
+                ui.label(RichText::new(text).monospace().color(colors.accent))
+                    .on_hover_text("Between the two clicks; a third takes them away");
+            }
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                let deviation = format!("SD {} nm", measured(self.trace.deviation, 1));
-                ui.label(RichText::new(deviation).monospace())
-                    .on_hover_text("Standard deviation over the time shown");
-                let mean = format!("mean {} nm", measured(self.trace.mean, 1));
-                ui.label(RichText::new(mean).monospace().color(label))
-                    .on_hover_text("Mean over the time shown, in the frame");
+                if self.fixed
+                    && let Some(Some(range)) = self.ranges.get_mut(number)
+                {
+                    let speed = (range.1 - range.0) / 200.0;
+                    ui.add(DragValue::new(&mut range.1).speed(speed).max_decimals(1))
+                        .on_hover_text("Upper end of the axis (nm)");
+                    ui.add(DragValue::new(&mut range.0).speed(speed).max_decimals(1))
+                        .on_hover_text("Lower end of the axis (nm)");
+                    range.1 = range.1.max(range.0 + 1e-3);
+                    return;
+                }
+                if let Some((mean, deviation)) = self.summaries.get(number) {
+                    ui.label(RichText::new(format!("SD {} nm", measured(*deviation, 1))).monospace())
+                        .on_hover_text("Standard deviation of the selected bead over the time shown");
+                    ui.label(
+                        RichText::new(format!("mean {} nm", measured(*mean, 1)))
+                            .monospace()
+                            .color(colors.label),
+                    )
+                    .on_hover_text("Mean of the selected bead over the time shown, in the frame");
+                }
             });
         });
+        line.response.rect.height() + ui.spacing().item_spacing.y
     }
-}
-
-/// A tick's value without the noise of its last bits.
-fn tidy(value: f64) -> f64 {
-    (value * 1e6).round() / 1e6
 }

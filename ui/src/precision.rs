@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use beadscope_engine::frame::FrameView;
-use beadscope_engine::precision::Precision as Prediction;
+use beadscope_engine::precision::{Precision as Prediction, SeenProfile};
 use beadscope_engine::roi::Roi;
 use beadscope_engine::session::Session;
 
@@ -45,6 +45,11 @@ impl Precision {
         let why = prediction.as_ref().err().map(ToString::to_string);
         let prediction = prediction.ok().map(|it| it.with_correction(session.correction().cloned()));
         (Self { prediction, pixel_size_nm: info.pixel_size_nm, next: 0 }, why)
+    }
+
+    /// The rings of a bead in this frame; `None` if it is not found, or there is no Z-LUT to find it with.
+    pub fn profile(&mut self, frame: &FrameView<'_>, roi: &Roi) -> Option<SeenProfile> {
+        self.prediction.as_mut()?.profile(frame, roi)
     }
 
     /// Renews what is old, from this frame, as far as the budget goes.

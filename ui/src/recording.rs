@@ -59,6 +59,21 @@ impl Recording {
         Command::RecordStart { folder: typed(&self.folder), name: typed(&self.name) }
     }
 
+    /// Ends the recording in progress and goes on in another folder; no frame is lost between the two.
+    pub fn next(&mut self, session: &Session, messages: &mut Messages) {
+        if self.running.is_none() {
+            return messages.add(Kind::Notice, "nothing is recorded; R begins");
+        }
+        match session.commands().send(Sender::Window, Command::RecordNext {}) {
+            Ok(Applied::NextRecording { file, before, ledger }) => {
+                messages.add(kind_of(&ledger), saved_text(&ledger, &before));
+                self.running = Some(Running { file, since: Instant::now() });
+            }
+            Ok(_) => {}
+            Err(error) => messages.add(Kind::Failed, format!("no new file: {error}")),
+        }
+    }
+
     fn stop(&mut self, session: &Session, messages: &mut Messages) {
         let Some(Running { file, .. }) = self.running.take() else { return };
         match session.commands().send(Sender::Window, Command::RecordStop {}) {

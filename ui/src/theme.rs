@@ -23,6 +23,8 @@ pub struct Colors {
 pub const ROI: Color32 = Color32::from_rgb(214, 222, 230);
 /// The selected ROI on the picture.
 pub const ROI_SELECTED: Color32 = Color32::from_rgb(64, 196, 255);
+/// A reference bead's ROI on the picture.
+pub const ROI_REFERENCE: Color32 = Color32::from_rgb(96, 220, 130);
 /// A flagged bead's ROI on the picture.
 pub const ROI_FLAGGED: Color32 = Color32::from_rgb(255, 152, 48);
 /// Behind text and lines on the picture.
@@ -57,6 +59,20 @@ const LIGHT: Colors = Colors {
 /// The colours of the theme in use.
 pub fn colors(ui: &egui::Ui) -> Colors {
     if ui.visuals().dark_mode { DARK } else { LIGHT }
+}
+
+/// The colour of another bead in a plot, beside the selected one's: 1 is the first other.
+pub fn other(number: usize) -> Color32 {
+    const OTHERS: [Color32; 7] = [
+        Color32::from_rgb(230, 159, 0),
+        Color32::from_rgb(213, 94, 0),
+        Color32::from_rgb(150, 150, 150),
+        Color32::from_rgb(204, 121, 167),
+        Color32::from_rgb(240, 228, 66),
+        Color32::from_rgb(0, 158, 115),
+        Color32::from_rgb(120, 94, 240),
+    ];
+    OTHERS[number.saturating_sub(1) % OTHERS.len()]
 }
 
 /// A fixed-width font for numbers that change, so that they do not dance.

@@ -1,43 +1,56 @@
-//! The bar at the top: what runs, recording, notes.
+//! The bar at the top: what runs, recording, and the ways to everything else.
 
-use eframe::egui::{self, Align, Button, Color32, Layout, RichText, TextEdit};
+use eframe::egui::{self, Align, Button, Color32, Layout, RichText};
 
+use crate::actions::Action;
+use crate::panes::Pane;
 use crate::recording::Recording;
 use crate::scale::duration_text;
 use crate::theme;
 
-/// What keys do; the selected bead is the one that they change.
-const KEYS: &str = "Keys: R record · Space pause plots · [ ] or ← → bead · F fit picture · Esc stop motors\n\
-    Beads: Shift-click add · Delete remove · Alt and ← → ↑ ↓ move · G reference · Ctrl+Z undo · Ctrl+Y redo";
-
-/// Stands in a field that was emptied.
-const UNSAID: &str = "as in the settings";
-
-/// Draws the bar. True if recording is to be started or stopped. `live`: the session runs.
+/// Draws the bar; what is to be done. `live`: the session runs.
 pub fn show(
     ui: &mut egui::Ui,
     title: &str,
     notes: &[String],
-    log_is_open: &mut bool,
-    recording: &mut Recording,
+    recording: &Recording,
     live: bool,
-) -> bool {
-    let mut toggled = false;
+) -> Option<Action> {
+    let mut asked = None;
     ui.horizontal(|ui| {
         let colors = theme::colors(ui);
         ui.label(RichText::new("Beadscope").heading().strong());
         ui.label(RichText::new(title).color(colors.label)).on_hover_text("The camera");
         ui.separator();
-        toggled = record_button(ui, recording, live);
+        if record_button(ui, recording, live) {
+            asked = Some(Action::ToggleRecording);
+        }
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            egui::widgets::global_theme_preference_buttons(ui);
+            let mut item = |ui: &mut egui::Ui, text: &str, hint: &str, action| {
+                if ui.button(text).on_hover_text(hint).clicked() {
+                    asked = Some(action);
+                    ui.close();
+                }
+            };
+            ui.menu_button("Help", |ui| {
+                item(ui, "Tour", "What is where, in six steps", Action::Tour);
+                item(ui, "Keys", "F1", Action::Keys);
+                item(ui, "About", "Version and licence", Action::About);
+            });
             notes_button(ui, notes);
-            ui.toggle_value(log_is_open, "Log").on_hover_text("What the program has logged, with time (UTC)");
+            ui.menu_button("Panes", |ui| {
+                for pane in Pane::ALL {
+                    item(ui, pane.title(), pane.hint(), Action::Open(pane));
+                }
+                ui.separator();
+                item(ui, "Reset the layout", "Every pane where it was at first", Action::ResetLayout);
+            });
+            item(ui, "🔍 Search", "Every action, pane, setting and command (Ctrl+K)", Action::Search);
             ui.separator();
             ui.with_layout(Layout::left_to_right(Align::Center), |ui| place(ui, recording));
         });
     });
-    toggled
+    asked
 }
 
 fn record_button(ui: &mut egui::Ui, recording: &Recording, live: bool) -> bool {
@@ -59,26 +72,15 @@ fn record_button(ui: &mut egui::Ui, recording: &Recording, live: bool) -> bool {
     clicked
 }
 
-/// Where the recording goes: the file in progress, or the folder and name of the next one.
-fn place(ui: &mut egui::Ui, recording: &mut Recording) {
-    let colors = theme::colors(ui);
-    if let Some(running) = recording.running() {
-        let path = running.file.display().to_string();
-        ui.add(egui::Label::new(RichText::new(&path).color(colors.label)).truncate()).on_hover_text(path);
-        return;
-    }
-    ui.label(RichText::new("into").color(colors.label));
-    let left = ui.available_width();
-    let hint = absolute(&recording.folder);
-    let folder =
-        TextEdit::singleline(&mut recording.folder).hint_text(UNSAID).desired_width((left * 0.6).min(360.0));
-    ui.add(folder)
-        .on_hover_text(format!("Folder of the recordings; each makes a folder of its own in it\n{hint}"));
-    ui.label(RichText::new("name").color(colors.label));
-    let name = TextEdit::singleline(&mut recording.name)
-        .hint_text(UNSAID)
-        .desired_width((ui.available_width() - 16.0).clamp(40.0, 140.0));
-    ui.add(name).on_hover_text("Ends the name of the recording's folder, after date and time (UTC)");
+/// Where the recording goes: the file in progress, or the folder of the next one.
+fn place(ui: &mut egui::Ui, recording: &Recording) {
+    let (text, path) = match recording.running() {
+        Some(running) => ("into", running.file.display().to_string()),
+        None => ("next into", absolute(&recording.folder)),
+    };
+    let text = RichText::new(format!("{text} {path}")).color(theme::colors(ui).label);
+    ui.add(egui::Label::new(text).truncate())
+        .on_hover_text(format!("{path}\nThe pane Run has folder and name"));
 }
 
 /// The folder in full, since "runs" does not say where.
@@ -95,9 +97,7 @@ fn notes_button(ui: &mut egui::Ui, notes: &[String]) {
         for note in notes {
             ui.add(egui::Label::new(format!("• {note}")).wrap());
         }
-        ui.separator();
-        ui.weak(KEYS);
     })
     .response
-    .on_hover_text("What was assumed or left out, and the keys");
+    .on_hover_text("What was assumed or left out");
 }

@@ -1,15 +1,16 @@
-//! The live picture: the newest frame as a texture, with the beads over it.
+//! The live picture: the newest frame as a texture, with the beads over it, and what the mouse does to them.
 //!
 //! Only the part that is seen is uploaded, once per drawn frame at most, so that the cost is bounded by the screen and
 //! not by the sensor.
 
+use beadscope_engine::command::Command;
 use eframe::egui::{
-    self, Color32, ColorImage, CursorIcon, Rect, Response, RichText, Sense, TextureFilter, TextureHandle,
-    TextureOptions, pos2,
+    self, Color32, ColorImage, CursorIcon, DragValue, Rect, Response, RichText, Sense, Stroke, StrokeKind,
+    TextureFilter, TextureHandle, TextureOptions, pos2, vec2,
 };
 
 use crate::beads::Beads;
-use crate::contrast::{Contrast, Mode};
+use crate::contrast::{Contrast, Mode, Shades};
 use crate::overlay;
 use crate::picture::{Picture, Region};
 use crate::scale::measured;
@@ -33,7 +34,33 @@ pub struct Video {
     pub viewport: Viewport,
     contrast: Contrast,
     hide_rois: bool,
+    /// The paths of the selected beads are drawn.
+    pub shows_trails: bool,
     texture: Option<(Shown, TextureHandle)>,
+    drag: Option<Drag>,
+}
+
+/// What a drag with the mouse does.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Drag {
+    /// Moves the picture.
+    Picture,
+    /// Moves the ROI of a bead; where it was taken hold of, px.
+    Roi { bead: u32, from_px: (f32, f32) },
+    /// Selects what is in a box; its first corner, px.
+    Box { from_px: (f32, f32) },
+}
+
+/// What lies over the picture beside the beads.
+pub struct Over<'a> {
+    /// Size of a pixel in the sample, nm.
+    pub pixel_size_nm: f64,
+    /// What the camera does, in words.
+    pub camera: &'a str,
+    /// Paths of the selected beads, px.
+    pub trails: &'a [Vec<(f32, f32)>],
+    /// Middles of ROIs that are proposed, px, and their side.
+    pub proposed: (&'a [(f64, f64)], u32),
 }
 
 /// What a texture holds; another one is uploaded only if this changes.
@@ -43,23 +70,23 @@ struct Shown {
     region: Region,
     step: usize,
     limits: (f32, f32),
+    gamma: f32,
 }
 
 impl Video {
-    /// Draws the panel: a line of controls, and the picture in what is left. `camera`: what the camera does, in words.
-    /// Returns the place in the frame, px, where a bead is to be added.
+    /// Draws the panel: a line of controls, and the picture in what is left. What is asked for with the mouse.
     pub fn show(
         &mut self,
         ui: &mut egui::Ui,
         picture: &Picture,
         beads: &mut Beads,
-        pixel_size_nm: f64,
-        camera: &str,
-    ) -> Option<(f64, f64)> {
-        self.controls(ui, camera);
+        over: &Over<'_>,
+    ) -> Option<Command> {
+        self.controls(ui, over.camera);
         let panel = ui.available_rect_before_wrap();
         let response =
             ui.allocate_rect(panel, Sense::click_and_drag()).on_hover_cursor(CursorIcon::Crosshair);
+        response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Image, true, "live picture"));
         let painter = ui.painter_at(panel);
         painter.rect_filled(panel, 0, Color32::BLACK);
         self.viewport.place(panel, picture.width_px, picture.height_px);
@@ -74,16 +101,23 @@ impl Video {
             );
             return None;
         }
-        self.navigate(ui, &response);
+        let asked = self.drag(ui, &response, beads);
+        self.zoom(ui, &response);
         self.picture(ui, &painter, picture);
         if !self.hide_rois {
             overlay::rois(&painter, &self.viewport, beads);
         }
-        overlay::scale_bar(&painter, &self.viewport, pixel_size_nm);
+        overlay::trails(&painter, &self.viewport, over.trails);
+        overlay::proposed(&painter, &self.viewport, over.proposed.0, over.proposed.1);
+        self.draw_drag(&painter, &response, beads);
+        overlay::scale_bar(&painter, &self.viewport, over.pixel_size_nm);
+        if !self.viewport.is_fitted() {
+            overlay::minimap(&painter, &self.viewport, beads);
+        }
         if let Some(cursor) = response.hover_pos() {
             overlay::pixel(&painter, &self.viewport, picture, cursor);
         }
-        self.point_at(ui, response, beads)
+        asked.or_else(|| self.point_at(ui, response, beads))
     }
 
     fn controls(&mut self, ui: &mut egui::Ui, camera: &str) {
@@ -100,14 +134,26 @@ impl Video {
             );
             ui.selectable_value(&mut self.contrast.mode, Mode::Full, "Full")
                 .on_hover_text("From 0 to the level of a saturated pixel");
+            let fixed = ui.selectable_value(&mut self.contrast.mode, Mode::Fixed, "Fixed");
+            if fixed.on_hover_text("Between two levels that you choose").clicked() {
+                self.contrast.fixed = None;
+            }
+            if self.contrast.mode == Mode::Fixed && let Some((low, high)) = &mut self.contrast.fixed {
+                ui.add(DragValue::new(low).max_decimals(0)).on_hover_text("Grey level shown as black");
+                ui.add(DragValue::new(high).max_decimals(0)).on_hover_text("Grey level shown as white");
+                *high = high.max(*low + 1.0);
+            }
+            ui.add(DragValue::new(&mut self.contrast.gamma).range(0.2..=5.0).speed(0.01).prefix("γ ").max_decimals(2))
+                .on_hover_text("Exponent of the brightness: below 1 dark levels are told apart better. Saturated pixels are red");
             ui.separator();
             let mut shown = !self.hide_rois;
             ui.checkbox(&mut shown, "ROIs")
                 .on_hover_text(
-                    "Squares, numbers and positions of the beads over the picture\nShift-click adds a bead, Delete removes \
-                     the selected one, Alt and an arrow key moves it, G makes it a reference, Ctrl+Z undoes, Ctrl+Y redoes",
+                    "Squares, numbers and positions of the beads over the picture: white, green for references, orange where something is \
+                     to be remarked\nShift-click adds a bead, dragging a selected one moves it, Ctrl-drag selects those in a box",
                 );
             self.hide_rois = !shown;
+            ui.checkbox(&mut self.shows_trails, "Trails").on_hover_text("The path of the selected beads in the last two seconds");
             ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
                 let zoom = format!("{:.0} %", self.viewport.zoom() * ui.ctx().pixels_per_point() * 100.0);
                 ui.label(RichText::new(zoom).monospace().color(colors.label)).on_hover_text(
@@ -119,13 +165,77 @@ impl Video {
         });
     }
 
-    fn navigate(&mut self, ui: &egui::Ui, response: &Response) {
+    /// Moves the picture or a ROI, or selects what is in a box, from where the drag began to where it ends.
+    fn drag(&mut self, ui: &egui::Ui, response: &Response, beads: &mut Beads) -> Option<Command> {
         if response.double_clicked() {
             self.viewport.fit();
-        } else if response.dragged() {
+        }
+        let pointer = response.interact_pointer_pos()?;
+        let at_px = self.viewport.frame_from_screen(pointer);
+        if response.drag_started() {
+            let from = ui.input(|input| input.pointer.press_origin()).unwrap_or(pointer);
+            let from_px = self.viewport.frame_from_screen(from);
+            let held = beads
+                .at(from_px.0, from_px.1)
+                .filter(|place| beads.is_selected(*place) && !beads.is_locked && !self.hide_rois);
+            self.drag = Some(match held.and_then(|place| beads.all.get(place)) {
+                _ if ui.input(|input| input.modifiers.command) => Drag::Box { from_px },
+                Some(bead) => Drag::Roi { bead: bead.roi.bead, from_px },
+                None => Drag::Picture,
+            });
+        }
+        if let Some(Drag::Picture) = self.drag
+            && response.dragged()
+        {
             let delta = response.drag_delta();
             self.viewport.pan(delta.x, delta.y);
         }
+        if !response.drag_stopped() {
+            return None;
+        }
+        match self.drag.take()? {
+            Drag::Picture => None,
+            Drag::Roi { bead, from_px } => {
+                let [dx_px, dy_px] = moved(from_px, at_px);
+                (dx_px != 0 || dy_px != 0).then_some(Command::RoiMove { bead, dx_px, dy_px })
+            }
+            Drag::Box { from_px } => {
+                let inside = beads.within(from_px, at_px);
+                beads.select_all(inside);
+                None
+            }
+        }
+    }
+
+    /// What a drag is about to do.
+    fn draw_drag(&self, painter: &egui::Painter, response: &Response, beads: &Beads) {
+        let Some(pointer) = response.interact_pointer_pos() else { return };
+        let stroke = Stroke::new(1.5, theme::ROI_SELECTED);
+        match self.drag {
+            Some(Drag::Box { from_px }) => {
+                let from = self.viewport.screen_from_frame(from_px.0, from_px.1);
+                painter.rect_stroke(Rect::from_two_pos(from, pointer), 0, stroke, StrokeKind::Middle);
+            }
+            Some(Drag::Roi { bead, from_px }) => {
+                let Some(roi) = beads.all.iter().map(|bead| bead.roi).find(|roi| roi.bead == bead) else {
+                    return;
+                };
+                let [dx_px, dy_px] = moved(from_px, self.viewport.frame_from_screen(pointer));
+                let corner = ((roi.left_px + dx_px) as f32 - 0.5, (roi.top_px + dy_px) as f32 - 0.5);
+                let corner = self.viewport.screen_from_frame(corner.0, corner.1);
+                let side = roi.size_px as f32 * self.viewport.zoom();
+                painter.rect_stroke(
+                    Rect::from_min_size(corner, vec2(side, side)),
+                    0,
+                    stroke,
+                    StrokeKind::Middle,
+                );
+            }
+            _ => {}
+        }
+    }
+
+    fn zoom(&mut self, ui: &egui::Ui, response: &Response) {
         if let Some(cursor) = response.hover_pos() {
             let (wheel, pinch) = ui.input(|input| (input.smooth_scroll_delta().y, input.zoom_delta()));
             let factor = ZOOM_PER_POINT.powf(wheel) * pinch;
@@ -141,8 +251,12 @@ impl Video {
         if size.contains(&0) {
             return;
         }
-        let shown = Shown { frame: picture.frame, region, step, limits: self.contrast.limits(picture) };
-        let image = || ColorImage::from_gray(size, &picture.shades(region, step, shown.limits));
+        let (limits, gamma) = (self.contrast.limits(picture), self.contrast.gamma);
+        let shown = Shown { frame: picture.frame, region, step, limits, gamma };
+        let image = || {
+            let shades = Shades::new(limits, gamma, picture.max_level);
+            ColorImage::new(size, picture.shades(region, step, |level| shades.of(level)))
+        };
         let texture = match &mut self.texture {
             Some((old, texture)) => {
                 if *old != shown {
@@ -157,16 +271,17 @@ impl Video {
         painter.image(texture.id(), self.viewport.screen_rect(region, step), whole, Color32::WHITE);
     }
 
-    /// Selects the bead that is clicked, tells about the one under the cursor. Returns where a bead is to be added.
-    fn point_at(&self, ui: &egui::Ui, response: Response, beads: &mut Beads) -> Option<(f64, f64)> {
+    /// Selects the bead that is clicked, tells about the one under the cursor. A bead that is to be added.
+    fn point_at(&mut self, ui: &egui::Ui, response: Response, beads: &mut Beads) -> Option<Command> {
         let cursor = response.hover_pos().filter(|_| !self.hide_rois)?;
         let (x_px, y_px) = self.viewport.frame_from_screen(cursor);
-        if response.clicked() && ui.input(|input| input.modifiers.shift) {
-            return Some((f64::from(x_px), f64::from(y_px)));
+        let modifiers = ui.input(|input| input.modifiers);
+        if response.clicked() && modifiers.shift && !beads.is_locked {
+            return Some(Command::RoiAdd { x_px: f64::from(x_px).max(0.0), y_px: f64::from(y_px).max(0.0) });
         }
         let place = beads.at(x_px, y_px)?;
         if response.clicked() {
-            beads.select(place);
+            if modifiers.command { beads.toggle(place) } else { beads.select(place) }
         }
         let bead = beads.all.get(place)?;
         if response.dragged() {
@@ -185,4 +300,9 @@ impl Video {
         });
         None
     }
+}
+
+/// By how many whole pixels something was moved.
+fn moved(from_px: (f32, f32), to_px: (f32, f32)) -> [i32; 2] {
+    [(to_px.0 - from_px.0).round() as i32, (to_px.1 - from_px.1).round() as i32]
 }

@@ -124,6 +124,11 @@ impl Viewport {
         Rect::from_min_max(corner(region.from_px), corner(end))
     }
 
+    /// Columns and rows of the frame, px.
+    pub fn frame_px(&self) -> (f32, f32) {
+        self.size_px
+    }
+
     /// The panel itself.
     pub fn panel(&self) -> Rect {
         self.panel

@@ -21,7 +21,7 @@ fn points(trace: &Trace) -> Vec<[f64; 2]> {
 #[test]
 fn one_frame_a_bin_gives_its_own_value() {
     let history = filled(100, 10, |frame| 1e6 + frame as f64);
-    let trace = history.trace(1, 0, 0);
+    let trace = history.trace(1, 0, 0, &[]);
     let found = points(&trace);
     assert_eq!((trace.runs.len(), found.len()), (1, 100));
     for (frame, [time_s, value]) in (0_u32..).zip(&found) {
@@ -37,7 +37,7 @@ fn one_frame_a_bin_gives_its_own_value() {
 fn a_single_spike_survives_thinning() {
     // 1 kHz for two minutes: 120 frames share a bin of the longest span.
     let history = filled(120_000, 1, |frame| if frame == 60_123 { 900.0 } else { (frame % 7) as f64 });
-    let trace = history.trace(1, 0, 2);
+    let trace = history.trace(1, 0, 2, &[]);
     assert!(points(&trace).len() <= 2 * MOST_BINS);
     let spikes: Vec<_> = points(&trace).into_iter().filter(|[_, value]| *value == 900.0).collect();
     assert_eq!(spikes.len(), 1);
@@ -51,30 +51,30 @@ fn a_single_spike_survives_thinning() {
 #[test]
 fn nan_and_missing_frames_are_gaps_and_slow_cameras_are_not() {
     let history = filled(40, 100, |frame| if (10..15).contains(&frame) { f64::NAN } else { 1.0 });
-    let runs: Vec<_> = history.trace(1, 0, 0).runs.iter().map(Vec::len).collect();
+    let runs: Vec<_> = history.trace(1, 0, 0, &[]).runs.iter().map(Vec::len).collect();
     assert_eq!(runs, [10, 25]);
 
     let mut history = filled(10, 100, |_| 1.0);
     history.begin(1_000 * MS, true);
     history.add(1, [1.0; 3]);
-    assert_eq!(history.trace(1, 0, 0).runs.len(), 2);
+    assert_eq!(history.trace(1, 0, 0, &[]).runs.len(), 2);
 
-    let nothing = history.trace(0, 0, 0);
+    let nothing = history.trace(0, 0, 0, &[]);
     assert!(nothing.runs.is_empty() && nothing.mean.is_nan() && nothing.range.0.is_nan());
-    assert!(points(&filled(10, 100, |_| 1.0).trace(1, 1, 0)).is_empty(), "y was NaN throughout");
+    assert!(points(&filled(10, 100, |_| 1.0).trace(1, 1, 0, &[])).is_empty(), "y was NaN throughout");
 }
 
 #[test]
 fn old_values_leave_and_a_pause_empties_what_it_jumps_over() {
     let mut history = filled(1_000, 10, |frame| frame as f64);
-    let trace = history.trace(1, 0, 0);
+    let trace = history.trace(1, 0, 0, &[]);
     assert_eq!(points(&trace).len(), 500, "5 s at 100 Hz");
     assert_eq!(trace.range, (500.0, 999.0));
-    assert_eq!(history.trace(1, 0, 1).range, (0.0, 999.0), "30 s hold all ten");
+    assert_eq!(history.trace(1, 0, 1, &[]).range, (0.0, 999.0), "30 s hold all ten");
 
     history.begin(1_000_000 * MS, false);
     history.add(1, [7.0, 7.0, 7.0]);
-    let left = points(&history.trace(1, 0, 2));
+    let left = points(&history.trace(1, 0, 2, &[]));
     assert_eq!(left.len(), 1, "nothing old comes back: {left:?}");
     assert!((left[0][0] - 1_000.0).abs() <= 0.06 && left[0][1] == 7.0, "{left:?}");
 }
@@ -87,13 +87,13 @@ fn beads_do_not_mix_and_unknown_ones_are_left_out() {
     history.add(1, [4.0, 5.0, 6.0]);
     history.add(2, [7.0, 8.0, 9.0]);
     for (bead, channel, value) in [(0, 0, 1.0), (0, 2, 3.0), (1, 0, 4.0), (1, 1, 5.0)] {
-        assert_eq!(history.trace(bead, channel, 0).mean, value);
+        assert_eq!(history.trace(bead, channel, 0, &[]).mean, value);
     }
-    assert!(history.trace(2, 0, 0).runs.is_empty());
+    assert!(history.trace(2, 0, 0, &[]).runs.is_empty());
     let mut none = History::new(0);
     none.begin(0, false);
     none.add(0, [1.0; 3]);
-    assert!(none.trace(0, 0, 0).runs.is_empty());
+    assert!(none.trace(0, 0, 0, &[]).runs.is_empty());
 }
 
 #[test]
@@ -103,16 +103,16 @@ fn other_beads_keep_their_values() {
         history.begin(time * 100 * MS, false);
         (0..3).for_each(|bead| history.add(bead, [10.0 * bead as f64 + time as f64, 0.0, 0.0]));
     }
-    let before: Vec<Trace> = (0..3).map(|bead| history.trace(bead, 0, 0)).collect();
+    let before: Vec<Trace> = (0..3).map(|bead| history.trace(bead, 0, 0, &[])).collect();
     let mut history = history.of(&[Some(2), None, Some(0), None]);
-    assert_eq!(history.trace(0, 0, 0), before[2]);
-    assert_eq!(history.trace(2, 0, 0), before[0]);
-    assert!(history.trace(1, 0, 0).runs.is_empty() && history.trace(3, 0, 0).runs.is_empty());
+    assert_eq!(history.trace(0, 0, 0, &[]), before[2]);
+    assert_eq!(history.trace(2, 0, 0, &[]), before[0]);
+    assert!(history.trace(1, 0, 0, &[]).runs.is_empty() && history.trace(3, 0, 0, &[]).runs.is_empty());
     history.begin(500 * MS, false);
     history.add(3, [7.0, 0.0, 0.0]);
     history.add(0, [25.0, 0.0, 0.0]);
-    assert_eq!(history.trace(3, 0, 0).mean, 7.0);
-    assert_eq!(history.trace(0, 0, 0).mean, 22.5);
+    assert_eq!(history.trace(3, 0, 0, &[]).mean, 7.0);
+    assert_eq!(history.trace(0, 0, 0, &[]).mean, 22.5);
 }
 
 #[test]
@@ -120,4 +120,28 @@ fn memory_does_not_grow_with_the_number_of_beads_until_the_least_is_reached() {
     let bytes = |beads: usize| History::new(beads).levels.iter().map(|level| level.bins.len()).sum::<usize>();
     assert_eq!(bytes(10), 10 * CHANNELS * SPANS_S.len() * MOST_BINS);
     assert!(bytes(1_500) * size_of::<Bin>() <= MEMORY);
+}
+
+#[test]
+fn the_motion_of_the_references_is_taken_off() {
+    let mut history = History::new(3);
+    for frame in 0..400_u32 {
+        history.begin(u64::from(frame) * 10 * MS, false);
+        let drift = f64::from(frame);
+        history.add(0, [900.0 + drift, 5.0, 5.0]);
+        history.add(1, [100.0 + drift, 5.0, 5.0]);
+        if frame < 200 {
+            history.add(2, [drift, 5.0, 5.0]);
+        }
+    }
+    let alone = history.trace(0, 0, 2, &[]);
+    assert!(alone.deviation > 100.0);
+    let less = history.trace(0, 0, 2, &[1]);
+    assert!((less.mean - 900.0).abs() < 1e-3, "it stays where it was first: {}", less.mean);
+    // Within a bin of 12 frames the bead and its reference are not compared frame by frame.
+    assert!(less.range.1 - less.range.0 < 12.0, "{:?}", less.range);
+    let two = history.trace(0, 0, 2, &[1, 2]);
+    // In the bin in which the second one ends, its mean is that of fewer frames.
+    assert!((two.mean - 900.0).abs() < 0.1, "the one that is there counts: {}", two.mean);
+    assert!(history.trace(0, 0, 2, &[7]).runs.is_empty(), "a reference that nobody knows");
 }

@@ -1,0 +1,209 @@
+//! Everything that can be done from anywhere in the window: its name, its keys, and other words for it. Keys, search and help read
+//! this one table.
+
+use eframe::egui::{Key, KeyboardShortcut, Modifiers};
+
+use crate::panes::Pane;
+
+/// Something to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Begin to record, or end it.
+    ToggleRecording,
+    /// End this recording and begin another.
+    NextRecording,
+    /// Write a marker into the recording.
+    Mark,
+    /// Hold the plots, or let them go.
+    PausePlots,
+    /// Write what the plots show into a file.
+    ExportPlots,
+    /// Show the whole frame.
+    FitPicture,
+    /// Write the frame on show into a file.
+    Snapshot,
+    /// Select the next bead.
+    NextBead,
+    /// Select the one before.
+    PreviousBead,
+    /// Remove the selected beads.
+    RemoveBeads,
+    /// Remove every bead.
+    RemoveAllBeads,
+    /// Make the selected bead a reference, or no longer.
+    ToggleReference,
+    /// Move the selected bead's ROI by so many pixels.
+    Nudge(i32, i32),
+    /// Take the last edit of the beads back.
+    Undo,
+    /// Do it again.
+    Redo,
+    /// Number the beads from 0.
+    Renumber,
+    /// Look for beads in the picture.
+    FindBeads,
+    /// Keep the beads from being edited, or no longer.
+    LockBeads,
+    /// Bring every motor to rest.
+    StopMotors,
+    /// Search.
+    Search,
+    /// Bring a pane to the front.
+    Open(Pane),
+    /// Put the panes back where they were at first.
+    ResetLayout,
+    /// Show the tour.
+    Tour,
+    /// Show the keys.
+    Keys,
+    /// Tell what this is.
+    About,
+}
+
+/// An action as people find it.
+pub struct Entry {
+    /// What it does.
+    pub action: Action,
+    /// Its name.
+    pub name: &'static str,
+    /// Its keys.
+    pub keys: &'static [KeyboardShortcut],
+    /// Other words that people search for.
+    pub words: &'static str,
+}
+
+const fn key(key: Key) -> KeyboardShortcut {
+    KeyboardShortcut::new(Modifiers::NONE, key)
+}
+
+const fn with(modifiers: Modifiers, key: Key) -> KeyboardShortcut {
+    KeyboardShortcut::new(modifiers, key)
+}
+
+const COMMAND_SHIFT: Modifiers = Modifiers::COMMAND.plus(Modifiers::SHIFT);
+
+const fn entry(
+    action: Action,
+    name: &'static str,
+    keys: &'static [KeyboardShortcut],
+    words: &'static str,
+) -> Entry {
+    Entry { action, name, keys, words }
+}
+
+/// All of them. Of two with the same key, the one with more modifiers comes first.
+pub const ALL: &[Entry] = &[
+    entry(
+        Action::Search,
+        "Search",
+        &[with(Modifiers::COMMAND, Key::K), with(Modifiers::COMMAND, Key::F)],
+        "palette command find",
+    ),
+    entry(Action::ToggleRecording, "Record, or stop recording", &[key(Key::R)], "save acquire start file"),
+    entry(
+        Action::NextRecording,
+        "New file: go on recording in another folder",
+        &[key(Key::N)],
+        "next rotate split",
+    ),
+    entry(Action::Mark, "Marker at this moment", &[key(Key::M)], "event annotate note"),
+    entry(Action::PausePlots, "Pause or resume the plots", &[key(Key::Space)], "hold freeze"),
+    entry(
+        Action::ExportPlots,
+        "Export the plots",
+        &[with(Modifiers::COMMAND, Key::E)],
+        "save png svg csv figure",
+    ),
+    entry(Action::FitPicture, "Fit the picture", &[key(Key::F)], "zoom reset whole frame"),
+    entry(Action::Snapshot, "Snapshot of the picture", &[key(Key::S)], "save image png tiff photo"),
+    entry(Action::Nudge(-1, 0), "Move the ROI left", &[with(Modifiers::ALT, Key::ArrowLeft)], "nudge"),
+    entry(Action::Nudge(1, 0), "Move the ROI right", &[with(Modifiers::ALT, Key::ArrowRight)], "nudge"),
+    entry(Action::Nudge(0, -1), "Move the ROI up", &[with(Modifiers::ALT, Key::ArrowUp)], "nudge"),
+    entry(Action::Nudge(0, 1), "Move the ROI down", &[with(Modifiers::ALT, Key::ArrowDown)], "nudge"),
+    entry(
+        Action::PreviousBead,
+        "Bead before",
+        &[key(Key::ArrowLeft), key(Key::OpenBracket)],
+        "select previous",
+    ),
+    entry(Action::NextBead, "Next bead", &[key(Key::ArrowRight), key(Key::CloseBracket)], "select"),
+    entry(
+        Action::Redo,
+        "Redo the edit of the beads",
+        &[with(COMMAND_SHIFT, Key::Z), with(Modifiers::COMMAND, Key::Y)],
+        "again",
+    ),
+    entry(Action::Undo, "Undo the edit of the beads", &[with(Modifiers::COMMAND, Key::Z)], "back revert"),
+    entry(Action::RemoveBeads, "Remove the selected beads", &[key(Key::Delete)], "delete"),
+    entry(Action::RemoveAllBeads, "Remove all beads", &[], "delete clear"),
+    entry(Action::ToggleReference, "Reference bead, or no longer", &[key(Key::G)], "stuck drift"),
+    entry(Action::Renumber, "Number the beads from 0", &[], "reassign ids reset"),
+    entry(Action::FindBeads, "Find beads in the picture", &[], "auto detect select search"),
+    entry(Action::LockBeads, "Lock the beads, or unlock them", &[key(Key::L)], "protect edit"),
+    entry(Action::StopMotors, "Stop all motors", &[key(Key::Escape)], "halt emergency axis"),
+    entry(
+        Action::Open(Pane::Camera),
+        "Pane: Camera",
+        &[with(Modifiers::COMMAND, Key::Num1)],
+        "picture video live image",
+    ),
+    entry(
+        Action::Open(Pane::Plots),
+        "Pane: Plots",
+        &[with(Modifiers::COMMAND, Key::Num2)],
+        "time series graph",
+    ),
+    entry(
+        Action::Open(Pane::Analysis),
+        "Pane: Analysis",
+        &[with(Modifiers::COMMAND, Key::Num3)],
+        "allan deviation spectrum psd histogram profile scatter noise",
+    ),
+    entry(Action::Open(Pane::Beads), "Pane: Beads", &[with(Modifiers::COMMAND, Key::Num4)], "table roi"),
+    entry(
+        Action::Open(Pane::Run),
+        "Pane: Run",
+        &[with(Modifiers::COMMAND, Key::Num5)],
+        "camera settings exposure rate recording note folder",
+    ),
+    entry(
+        Action::Open(Pane::Motors),
+        "Pane: Motors",
+        &[with(Modifiers::COMMAND, Key::Num6)],
+        "magnet focus stage axis",
+    ),
+    entry(
+        Action::Open(Pane::Preferences),
+        "Pane: Preferences",
+        &[with(Modifiers::COMMAND, Key::Comma)],
+        "settings options rig theme",
+    ),
+    entry(Action::Open(Pane::Log), "Pane: Log", &[with(Modifiers::COMMAND, Key::Num7)], "messages errors"),
+    entry(Action::ResetLayout, "Reset the layout", &[], "panes default windows dock"),
+    entry(Action::Tour, "Show the tour", &[], "help first introduction"),
+    entry(Action::Keys, "Show all keys", &[key(Key::F1)], "help shortcuts keyboard"),
+    entry(Action::About, "About Beadscope", &[], "version licence help"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_key_means_two_things() {
+        let keys: Vec<_> = ALL.iter().flat_map(|entry| entry.keys).collect();
+        for (place, key) in keys.iter().enumerate() {
+            assert!(!keys[..place].contains(key), "{key:?}");
+        }
+    }
+
+    #[test]
+    fn every_pane_and_every_name_is_there_once() {
+        for pane in Pane::ALL {
+            assert_eq!(ALL.iter().filter(|entry| entry.action == Action::Open(pane)).count(), 1, "{pane:?}");
+        }
+        for (place, entry) in ALL.iter().enumerate() {
+            assert!(ALL[..place].iter().all(|other| other.name != entry.name), "{}", entry.name);
+        }
+    }
+}

@@ -1,0 +1,271 @@
+//! The window as an experimenter uses it: real clicks and keys, on a session of the simulated microscope. Nothing is drawn, but everything
+//! is laid out.
+
+use std::time::Instant;
+
+use beadscope_drivers::CAMERAS;
+use beadscope_engine::instrument::Instrument;
+use beadscope_engine::record::info::RunInfo;
+use beadscope_engine::rig::Rig;
+use beadscope_engine::session::{Session, Setup};
+use beadscope_engine::settings::Settings;
+use eframe::egui::Modifiers;
+use egui_kittest::Harness;
+use egui_kittest::kittest::Queryable as _;
+use tempfile::TempDir;
+
+use super::*;
+use crate::log::Log;
+
+/// Whatever is waited for has happened by then, on a busy machine too.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+struct Window {
+    harness: Harness<'static, App<'static>>,
+    folder: TempDir,
+}
+
+impl Window {
+    /// Six beads, two of them stuck, at 100 Hz; opened again with what it has kept, if `folder` is given.
+    fn open() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut rig = Rig::default();
+        rig.camera.settings =
+            "beads = 6\nreference_beads = 2\nwidth_px = 480\nheight_px = 360".parse().unwrap();
+        let Instrument { camera, config, tracker, zlut, pixel_size_nm, .. } =
+            Instrument::open(&rig, CAMERAS).unwrap();
+        let rois = tracker.rois().to_vec();
+        assert_eq!(rois.len(), 6);
+        let info = RunInfo {
+            pixel_size_nm,
+            settings_toml: String::new(),
+            camera: "simulated".to_owned(),
+            rois,
+            zlut,
+        };
+        let settings = Settings::load(None, None).unwrap();
+        let setup = Setup {
+            camera,
+            config,
+            tracker,
+            frame_limit: None,
+            info,
+            record: None,
+            settings,
+            notes: Vec::new(),
+            hurry: Arc::default(),
+        };
+        let (session, view) = Session::start(setup).unwrap();
+        // Not the first start: no tour.
+        std::fs::write(folder.path().join("window.json"), "{}").unwrap();
+        let start = Start {
+            session,
+            quit: Arc::default(),
+            view,
+            notes: Vec::new(),
+            log: Log::default(),
+            recording_folder: folder.path().join("runs"),
+            recording_name: "test".to_owned(),
+            title: "simulated camera".to_owned(),
+            user_file: Some(folder.path().join("user.toml")),
+            rig: None,
+        };
+        // It lives as long as the window.
+        let outcome = Box::leak(Box::new(None));
+        let harness = Harness::builder()
+            .with_size([1280.0, 800.0])
+            .build_eframe(|context| App::new(&context.egui_ctx, start, outcome));
+        let mut window = Self { harness, folder };
+        window.wait("rows", |app| app.desk.feed.newest_s > 0.5);
+        window
+    }
+
+    fn app(&self) -> &App<'static> {
+        self.harness.state()
+    }
+
+    fn beads(&self) -> usize {
+        self.app().desk.feed.beads.all.len()
+    }
+
+    fn wait(&mut self, what: &str, is_so: impl Fn(&App<'static>) -> bool) {
+        let deadline = Instant::now() + PATIENCE;
+        while !is_so(self.app()) {
+            assert!(
+                Instant::now() < deadline,
+                "still no {what}; {:?}",
+                self.app().messages.texts().collect::<Vec<_>>()
+            );
+            self.harness.step();
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Clicks what is called so.
+    fn click(&mut self, label: &str) {
+        self.harness.step();
+        self.harness.get_by_label(label).click();
+        self.harness.step();
+        self.harness.step();
+    }
+
+    fn press(&mut self, modifiers: Modifiers, key: Key) {
+        self.harness.key_press_modifiers(modifiers, key);
+        self.harness.step();
+        self.harness.step();
+    }
+
+    fn type_text(&mut self, text: &str) {
+        self.harness.event(egui::Event::Text(text.to_owned()));
+        self.harness.step();
+        self.harness.step();
+    }
+
+    fn messages(&self) -> String {
+        self.app().messages.texts().collect::<Vec<_>>().join("\n")
+    }
+
+    /// What is in the folder of the recordings and is called so.
+    fn files(&self, part: &str) -> Vec<PathBuf> {
+        let Ok(entries) = std::fs::read_dir(self.folder.path().join("runs")) else { return Vec::new() };
+        entries
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| path.to_string_lossy().contains(part))
+            .collect()
+    }
+}
+
+#[test]
+fn a_recording_is_made_marked_split_and_finished_with_keys_and_buttons() {
+    let mut window = Window::open();
+    window.click("⏺ Record");
+    window.wait("recording", |app| app.desk.recording.running().is_some());
+    window.press(Modifiers::NONE, Key::M);
+    assert_eq!(window.app().desk.plots.marks.len(), 1, "{}", window.messages());
+    window.press(Modifiers::NONE, Key::N);
+    assert!(window.messages().contains("recorded"), "{}", window.messages());
+    window.click("⏹ Stop recording");
+    assert!(window.app().desk.recording.running().is_none());
+    assert!(window.messages().matches("none lost").count() == 2, "{}", window.messages());
+    let runs = window.files("_test");
+    assert_eq!(runs.len(), 2, "{runs:?}");
+    assert!(runs.iter().all(|run| run.join("tracks.h5").exists()));
+    window.press(Modifiers::NONE, Key::M);
+    assert!(
+        window.messages().contains("no recording runs"),
+        "a marker without a recording is refused: {}",
+        window.messages()
+    );
+}
+
+#[test]
+fn beads_are_removed_brought_back_and_found() {
+    let mut window = Window::open();
+    window.press(Modifiers::NONE, Key::Delete);
+    assert_eq!(window.beads(), 5);
+    window.press(Modifiers::COMMAND, Key::Z);
+    assert_eq!(window.beads(), 6);
+    window.press(Modifiers::COMMAND, Key::Y);
+    window.press(Modifiers::NONE, Key::Delete);
+    assert_eq!(window.beads(), 4);
+    window.press(Modifiers::NONE, Key::L);
+    window.press(Modifiers::NONE, Key::Delete);
+    assert_eq!(window.beads(), 4, "they are locked");
+    assert!(window.messages().contains("locked"));
+    window.press(Modifiers::NONE, Key::L);
+    // Without a seed, any round bead; with one only those at its height.
+    window.harness.state_mut().desk.feed.beads.selected = None;
+    window.click("🔍 Find…");
+    window.wait("candidates", |app| !app.desk.finder.preview(&app.desk.feed.beads).is_empty());
+    window.click("Add 2 beads");
+    window.wait("beads", |app| app.desk.feed.beads.all.len() == 6);
+    window.press(Modifiers::COMMAND, Key::Z);
+    assert_eq!(window.beads(), 4, "one edit, which is taken back at once");
+    window.press(Modifiers::COMMAND, Key::Y);
+    assert_eq!(window.beads(), 6);
+}
+
+#[test]
+fn drift_is_taken_off_and_the_plots_become_files() {
+    let mut window = Window::open();
+    let stuck = |app: &App<'_>| {
+        let spread = |place: usize| app.desk.feed.history.trace(place, 2, 0, &[]).deviation;
+        (0..6).min_by(|a, b| spread(*a).total_cmp(&spread(*b))).unwrap()
+    };
+    window.wait("motion", |app| app.desk.feed.history.trace(0, 2, 0, &[]).deviation > 0.0);
+    let stuck = stuck(window.app());
+    window.harness.state_mut().desk.feed.beads.select(stuck);
+    window.press(Modifiers::NONE, Key::G);
+    assert_eq!(window.app().desk.feed.beads.references(), [stuck]);
+    window.click("− references");
+    assert_eq!(window.app().desk.plots.references(&window.app().desk.feed.beads), [stuck]);
+    assert!(window.harness.query_by_label("z, less references (nm)").is_some(), "the axis says so");
+    window.press(Modifiers::NONE, Key::Space);
+    for format in ["Data (CSV)", "Drawing (SVG)"] {
+        window.click("⬇");
+        window.click(format);
+    }
+    let (csv, svg) = (window.files("_plots.csv"), window.files("_plots.svg"));
+    assert!(csv.len() == 1 && svg.len() == 1, "{}", window.messages());
+    let text = std::fs::read_to_string(&csv[0]).unwrap();
+    assert!(text.lines().count() > 100 && text.contains("less references (nm)"), "{}", &text[..200]);
+    assert!(std::fs::read_to_string(&svg[0]).unwrap().contains("<polyline"));
+    window.press(Modifiers::NONE, Key::S);
+    let picture = window.files(".png");
+    assert_eq!(image::image_dimensions(&picture[0]).unwrap(), (480, 360));
+}
+
+#[test]
+fn the_search_does_what_was_chosen_and_tells_why_it_does_not() {
+    let mut window = Window::open();
+    window.press(Modifiers::COMMAND, Key::K);
+    window.type_text("allan");
+    window.press(Modifiers::NONE, Key::Enter);
+    assert!(window.app().layout.is_seen(Pane::Analysis));
+    window.press(Modifiers::COMMAND, Key::K);
+    window.type_text("axis.move axis=\"magnet_height\", to=8");
+    window.press(Modifiers::NONE, Key::Enter);
+    window.wait("motion of the magnets", |app| app.desk.axes.iter().any(|axis| axis.target == Some(8.0)));
+    window.press(Modifiers::NONE, Key::Escape);
+    window.wait("rest", |app| app.desk.axes.iter().all(|axis| axis.target.is_none()));
+    window.press(Modifiers::COMMAND, Key::K);
+    window.type_text("axis.move axis=\"magnet_height\", to=nowhere");
+    window.press(Modifiers::NONE, Key::Enter);
+    assert!(window.harness.query_by_label_contains("axis.move: ").is_some(), "why it is no command");
+    window.press(Modifiers::NONE, Key::Escape);
+    window.press(Modifiers::COMMAND, Key::K);
+    window.type_text("camera.rate");
+    window.press(Modifiers::NONE, Key::Enter);
+    assert!(window.app().layout.is_seen(Pane::Preferences));
+}
+
+#[test]
+fn every_pane_is_laid_out_and_every_field_has_a_name() {
+    let mut window = Window::open();
+    for pane in Pane::ALL {
+        window.harness.state_mut().layout.open(pane);
+        (0..3).for_each(|_| window.harness.step());
+        assert!(window.app().layout.is_seen(pane), "{pane:?}");
+        window.harness.check_accessibility();
+        window.harness.state_mut().layout.close(pane);
+        (0..2).for_each(|_| window.harness.step());
+        assert!(!window.app().layout.is_seen(pane), "{pane:?}");
+    }
+    window.harness.state_mut().layout.reset();
+    window.harness.step();
+    assert!(window.app().layout.is_seen(Pane::Camera) && window.app().layout.is_seen(Pane::Plots));
+}
+
+#[test]
+fn the_end_of_the_session_is_told_and_the_window_stays() {
+    let mut window = Window::open();
+    window.click("⏺ Record");
+    window.harness.state_mut().end();
+    window.harness.step();
+    assert!(window.app().outcome.as_ref().unwrap().health.ledger.check().is_ok());
+    assert!(window.harness.query_by_label_contains("The session has ended").is_some());
+    assert!(window.messages().contains("was finished with the session"), "{}", window.messages());
+    window.press(Modifiers::NONE, Key::Delete);
+    window.press(Modifiers::NONE, Key::R);
+    assert_eq!(window.beads(), 6, "nothing can be changed any more, and nothing breaks");
+}

@@ -1,0 +1,182 @@
+//! What is in the panes: their states, and what each shows. What is asked for in them is gathered, and done by the window.
+
+use beadscope_engine::command::Command;
+use beadscope_engine::hardware::AxisReading;
+use beadscope_engine::session::CameraConfig;
+use eframe::egui;
+
+use crate::actions::Action;
+use crate::analysis::{Analysis, TableRings};
+use crate::bead_table::{self, BeadTable};
+use crate::export::Export;
+use crate::feed::Feed;
+use crate::find::Finder;
+use crate::layout::Contents;
+use crate::log::LogPane;
+use crate::motors::Motors;
+use crate::panes::Pane;
+use crate::plots::Plots;
+use crate::preferences::{self, Preferences};
+use crate::recording::Recording;
+use crate::run_pane::{self, RunPane};
+use crate::video::{Over, Video};
+
+/// Beads whose paths are drawn.
+const TRAILS: usize = 8;
+/// How far back paths go, s.
+const TRAIL_S: f64 = 2.0;
+
+/// Something that was asked for in a pane.
+pub enum Todo {
+    /// One of the window's actions.
+    Action(Action),
+    /// A command of the engine.
+    Command(Command),
+    /// A figure that is to become a file.
+    Export(Export),
+    /// Something in the preferences.
+    Preferences(preferences::Done),
+}
+
+/// The heights and rings of the Z-LUT in use.
+#[derive(Default)]
+pub struct Table {
+    /// Height of each plane, nm.
+    pub z_nm: Vec<f64>,
+    /// Mean grey level of each ring in it.
+    pub rows: Vec<Vec<f32>>,
+}
+
+impl Table {
+    /// The plane that is nearest to a height.
+    fn at(&self, z_nm: f64) -> Option<(f64, Vec<f32>)> {
+        let planes = self.z_nm.iter().zip(&self.rows).filter(|(z, _)| !(*z - z_nm).is_nan());
+        let nearest = planes.min_by(|(a, _), (b, _)| (*a - z_nm).abs().total_cmp(&(*b - z_nm).abs()));
+        nearest.map(|(z, row)| (*z, row.clone()))
+    }
+}
+
+/// All panes.
+pub struct Desk {
+    /// What the session tells.
+    pub feed: Feed,
+    /// The picture.
+    pub video: Video,
+    /// The plots.
+    pub plots: Plots,
+    /// The analysis.
+    pub analysis: Analysis,
+    /// The table of beads.
+    pub table: BeadTable,
+    /// The search for beads.
+    pub finder: Finder,
+    /// Camera and recording.
+    pub run: RunPane,
+    /// Where recordings go.
+    pub recording: Recording,
+    /// The axes.
+    pub motors: Motors,
+    /// The settings.
+    pub preferences: Preferences,
+    /// The log.
+    pub log: LogPane,
+    /// What the camera has now.
+    pub config: CameraConfig,
+    /// Where the axes are.
+    pub axes: Vec<AxisReading>,
+    /// Size of a pixel in the sample, nm.
+    pub pixel_size_nm: f64,
+    /// What the session tracks and films.
+    pub mode: String,
+    /// The Z-LUT in use.
+    pub zlut: Table,
+    /// The session runs.
+    pub is_live: bool,
+    /// What was asked for, in its order.
+    pub todo: Vec<Todo>,
+}
+
+impl Contents for Desk {
+    fn show(&mut self, ui: &mut egui::Ui, pane: Pane) {
+        match pane {
+            Pane::Camera => self.camera(ui),
+            Pane::Plots => {
+                let Feed { beads, history, .. } = &mut self.feed;
+                let export = self.plots.show(ui, beads, history, &self.axes);
+                self.todo.extend(export.map(Todo::Export));
+            }
+            Pane::Analysis => self.analysis(ui),
+            Pane::Beads => {
+                let Feed { beads, history, .. } = &mut self.feed;
+                let asked = self.table.show(ui, beads, history, &self.recording.folder);
+                self.todo.extend(asked.map(|asked| match asked {
+                    bead_table::Asked::Action(action) => Todo::Action(action),
+                    bead_table::Asked::Command(command) => Todo::Command(command),
+                }));
+            }
+            Pane::Run => {
+                let asked = self.run.show(ui, &self.config, &mut self.recording, &self.mode, self.is_live);
+                self.todo.extend(asked.map(|asked| match asked {
+                    run_pane::Asked::Action(action) => Todo::Action(action),
+                    run_pane::Asked::Command(command) => Todo::Command(command),
+                }));
+            }
+            Pane::Motors => {
+                let asked = self.motors.show(ui, &self.axes);
+                self.todo.extend(asked.map(Todo::Command));
+            }
+            Pane::Preferences => {
+                let done = self.preferences.show(ui);
+                self.todo.extend(done.into_iter().map(Todo::Preferences));
+            }
+            Pane::Log => self.log.show(ui),
+        }
+    }
+}
+
+impl Desk {
+    fn camera(&mut self, ui: &mut egui::Ui) {
+        let proposed = self.finder.preview(&self.feed.beads);
+        let side_px = self.finder.roi_px().unwrap_or_default();
+        let trails = if self.video.shows_trails { self.trails() } else { Vec::new() };
+        let over = Over {
+            pixel_size_nm: self.pixel_size_nm,
+            camera: &camera_text(&self.config),
+            trails: &trails,
+            proposed: (&proposed, side_px),
+        };
+        let Feed { picture, beads, .. } = &mut self.feed;
+        let asked = self.video.show(ui, picture, beads, &over);
+        self.todo.extend(asked.map(Todo::Command));
+    }
+
+    /// Paths of the selected beads, px.
+    fn trails(&self) -> Vec<Vec<(f32, f32)>> {
+        let nm = self.pixel_size_nm;
+        let path = |place: usize| {
+            let run = self.feed.samples.newest(place, TRAIL_S, &[]);
+            let [x, y, _] = &run.values;
+            let places = x.iter().zip(y).filter(|(x, y)| x.is_finite() && y.is_finite());
+            places.map(|(x, y)| ((x / nm) as f32, (y / nm) as f32)).collect()
+        };
+        self.feed.beads.shown(TRAILS).into_iter().map(path).collect()
+    }
+
+    fn analysis(&mut self, ui: &mut egui::Ui) {
+        let beads = &self.feed.beads;
+        let bead = beads.selected.zip(beads.selected_bead().map(|bead| bead.name()));
+        let references = self.plots.references(beads);
+        let at = |z_nm: f64| self.zlut.at(z_nm);
+        let table = TableRings { at: &at };
+        let (samples, profile) = (&self.feed.samples, self.feed.profile.as_ref());
+        let export = self.analysis.show(ui, bead, samples, &references, profile, &table);
+        self.todo.extend(export.map(Todo::Export));
+    }
+}
+
+/// What the camera's picture is, and how it was taken.
+fn camera_text(config: &CameraConfig) -> String {
+    let CameraConfig { window, format, exposure_us, .. } = config;
+    let bits = u32::from(format.max_level()).count_ones();
+    format!("{} × {} px, {bits} bit, exposure {exposure_us:.0} µs", window.width_px, window.height_px)
+}
