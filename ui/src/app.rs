@@ -23,6 +23,7 @@ use crate::layout::Layout;
 use crate::log::LogPane;
 use crate::messages::{self, Kind, Messages};
 use crate::motors::Motors;
+use crate::pace::Pace;
 use crate::palette::{Chosen, Palette};
 use crate::panes::Pane;
 use crate::plots::Plots;
@@ -59,6 +60,7 @@ pub struct App<'a> {
     title: String,
     notes: Vec<String>,
     saved: Instant,
+    pace: Pace,
 }
 
 impl<'a> App<'a> {
@@ -127,6 +129,7 @@ impl<'a> App<'a> {
             title,
             notes,
             saved: Instant::now(),
+            pace: Pace::default(),
         };
         app.renew_settings();
         app
@@ -379,6 +382,7 @@ impl<'a> App<'a> {
             newest_s: *newest_s,
             is_recording: self.desk.recording.running().is_some(),
             missed: self.desk.feed.missed(),
+            display: (self.pace.rate_hz(), self.pace.between(), self.pace.work()),
         }
     }
 
@@ -423,8 +427,9 @@ impl eframe::App for App<'_> {
         context.request_repaint_after(DRAW_EVERY);
     }
 
-    fn ui(&mut self, ui: &mut egui::Ui, _frame: &mut eframe::Frame) {
+    fn ui(&mut self, ui: &mut egui::Ui, frame: &mut eframe::Frame) {
         let context = ui.ctx().clone();
+        self.pace.take(Instant::now(), frame.info().cpu_usage.map(Duration::from_secs_f32));
         self.obey_keys(&context);
         let bar = Frame::side_top_panel(ui.style()).inner_margin(Margin::symmetric(10, 6));
         Panel::top("top").frame(bar).show(ui, |ui| {
@@ -441,6 +446,17 @@ impl eframe::App for App<'_> {
 
     fn on_exit(&mut self) {
         self.save_layout();
+        let (between, work) = (self.pace.between(), self.pace.work());
+        tracing::info!(
+            "the window drew {:.1} frames a second: {:.1} / {:.1} / {:.1} ms between two, {:.1} / {:.1} / {:.1} ms of work (median, 99 %, most)",
+            self.pace.rate_hz(),
+            between.p50,
+            between.p99,
+            between.most,
+            work.p50,
+            work.p99,
+            work.most
+        );
         self.end();
     }
 }

@@ -22,6 +22,7 @@ mod log;
 mod messages;
 mod motors;
 mod overlay;
+mod pace;
 mod palette;
 mod panel_view;
 mod panes;

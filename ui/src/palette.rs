@@ -1,6 +1,7 @@
 //! The search over everything: actions, panes, settings, and commands as scripts write them.
 
 use beadscope_engine::command::{COMMANDS, Command, usage};
+use eframe::egui::text::{CCursor, CCursorRange};
 use eframe::egui::{self, Align, Key, Layout, Modal, RichText, ScrollArea, TextEdit};
 
 use crate::actions::{ALL, Action};
@@ -8,6 +9,8 @@ use crate::theme;
 
 /// Results on show, as many as MagScope's search has.
 const MOST: usize = 20;
+/// The field in which is typed.
+const FIELD: &str = "palette field";
 
 /// What was chosen.
 #[derive(Clone, Debug, PartialEq)]
@@ -61,6 +64,7 @@ impl Palette {
             ui.set_width(560.0);
             let field = ui.add(
                 TextEdit::singleline(typed)
+                    .id(egui::Id::unique(FIELD))
                     .hint_text("Search actions, panes, settings, or type a command")
                     .desired_width(f32::INFINITY),
             );
@@ -104,6 +108,7 @@ impl Palette {
             Some(Leads::Typing(line)) => {
                 self.refused = Some(format!("It is written: {}", usage(line.trim())));
                 *typed = line;
+                put_cursor_behind(context, typed);
             }
             None => {}
         }
@@ -111,6 +116,16 @@ impl Palette {
             *self = Self::default();
         }
         chosen
+    }
+}
+
+/// What is typed goes on after a name that was chosen.
+fn put_cursor_behind(context: &egui::Context, typed: &str) {
+    let id = egui::Id::unique(FIELD);
+    if let Some(mut state) = TextEdit::load_state(context, id) {
+        let end = CCursor::new(typed.chars().count());
+        state.cursor.set_char_range(Some(CCursorRange::one(end)));
+        state.store(context, id);
     }
 }
 

@@ -11,6 +11,7 @@ use beadscope_engine::track::backend::TrackedOn;
 use eframe::egui::text::LayoutJob;
 use eframe::egui::{self, Color32, FontId, RichText, TextFormat, TextWrapMode};
 
+use crate::pace::Figures;
 use crate::scale::{duration_text, grouped};
 use crate::theme;
 
@@ -34,6 +35,8 @@ pub struct Facts {
     pub is_recording: bool,
     /// Frames whose rows the plots have missed.
     pub missed: u64,
+    /// Frames drawn in a second, times between two and for the work of one, ms.
+    pub display: (f32, Figures, Figures),
 }
 
 impl Status {
@@ -73,11 +76,24 @@ impl Status {
             item(ui, "beads", text, (flagged > 0).then_some(Mark::Warning), hint);
             let hint = "Time since the session's start, up to the newest frame";
             item(ui, "time", duration_text(facts.newest_s.max(0.0) as u64), None, hint);
+            display(ui, facts);
             // Last: of a long name what has room is shown.
             let adapter = RichText::new(&health.on.adapter).size(12.5).color(theme::colors(ui).label);
             ui.add(egui::Label::new(adapter).truncate()).on_hover_text(tracked_on_hint(&health.on));
         });
     }
+}
+
+fn display(ui: &mut egui::Ui, facts: &Facts) {
+    let (rate_hz, between, work) = facts.display;
+    let text = |ms: Figures| format!("{:.1} / {:.1} / {:.1} ms", ms.p50, ms.p99, ms.most);
+    let hint = format!(
+        "How often the window is drawn; tracking and recording do not wait for it\nBetween two frames: {} (median, 99 %, most)\n\
+         Work of a frame: {}",
+        text(between),
+        text(work)
+    );
+    item(ui, "display", format!("{rate_hz:.0} Hz"), None, &hint);
 }
 
 fn camera(ui: &mut egui::Ui, vitals: &Vitals) {
