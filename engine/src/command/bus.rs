@@ -6,6 +6,7 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use beadscope_drivers::camera::{CameraConfig, CameraRequest};
+use beadscope_zlut::{FileError, ReadOptions, ZLut};
 use serde::Serialize;
 
 use super::list::Command;
@@ -17,10 +18,13 @@ use crate::clock::Clock;
 use crate::cut::Cut;
 use crate::frame::FrameHeader;
 use crate::hardware::{AxisReading, HardwareError, HardwareHandle, Order};
+use crate::instrument::read_options;
 use crate::ledger::Ledger;
+use crate::prepared_zlut::{correction_warning, pixel_size_warning};
 use crate::record::RecorderHandle;
 use crate::record::error::RecordError;
 use crate::record::info::{RunInfo, camera_text};
+use crate::replace::{self, Output, Refused};
 use crate::rig::RecordingSection;
 use crate::ring::monitor::Monitor;
 use crate::roi::Roi;
@@ -29,9 +33,11 @@ use crate::run_folder::RunFolder;
 use crate::settings::keys::Applies;
 use crate::settings::{Change, Setting, SettingError, Settings};
 use crate::status::{EndReason, Health, Status};
+use crate::track::heights::{Heights, HeightsError};
 use crate::video::film::{Ended, VideoHandle};
 use crate::video::plan::Plan;
 use crate::video::store::Store;
+use crate::zlut_sweep::{Asked, SETTLE_MS, SweepError, Sweeps, ZLutInUse, ZLutSweep};
 
 /// Sends commands; as many as there are senders.
 #[derive(Clone)]
@@ -61,13 +67,17 @@ pub(crate) struct Parts {
     pub(crate) video: Option<(Plan, VideoHandle)>,
     /// Beads are located.
     pub(crate) tracks: bool,
+    /// Focus sweeps, and the Z-LUT in use.
+    pub(crate) sweeps: Sweeps,
 }
 
-/// Asks the tracking thread to track other ROIs from the next batch on.
-pub(crate) struct Retarget {
-    pub(crate) rois: Arc<[Roi]>,
-    /// Gets the ROIs before, so that the tracking thread frees nothing.
-    pub(crate) answer: SyncSender<Arc<[Roi]>>,
+/// Asks the tracking thread for something else from the next batch on. What there was before is the answer, so that the
+/// tracking thread frees nothing.
+pub(crate) enum Retarget {
+    /// Tracks these ROIs.
+    Rois(Arc<[Roi]>, SyncSender<Arc<[Roi]>>),
+    /// Looks heights up in these.
+    Heights(Box<Heights>, SyncSender<Box<Heights>>),
 }
 
 struct State {
@@ -77,6 +87,8 @@ struct State {
     /// Folder and name of the recording begun last.
     place: RecordingSection,
     settings: Settings,
+    /// What a recording says of a Z-LUT that is not that of the settings.
+    zlut_note: Option<String>,
 }
 
 /// What a command has done.
@@ -121,6 +133,17 @@ pub enum Applied {
     Beads(Beads),
     /// Where the axes are.
     Axes(Vec<AxisReading>),
+    /// Heights are looked up in this Z-LUT now.
+    ZLut(ZLutInUse),
+    /// A Z-LUT was written.
+    ZLutSaved {
+        /// The file.
+        file: PathBuf,
+        /// What its format does not keep, a sentence each.
+        not_kept: Vec<String>,
+    },
+    /// How the focus sweep is going.
+    ZLutState(Box<ZLutSweep>),
     /// How the session is doing.
     Health(Box<Health>),
 }
@@ -149,6 +172,29 @@ pub enum CommandError {
     /// An axis does not do it.
     #[error(transparent)]
     Hardware(#[from] HardwareError),
+    /// The sweep cannot be begun or ended, or has no such Z-LUT.
+    #[error(transparent)]
+    Sweep(#[from] SweepError),
+    /// The Z-LUT file cannot be read or written.
+    #[error(transparent)]
+    ZLutFile(#[from] FileError),
+    /// Heights cannot be looked up in this Z-LUT, or not without one.
+    #[error(transparent)]
+    Heights(#[from] HeightsError),
+    /// What is there is no Z-LUT, and stays.
+    #[error(transparent)]
+    Replace(#[from] Refused),
+    /// A recording says with which Z-LUT all of its heights were found.
+    #[error(
+        "a recording keeps the Z-LUT that it began with; end it with the command record.stop, and start another afterwards"
+    )]
+    ZLutWhileRecording,
+    /// One of the two.
+    #[error("name a bead of the last sweep (bead=NUMBER) or a file (path=\"FILE\"), one of the two")]
+    WhichZLut,
+    /// There is none to save.
+    #[error("no Z-LUT is in use; name a bead of the last sweep (bead=NUMBER)")]
+    NoZLut,
     /// Nothing is recorded.
     #[error("no recording runs; start one with the command record.start")]
     NotRecording,
@@ -190,7 +236,7 @@ impl CommandBus {
     pub(crate) fn new(parts: Parts, beads: BeadSet, settings: Settings, file: Option<PathBuf>) -> Self {
         let place = settings.rig().recording.clone();
         let shown = Mutex::new(beads.now().clone());
-        let state = Mutex::new(State { beads, file, place, settings });
+        let state = Mutex::new(State { beads, file, place, settings, zlut_note: None });
         Self(Arc::new(Shared { parts, state, beads: shown }))
     }
 
@@ -318,6 +364,28 @@ impl State {
             | Command::AxisStep { .. }
             | Command::AxisStop { .. }
             | Command::AxisList {} => Ok(Applied::Axes(parts.hardware.readings())),
+            Command::ZLutSweep { from_nm, to_nm, step_nm, frames, settle_ms } => {
+                let settle_ms = settle_ms.unwrap_or(SETTLE_MS);
+                self.sweep(parts, Asked { from_nm, to_nm, step_nm, frames, settle_ms })
+            }
+            Command::ZLutCancel {} => {
+                parts.sweeps.cancel()?;
+                Ok(Applied::Done)
+            }
+            Command::ZLutUse { bead: Some(bead), path: None } => {
+                let zlut = parts.sweeps.zlut_of(bead)?;
+                let note =
+                    format!("heights are from {}, bead {bead}, not from tracking.zlut", zlut.origin.source);
+                self.use_zlut(parts, Some(zlut), Some(note))
+            }
+            Command::ZLutUse { bead: None, path: Some(path) } => self.use_zlut_file(parts, &path),
+            Command::ZLutUse { .. } => Err(CommandError::WhichZLut),
+            Command::ZLutUnload {} => {
+                let note = "the Z-LUT was unloaded: x and y are tracked, z is not".to_owned();
+                self.use_zlut(parts, None, Some(note))
+            }
+            Command::ZLutSave { path, bead } => save_zlut(parts, Path::new(&path), bead),
+            Command::ZLutState {} => Ok(Applied::ZLutState(Box::new(parts.sweeps.state()))),
             Command::Health {} => Ok(Applied::Health(Box::new(parts.status.health()))),
             Command::Stop {} => {
                 parts.status.end(EndReason::Asked);
@@ -363,10 +431,61 @@ impl State {
         }
     }
 
+    fn sweep(&self, parts: &Parts, asked: Asked) -> Result<Applied, CommandError> {
+        if !parts.tracks {
+            return Err(SweepError::NotTracking.into());
+        }
+        parts.sweeps.start(asked, self.beads.now().rois.clone())?;
+        Ok(Applied::Done)
+    }
+
+    fn use_zlut_file(&mut self, parts: &Parts, path: &str) -> Result<Applied, CommandError> {
+        let maker = parts.sweeps.maker();
+        let z_step_nm = self.settings.rig().tracking.z_step_nm;
+        let options = ReadOptions { z_step_nm, ..read_options(maker.params().method, maker.roi_px()) };
+        let zlut = beadscope_zlut::file::read_named(Path::new(path), &options)?;
+        let used = self.use_zlut(parts, Some(Arc::new(zlut)), None)?;
+        // A recording's settings name the file that was used.
+        let _ = self.settings.change("tracking.zlut", path);
+        Ok(used)
+    }
+
+    /// Has the tracking thread look heights up in another Z-LUT, or in none.
+    fn use_zlut(
+        &mut self,
+        parts: &Parts,
+        zlut: Option<Arc<ZLut>>,
+        note: Option<String>,
+    ) -> Result<Applied, CommandError> {
+        if !parts.tracks {
+            return Err(SweepError::NotTracking.into());
+        }
+        if parts.status.is_recording() {
+            return Err(CommandError::ZLutWhileRecording);
+        }
+        let maker = parts.sweeps.maker();
+        let on_gpu = parts.status.tracked_on().backend == "gpu";
+        let (heights, doubts) = maker.make(zlut.as_deref(), self.beads.now().rois.clone(), on_gpu)?;
+        let (answer, answers) = sync_channel(1);
+        parts.retarget.send(Retarget::Heights(heights, answer)).map_err(|_| CommandError::Ended)?;
+        // Those before are let go here, which may take a while.
+        drop(answers.recv().map_err(|_| CommandError::Ended)?);
+        self.zlut_note = note;
+        let warnings = zlut.as_deref().map_or_else(Vec::new, |zlut| {
+            let correction = maker.correction().map(|correction| &**correction);
+            let pixels = pixel_size_warning(zlut, parts.info.pixel_size_nm);
+            let assumed = zlut.origin.assumed.iter().cloned();
+            assumed.chain(doubts).chain(pixels).chain(correction_warning(zlut, correction)).collect()
+        });
+        Ok(parts.sweeps.set_zlut(zlut, warnings).map_or(Applied::Done, Applied::ZLut))
+    }
+
     /// What a recording that begins now says about its run.
     fn info(&self, parts: &Parts) -> RunInfo {
+        let notes: Vec<String> = parts.notes.iter().chain(&self.zlut_note).cloned().collect();
         RunInfo {
-            settings_toml: self.settings.describe(&parts.notes),
+            settings_toml: self.settings.describe(&notes),
+            zlut: parts.sweeps.zlut().as_deref().cloned(),
             camera: camera_text(&self.settings.rig().camera.driver, &parts.camera.config()),
             ..parts.info.clone()
         }
@@ -469,7 +588,7 @@ impl State {
             let rois = edited.now().rois.clone();
             if parts.tracks {
                 let (answer, answers) = sync_channel(1);
-                let retarget = Retarget { rois: rois.clone(), answer };
+                let retarget = Retarget::Rois(rois.clone(), answer);
                 parts.retarget.send(retarget).map_err(|_| CommandError::Ended)?;
                 answers.recv().map_err(|_| CommandError::Ended)?;
             }
@@ -509,6 +628,18 @@ impl State {
         })?;
         Ok(Applied::Done)
     }
+}
+
+/// Writes a Z-LUT in the format that the file's name says.
+fn save_zlut(parts: &Parts, path: &Path, bead: Option<u32>) -> Result<Applied, CommandError> {
+    let zlut = match bead {
+        Some(bead) => parts.sweeps.zlut_of(bead)?,
+        None => parts.sweeps.zlut().ok_or(CommandError::NoZLut)?,
+    };
+    replace::check(path, Output::ZLut)?;
+    beadscope_zlut::file::write(path, &zlut)?;
+    let not_kept = beadscope_zlut::file::not_kept(path, &zlut);
+    Ok(Applied::ZLutSaved { file: path.to_owned(), not_kept })
 }
 
 /// Why there is nothing to end.
@@ -564,6 +695,15 @@ impl fmt::Display for Applied {
                 }
                 Ok(())
             }
+            Self::ZLut(ZLutInUse { hash, planes, range_nm: [low, high], doubts, .. }) => {
+                write!(f, "Z-LUT {hash}: {planes} planes from {low:.0} to {high:.0} nm")?;
+                doubts.iter().try_for_each(|doubt| write!(f, "; {doubt}"))
+            }
+            Self::ZLutSaved { file, not_kept } => {
+                write!(f, "written: {}", file.display())?;
+                not_kept.iter().try_for_each(|lost| write!(f, "; {lost}"))
+            }
+            Self::ZLutState(state) => f.write_str(&serde_json::to_string(state).map_err(|_| fmt::Error)?),
             Self::Health(health) => f.write_str(&serde_json::to_string(health).map_err(|_| fmt::Error)?),
         }
     }
