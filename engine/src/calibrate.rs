@@ -9,6 +9,7 @@ use beadscope_shaders::pipeline::{Method, ParamError, Params};
 use beadscope_shaders::radial_spline::KNOT_STEP_PX;
 use beadscope_zlut::{ImageTable, TableError, ZLut};
 
+use meter::Measured;
 pub(crate) use meter::Meter;
 
 /// Why no Z-LUT could be built.
@@ -55,7 +56,7 @@ pub fn zlut_from_sweep(
 ) -> Result<ZLut, CalibrateError> {
     let side = check_sweep(sweep)?;
     let mut meter = Meter::new(side, &Params::default())?;
-    let (profiles, centers_px) = meter.measure(sweep)?;
+    let Measured { profiles, centers_px } = meter.measure(sweep)?;
     let image = image_table(&sweep.images, side, &centers_px);
     Ok(meter.build(&sweep.z_nm, &profiles, Some(image), pixel_size_nm, source)?)
 }
@@ -97,7 +98,7 @@ pub fn magtrack_zlut_from_sweep(
     let side = check_sweep(sweep)?;
     let params = Params { method: Method::MagTrack, magtrack: *options, ..Params::default() };
     let mut meter = Meter::new(side, &params)?;
-    let (profiles, _) = meter.measure(sweep)?;
+    let Measured { profiles, .. } = meter.measure(sweep)?;
     Ok(meter.build(&sweep.z_nm, &profiles, None, pixel_size_nm, source)?)
 }
 

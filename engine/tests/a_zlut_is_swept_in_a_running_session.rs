@@ -3,7 +3,8 @@
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
-    reason = "helpers of tests, outside #[test], where this is how a test fails"
+    clippy::print_stdout,
+    reason = "helpers of tests, outside #[test], where this is how a test fails, and says what it has seen"
 )]
 
 use std::path::Path;

@@ -14,6 +14,14 @@ use super::CalibrateError;
 use crate::clock;
 use crate::prepared_zlut::magtrack_kind;
 
+/// What was measured in all images of a sweep.
+pub(super) struct Measured {
+    /// Profiles, one after the other.
+    pub(super) profiles: Vec<f64>,
+    /// Centre of the bead in each image, px.
+    pub(super) centers_px: Vec<(f64, f64)>,
+}
+
 /// Measures images of one ROI size for Z-LUTs of one kind.
 pub(crate) struct Meter {
     side: usize,
@@ -93,11 +101,11 @@ impl Meter {
         &self.profile
     }
 
-    /// Profiles of all images of a sweep, one after the other, and the centres.
-    pub(super) fn measure(
-        &mut self,
-        sweep: &FocusSweep,
-    ) -> Result<(Vec<f64>, Vec<(f64, f64)>), CalibrateError> {
+    /// Measures every image of a sweep.
+    ///
+    /// # Errors
+    /// If no bead is found in one, and the sweep does not say where it is.
+    pub(super) fn measure(&mut self, sweep: &FocusSweep) -> Result<Measured, CalibrateError> {
         let (mut profiles, mut centers_px) = (Vec::new(), Vec::new());
         for (image, levels) in sweep.images.chunks_exact(self.side * self.side).enumerate() {
             let center_px = match sweep.center_px {
@@ -107,7 +115,7 @@ impl Meter {
             profiles.extend_from_slice(self.profile(levels, center_px));
             centers_px.push(center_px);
         }
-        Ok((profiles, centers_px))
+        Ok(Measured { profiles, centers_px })
     }
 
     /// The Z-LUT of these profiles and of the model of the image measured with them, where there is one.

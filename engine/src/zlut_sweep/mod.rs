@@ -1,7 +1,7 @@
 //! A Z-LUT recorded in a running session: the focus is moved over a range, and each bead's images are averaged at each height.
 //!
 //! Whoever wants one sends the command `zlut.sweep`; a thread of its own, `beadscope-sweep` (`run.rs`), does it, and
-//! [`Sweeps`] holds what all may look at. `plan.rs` says where the focus goes and what is refused, `gathered.rs` what is kept
+//! `Sweeps` holds what all may look at. `plan.rs` says where the focus goes and what is refused, `gathered.rs` what is kept
 //! of the images, `judge.rs` what a bead's sweep is worth.
 //!
 //! **Sign.** An image tells the height of a bead above the focal plane, `z − f`. A bead that stays, seen with the focus moved
