@@ -74,16 +74,17 @@ impl Meter {
         matches!(self.way, Way::Rings { .. })
     }
 
-    /// Centre of the bead in an image, px.
+    /// Centre of the bead in an image, px, and what is doubtful about it.
     ///
     /// # Errors
     /// The flags that say why there is none.
-    pub(crate) fn locate(&mut self, levels: &[f32]) -> Result<(f64, f64), Flags> {
+    pub(crate) fn locate(&mut self, levels: &[f32]) -> Result<((f64, f64), Flags), Flags> {
         let found = match &mut self.way {
             Way::Rings { tracker, scratch, .. } => tracker.locate(levels, f32::INFINITY, None, scratch),
             Way::MagTrack { magtrack, scratch, .. } => magtrack.locate(levels, f32::INFINITY, -1.0, scratch),
         };
-        if found.x_px.is_finite() { Ok((found.x_px, found.y_px)) } else { Err(found.flags) }
+        let is_found = found.x_px.is_finite();
+        if is_found { Ok(((found.x_px, found.y_px), found.flags)) } else { Err(found.flags) }
     }
 
     /// Profile of an image about a centre; what could not be measured is NaN.
@@ -110,7 +111,7 @@ impl Meter {
         for (image, levels) in sweep.images.chunks_exact(self.side * self.side).enumerate() {
             let center_px = match sweep.center_px {
                 Some(center_px) => center_px,
-                None => self.locate(levels).map_err(|flags| CalibrateError::NoBead { image, flags })?,
+                None => self.locate(levels).map_err(|flags| CalibrateError::NoBead { image, flags })?.0,
             };
             profiles.extend_from_slice(self.profile(levels, center_px));
             centers_px.push(center_px);

@@ -3,6 +3,7 @@
 //! For each bead and height a sum of profiles and one of pixels around the centre, and for each bead a few images.
 
 use beadscope_shaders::background;
+use beadscope_shaders::flags::Flags;
 use beadscope_shaders::image_model::{PlaneSum, best_smoothing_of_sums, knots_for_roi, plane};
 use beadscope_shaders::radial_spline::KNOT_STEP_PX;
 use beadscope_zlut::{ImageTable, TableError, ZLut};
@@ -58,6 +59,9 @@ pub(super) struct Gathered {
     every: usize,
     /// Sum of the pixels' noise in the images, grey levels.
     noise: f64,
+    /// Images in which it was found that show more than one round bead, and that are too bright.
+    not_round: u32,
+    saturated: u32,
     side: usize,
     border: Vec<f32>,
 }
@@ -87,14 +91,16 @@ impl Gathered {
             samples: Vec::new(),
             every: heights.div_ceil(SMOOTHING_IMAGES).max(1),
             noise: 0.0,
+            not_round: 0,
+            saturated: 0,
             side,
             border: Vec::new(),
         }
     }
 
-    /// Takes an image at a height, if the bead is found in it.
-    pub(super) fn take(&mut self, meter: &mut Meter, height: usize, levels: &[f32]) {
-        let Ok(center_px) = meter.locate(levels) else { return };
+    /// Takes an image at a height, if the bead is found in it; `is_saturated` if pixels of it are white.
+    pub(super) fn take(&mut self, meter: &mut Meter, height: usize, levels: &[f32], is_saturated: bool) {
+        let Ok((center_px, flags)) = meter.locate(levels) else { return };
         let Some(plane) = self.planes.get_mut(height) else { return };
         for (ring, grey) in plane.rings.iter_mut().zip(meter.profile(levels, center_px)) {
             ring.add(*grey);
@@ -106,12 +112,19 @@ impl Gathered {
             }
         }
         plane.located += 1;
+        self.not_round += u32::from(flags.contains(Flags::NOT_ROUND));
+        self.saturated += u32::from(is_saturated);
         self.noise += f64::from(background::measure(levels, self.side, &mut self.border).noise);
     }
 
     /// Images in which it was found, of each height.
     pub(super) fn located(&self) -> impl Iterator<Item = u32> {
         self.planes.iter().map(|plane| plane.located)
+    }
+
+    /// Of those, images that show more than one round bead, and images with white pixels.
+    pub(super) fn doubtful(&self) -> [u32; 2] {
+        [self.not_round, self.saturated]
     }
 
     /// Mean profile of a height.

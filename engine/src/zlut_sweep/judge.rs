@@ -16,6 +16,8 @@ use crate::precision::{CameraNoise, Precision};
 const MOST_MISSING: f64 = 0.1;
 /// One that was found in fewer than this part of the images is doubtful.
 const LEAST_FOUND: f64 = 0.9;
+/// More than this part of the images must be doubtful for it to be told.
+const MOST_DOUBTFUL: f64 = 0.1;
 /// Heights at which the attainable error is asked for.
 const ERRORS_AT: usize = 9;
 
@@ -63,7 +65,7 @@ impl Sweep<'_> {
             Ok(mut zlut) => {
                 zlut.origin.bead = Some(bead.to_string());
                 zlut.origin.correction = Some(self.correction.to_owned());
-                self.look_at(&zlut, gathered.noise(), &mut swept);
+                self.look_at(&zlut, gathered, &mut swept);
                 swept.zlut = Some(Arc::new(zlut));
             }
             Err(error) => swept.unusable = Some(error.to_string()),
@@ -71,7 +73,7 @@ impl Sweep<'_> {
         swept
     }
 
-    fn look_at(&self, zlut: &ZLut, noise: f64, swept: &mut SweptBead) {
+    fn look_at(&self, zlut: &ZLut, gathered: &Gathered, swept: &mut SweptBead) {
         if swept.missing > 0 {
             swept.doubts.push(format!(
                 "it was not found at {} of {} heights, which its Z-LUT lacks",
@@ -82,6 +84,14 @@ impl Sweep<'_> {
         if f64::from(swept.located) < LEAST_FOUND * f64::from(swept.images) {
             swept.doubts.push(format!("it was found in {} of {} images only", swept.located, swept.images));
         }
+        let some = |images: &u32| f64::from(*images) > MOST_DOUBTFUL * f64::from(swept.located);
+        let [not_round, saturated] = gathered.doubtful().map(|images| Some(images).filter(some));
+        swept.doubts.extend(not_round.map(|images| {
+            format!("{images} of {} images are not round: a neighbour or dirt is in its ROI", swept.located)
+        }));
+        swept.doubts.extend(saturated.map(|images| {
+            format!("{images} of {} images have white pixels: expose for less", swept.located)
+        }));
         let quality = assess(zlut);
         swept.unusable = no_zlut(&quality);
         if !quality.is_good() {
@@ -92,7 +102,7 @@ impl Sweep<'_> {
         swept.doubts.extend(check.warning());
         // Without a model of the image nothing is known of the error.
         if let Ok(mut precision) = Precision::new(Some(zlut), None) {
-            let errors = precision.along_z(&CameraNoise::AtBackground(noise), ERRORS_AT);
+            let errors = precision.along_z(&CameraNoise::AtBackground(gathered.noise()), ERRORS_AT);
             let errors = errors.iter().filter_map(|at| Some(at.attainable?.sigma_z_nm));
             swept.sigma_z_nm = errors.fold(None, |range: Option<[f64; 2]>, sigma| {
                 let [least, most] = range.unwrap_or([sigma; 2]);

@@ -20,6 +20,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
+use beadscope_shaders::background::is_saturated;
 use beadscope_zlut::ZLut;
 
 pub use failure::SweepFailure;
@@ -93,16 +94,18 @@ impl Drop for Running {
 }
 
 impl Shared {
-    /// Grey levels of a ROI, corrected as they are for tracking. False if it is not inside the frame.
-    fn copy(&self, frame: &FrameView<'_>, roi: &Roi, levels: &mut [f32]) -> bool {
+    /// Grey levels of a ROI, corrected as they are for tracking, and whether some were white before. `None` if it is not inside
+    /// the frame.
+    fn copy(&self, frame: &FrameView<'_>, roi: &Roi, levels: &mut [f32]) -> Option<bool> {
         if !frame.copy_roi(roi, levels) {
-            return false;
+            return None;
         }
+        let saturated = is_saturated(levels, f32::from(frame.format.max_level()));
         if let Some(correction) = self.maker.correction() {
             let corner = (roi.left_px as usize, roi.top_px as usize);
             correction.correct(frame, corner, roi.size_px as usize, levels);
         }
-        true
+        Some(saturated)
     }
 
     /// Tells log and recording how a sweep has ended.

@@ -251,8 +251,8 @@ impl Run {
                 Some((_, bytes)) => {
                     let frame = FrameView::new(&config, bytes);
                     for (roi, gathered) in self.rois.iter().zip(&mut *gathered) {
-                        if shared.copy(&frame, roi, levels) {
-                            gathered.take(&mut self.meter, height, levels);
+                        if let Some(is_saturated) = shared.copy(&frame, roi, levels) {
+                            gathered.take(&mut self.meter, height, levels, is_saturated);
                         }
                     }
                     // A focus that others move takes no more time than that.
