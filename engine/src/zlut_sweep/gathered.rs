@@ -50,9 +50,18 @@ struct Plane {
     located: u32,
 }
 
+impl Plane {
+    fn add(&mut self, profile: &[f64]) {
+        self.rings.iter_mut().zip(profile).for_each(|(ring, grey)| ring.add(*grey));
+        self.located += 1;
+    }
+}
+
 /// One bead.
 pub(super) struct Gathered {
     planes: Vec<Plane>,
+    /// One of the heights, seen again at the end.
+    again: Plane,
     /// Some images and their centres, at heights all over the range: what is not round in them is the bead's.
     samples: Vec<(Vec<f32>, (f64, f64))>,
     /// Every so many heights an image is kept.
@@ -88,6 +97,7 @@ impl Gathered {
         };
         Self {
             planes: (0..heights).map(|_| plane()).collect(),
+            again: Plane { image: None, ..plane() },
             samples: Vec::new(),
             every: heights.div_ceil(SMOOTHING_IMAGES).max(1),
             noise: 0.0,
@@ -98,20 +108,30 @@ impl Gathered {
         }
     }
 
+    /// Takes an image at a height that is seen again, if the bead is found in it.
+    pub(super) fn take_again(&mut self, meter: &mut Meter, levels: &[f32]) {
+        let Ok((center_px, _)) = meter.locate(levels) else { return };
+        self.again.add(meter.profile(levels, center_px));
+    }
+
+    /// Mean profile of the height that was seen again; `None` if the bead was not found.
+    pub(super) fn profile_again(&self) -> Option<Vec<f32>> {
+        let mean = |ring: &RingSum| ring.mean() as f32;
+        (self.again.located > 0).then(|| self.again.rings.iter().map(mean).collect())
+    }
+
     /// Takes an image at a height, if the bead is found in it; `is_saturated` if pixels of it are white.
     pub(super) fn take(&mut self, meter: &mut Meter, height: usize, levels: &[f32], is_saturated: bool) {
         let Ok((center_px, flags)) = meter.locate(levels) else { return };
         let Some(plane) = self.planes.get_mut(height) else { return };
-        for (ring, grey) in plane.rings.iter_mut().zip(meter.profile(levels, center_px)) {
-            ring.add(*grey);
-        }
+        let is_first = plane.located == 0;
+        plane.add(meter.profile(levels, center_px));
         if let Some(image) = &mut plane.image {
             image.add(levels, self.side, center_px);
-            if plane.located == 0 && height.is_multiple_of(self.every) {
+            if is_first && height.is_multiple_of(self.every) {
                 self.samples.push((levels.to_vec(), center_px));
             }
         }
-        plane.located += 1;
         self.not_round += u32::from(flags.contains(Flags::NOT_ROUND));
         self.saturated += u32::from(is_saturated);
         self.noise += f64::from(background::measure(levels, self.side, &mut self.border).noise);

@@ -9,7 +9,7 @@ use beadscope_zlut::table::MIN_PLANES;
 use super::gathered::Gathered;
 use super::state::SweptBead;
 use crate::calibrate::Meter;
-use crate::plane_check::PlaneCheck;
+use crate::plane_check::{PlaneCheck, height_of};
 use crate::precision::{CameraNoise, Precision};
 
 /// A bead that was not found at more than this part of the heights was lost.
@@ -18,6 +18,8 @@ const MOST_MISSING: f64 = 0.1;
 const LEAST_FOUND: f64 = 0.9;
 /// More than this part of the images must be doubtful for it to be told.
 const MOST_DOUBTFUL: f64 = 0.1;
+/// More drift than this is told, nm.
+const MOST_DRIFT_NM: f64 = 5.0;
 /// Heights at which the attainable error is asked for.
 const ERRORS_AT: usize = 9;
 
@@ -26,6 +28,8 @@ pub(super) struct Sweep<'a> {
     pub(super) meter: &'a Meter,
     /// Of each height.
     pub(super) z_nm: &'a [f64],
+    /// Of the one that was seen again.
+    pub(super) again_nm: f64,
     /// Images of each.
     pub(super) frames: u32,
     pub(super) pixel_size_nm: f64,
@@ -49,6 +53,7 @@ impl Sweep<'_> {
             spread: gathered.spread(),
             sigma_z_nm: None,
             planes_rms_nm: f64::NAN,
+            drift_nm: f64::NAN,
             doubts: Vec::new(),
             unusable: None,
             zlut: None,
@@ -100,6 +105,17 @@ impl Sweep<'_> {
         let check = PlaneCheck::new(zlut);
         swept.planes_rms_nm = check.rms_nm();
         swept.doubts.extend(check.warning());
+        let again = gathered.profile_again().and_then(|profile| height_of(zlut, &profile));
+        if let Some(z_nm) = again {
+            swept.drift_nm = z_nm - self.again_nm;
+        }
+        if swept.drift_nm.abs() > MOST_DRIFT_NM {
+            swept.doubts.push(format!(
+                "it looked {:+.0} nm off when the focus came back to an earlier height: bead, stage or focus drift, and \
+                 heights are wrong by up to as much; sweep again, faster or once all is at rest",
+                swept.drift_nm
+            ));
+        }
         // Without a model of the image nothing is known of the error.
         if let Ok(mut precision) = Precision::new(Some(zlut), None) {
             let errors = precision.along_z(&CameraNoise::AtBackground(gathered.noise()), ERRORS_AT);

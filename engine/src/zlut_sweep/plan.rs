@@ -139,10 +139,11 @@ pub(super) struct Plan {
     pub(super) start_nm: f64,
     /// What its axis said it was at, there: heights count from it.
     pub(super) zero_nm: f64,
-    /// From where the first height is approached in the sweep's own direction, so that play does not count.
-    pub(super) approach_nm: f64,
     /// The heights.
     pub(super) targets_nm: Vec<f64>,
+    /// One step in the sweep's own direction.
+    direction_nm: f64,
+    limits_nm: [f64; 2],
     /// How near is there.
     pub(super) tolerance_nm: f64,
     /// Of the axis' unit.
@@ -177,15 +178,26 @@ impl Plan {
             return Err(SweepError::Limits { at_nm: start_nm, limits_nm });
         }
         let clamped = |nm: f64| nm.clamp(limits_nm[0], limits_nm[1]);
-        let direction_nm = asked.step_nm.copysign(asked.to_nm - asked.from_nm);
         Ok(Self {
             start_nm,
             zero_nm,
-            approach_nm: clamped(targets_nm[0] - direction_nm),
+            direction_nm: asked.step_nm.copysign(asked.to_nm - asked.from_nm),
+            limits_nm,
             targets_nm: targets_nm.into_iter().map(clamped).collect(),
             tolerance_nm,
             nm_per_unit,
         })
+    }
+
+    /// From where a height is approached in the sweep's own direction, so that play does not count.
+    pub(super) fn before(&self, height: usize) -> f64 {
+        (self.targets_nm[height] - self.direction_nm).clamp(self.limits_nm[0], self.limits_nm[1])
+    }
+
+    /// The height that is looked at again at the end, to see what has drifted: early, and so far inside that a bead that has
+    /// drifted is still in the range of its Z-LUT.
+    pub(super) fn again(&self) -> usize {
+        (self.targets_nm.len() / 4).max(1)
     }
 }
 
@@ -250,14 +262,14 @@ mod tests {
         let axes = [axis("focus", AxisUnit::Nm, 100.0, [-1000.0, 1000.0])];
         let up = Plan::new(&asked(-300.0, 300.0, 100.0), &axes).unwrap();
         assert_eq!(up.targets_nm, [-200.0, -100.0, 0.0, 100.0, 200.0, 300.0, 400.0]);
-        assert_eq!((up.zero_nm, up.start_nm, up.approach_nm, up.tolerance_nm), (100.0, 100.0, -300.0, 5.0));
+        assert_eq!((up.zero_nm, up.start_nm, up.before(0), up.tolerance_nm), (100.0, 100.0, -300.0, 5.0));
         let mut down = Plan::new(&asked(300.0, -300.0, 100.0), &axes).unwrap();
-        assert_eq!(down.approach_nm, 500.0);
+        assert_eq!((down.before(0), down.again(), down.before(1)), (500.0, 1, 400.0));
         down.targets_nm.reverse();
         assert_eq!(down.targets_nm, up.targets_nm);
         // Out to the limits there is no room to come from beyond.
         let wide = Plan::new(&asked(-1100.0, 900.0, 100.0), &axes).unwrap();
-        assert_eq!((wide.approach_nm, wide.targets_nm[0]), (-1000.0, -1000.0));
+        assert_eq!((wide.before(0), wide.targets_nm[0]), (-1000.0, -1000.0));
         let in_mm = [axis("focus", AxisUnit::Mm, 0.001, [0.0, 0.002])];
         assert_eq!(Plan::new(&asked(-300.0, 0.0, 100.0), &in_mm).unwrap().targets_nm[0], 700.0);
     }

@@ -1,4 +1,5 @@
-//! One sweep: the focus goes to each height, comes to rest, images are taken; then it goes back and Z-LUTs are built.
+//! One sweep: the focus goes to each height, comes to rest, images are taken, at an early height once more; then it goes back
+//! and Z-LUTs are built.
 //!
 //! Runs on: `beadscope-sweep`, one for each sweep. It looks at the frame ring as the window does, so it holds nothing back:
 //! frames that it misses make it take longer. It asks the hardware thread to move the focus, and waits for nothing without an
@@ -52,6 +53,16 @@ impl From<HardwareError> for End {
     }
 }
 
+/// What was seen.
+struct Swept {
+    /// Heights of a bead that stays, in the order of the sweep, nm.
+    z_nm: Vec<f64>,
+    /// The one that was seen again.
+    again_nm: f64,
+    /// Of each bead.
+    gathered: Vec<Gathered>,
+}
+
 /// A sweep that is about to begin.
 pub(super) struct Run {
     pub(super) shared: Arc<Shared>,
@@ -73,7 +84,7 @@ impl Run {
         let interfered = matches!(&swept, Err(End::Failed(SweepFailure::Interfered)));
         let sent_back = if interfered { Ok(()) } else { self.send_to(self.plan.start_nm) };
         self.tell(|state| state.phase = Phase::Building);
-        let built = swept.and_then(|(z_nm, gathered)| self.build(&z_nm, &gathered));
+        let built = swept.and_then(|swept| self.build(&swept));
         let came_back = match sent_back {
             // Who ends the session does not wait for a motor, which goes on to where it was sent.
             Ok(()) if interfered || shared.status.is_stopping() => Ok(()),
@@ -105,38 +116,58 @@ impl Run {
         shared.tell_end();
     }
 
-    /// Images at every height: which height it was, and what was gathered of each bead.
-    fn sweep(&mut self, frames: &mut SkippingReader<FrameHeader>) -> Result<(Vec<f64>, Vec<Gathered>), End> {
+    /// Images at every height, and at one of them again.
+    fn sweep(&mut self, frames: &mut SkippingReader<FrameHeader>) -> Result<Swept, End> {
         let side = self.shared.maker.roi_px() as usize;
         let heights = self.plan.targets_nm.len();
-        let mut gathered: Vec<Gathered> =
-            self.rois.iter().map(|_| Gathered::new(&self.meter, side, heights)).collect();
-        let mut z_nm = Vec::with_capacity(heights);
         let mut levels = vec![0.0; side * side];
-        self.send_to(self.plan.approach_nm)?;
-        self.arrive_at(self.plan.approach_nm, true)?;
+        let gathered = self.rois.iter().map(|_| Gathered::new(&self.meter, side, heights)).collect();
+        let mut swept = Swept { z_nm: Vec::with_capacity(heights), again_nm: f64::NAN, gathered };
+        self.approach(0)?;
         for height in 0..heights {
-            self.tell(|state| (state.phase, state.step) = (Phase::Moving, height as u32));
-            let target_nm = self.plan.targets_nm[height];
-            self.send_to(target_nm)?;
-            self.arrive_at(target_nm, true)?;
-            self.rest()?;
-            let before_nm = self.rested_at(target_nm)?;
-            self.tell(|state| state.phase = Phase::Taking);
-            self.take(height, frames, &mut gathered, &mut levels)?;
-            let after_nm = self.rested_at(target_nm)?;
-            let by_nm = (after_nm - before_nm).abs();
-            if by_nm > self.plan.tolerance_nm {
-                return Err(SweepFailure::Restless(by_nm).into());
-            }
-            // Moving the focus up shows a bead that stays as one that has gone down.
-            let height_nm = self.plan.zero_nm - 0.5 * (before_nm + after_nm);
-            // No sensor is better than this, and no zero negative.
-            let height_nm = (height_nm / RESOLVED_NM).round() * RESOLVED_NM + 0.0;
-            z_nm.push(height_nm);
-            self.show(height, height_nm, &gathered);
+            let z_nm = self.visit(height, height, |run| {
+                run.take(height, false, frames, &mut swept.gathered, &mut levels)
+            })?;
+            swept.z_nm.push(z_nm);
+            self.show(height, z_nm, &swept.gathered);
         }
-        Ok((z_nm, gathered))
+        let again = self.plan.again();
+        self.approach(again)?;
+        swept.again_nm = self
+            .visit(again, heights, |run| run.take(again, true, frames, &mut swept.gathered, &mut levels))?;
+        Ok(swept)
+    }
+
+    fn approach(&self, height: usize) -> Result<(), End> {
+        let nm = self.plan.before(height);
+        self.send_to(nm)?;
+        self.arrive_at(nm, true).map(|_| ())
+    }
+
+    /// Goes to a height, rests, does what is to be done there, and tells which height of a bead that was, nm.
+    fn visit(
+        &mut self,
+        height: usize,
+        step: usize,
+        act: impl FnOnce(&mut Self) -> Result<(), End>,
+    ) -> Result<f64, End> {
+        self.tell(|state| (state.phase, state.step) = (Phase::Moving, step as u32));
+        let target_nm = self.plan.targets_nm[height];
+        self.send_to(target_nm)?;
+        self.arrive_at(target_nm, true)?;
+        self.rest()?;
+        let before_nm = self.rested_at(target_nm)?;
+        self.tell(|state| state.phase = Phase::Taking);
+        act(self)?;
+        let after_nm = self.rested_at(target_nm)?;
+        let by_nm = (after_nm - before_nm).abs();
+        if by_nm > self.plan.tolerance_nm {
+            return Err(SweepFailure::Restless(by_nm).into());
+        }
+        // Moving the focus up shows a bead that stays as one that has gone down.
+        let height_nm = self.plan.zero_nm - 0.5 * (before_nm + after_nm);
+        // No sensor is better than this, and no zero negative.
+        Ok((height_nm / RESOLVED_NM).round() * RESOLVED_NM + 0.0)
     }
 
     /// Whether to go on.
@@ -230,6 +261,7 @@ impl Run {
     fn take(
         &mut self,
         height: usize,
+        is_again: bool,
         frames: &mut SkippingReader<FrameHeader>,
         gathered: &mut [Gathered],
         levels: &mut [f32],
@@ -251,8 +283,12 @@ impl Run {
                 Some((_, bytes)) => {
                     let frame = FrameView::new(&config, bytes);
                     for (roi, gathered) in self.rois.iter().zip(&mut *gathered) {
-                        if let Some(is_saturated) = shared.copy(&frame, roi, levels) {
-                            gathered.take(&mut self.meter, height, levels, is_saturated);
+                        match shared.copy(&frame, roi, levels) {
+                            Some(_) if is_again => gathered.take_again(&mut self.meter, levels),
+                            Some(is_saturated) => {
+                                gathered.take(&mut self.meter, height, levels, is_saturated);
+                            }
+                            None => {}
                         }
                     }
                     // A focus that others move takes no more time than that.
@@ -278,7 +314,8 @@ impl Run {
         let located = gathered.iter().map(|bead| bead.located().nth(height).unwrap_or(0));
         let plane = SweptPlane { z_nm, profiles: profiles.collect(), located: located.collect() };
         let done = (height + 1) as f64;
-        let left = self.plan.targets_nm.len() as f64 - done;
+        // With the one that is seen again.
+        let left = self.plan.targets_nm.len() as f64 + 1.0 - done;
         let left_s = self.began.elapsed().as_secs_f64() / done * left;
         self.tell(|state| {
             state.preview.planes.push(Arc::new(plane));
@@ -286,7 +323,8 @@ impl Run {
         });
     }
 
-    fn build(&self, z_nm: &[f64], gathered: &[Gathered]) -> Result<Arc<[SweptBead]>, End> {
+    fn build(&self, swept: &Swept) -> Result<Arc<[SweptBead]>, End> {
+        let Swept { z_nm, again_nm, gathered } = swept;
         let Asked { frames, step_nm, .. } = self.asked;
         let source = format!(
             "focus sweep in a session at {}: {} heights in steps of {step_nm} nm, {frames} images each",
@@ -296,6 +334,7 @@ impl Run {
         let sweep = Sweep {
             meter: &self.meter,
             z_nm,
+            again_nm: *again_nm,
             frames,
             pixel_size_nm: self.shared.pixel_size_nm,
             correction: correction::kinds(self.shared.maker.correction().map(|correction| &**correction)),
@@ -317,7 +356,7 @@ impl Run {
 
     /// What is shown before anything has moved.
     pub(super) fn first_state(&self, before: &ZLutSweep) -> ZLutSweep {
-        let heights = self.plan.targets_nm.len();
+        let heights = self.plan.targets_nm.len() + 1;
         ZLutSweep {
             phase: Phase::Moving,
             steps: heights as u32,

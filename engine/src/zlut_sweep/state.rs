@@ -43,7 +43,7 @@ pub struct ZLutSweep {
     pub phase: Phase,
     /// The height it is at, from 0 in the order of the sweep.
     pub step: u32,
-    /// Heights of the sweep.
+    /// Heights of the sweep, and one more: at last an early one is looked at again, which tells what has drifted.
     pub steps: u32,
     /// Frames that have counted.
     pub frames_taken: u64,
@@ -127,6 +127,9 @@ pub struct SweptBead {
     pub sigma_z_nm: Option<[f64; 2]>,
     /// How far planes are from what the others say, root mean square, nm; NaN where it cannot be said.
     pub planes_rms_nm: f64,
+    /// How much higher it looked when the focus came back to an earlier height at the end, nm: what has drifted since. NaN where it
+    /// was not found.
+    pub drift_nm: f64,
     /// What may make heights wrong, a sentence each.
     pub doubts: Vec<String>,
     /// Why it makes no Z-LUT.
