@@ -119,20 +119,21 @@ fn sample(session: &Session) -> (Vec<u32>, (f64, f64)) {
     (references, empty)
 }
 
-/// Mean z of some beads over the next `frames` frames, nm; of each frame that comes from now on.
-fn heights(view: &mut View, beads: &[u32], frames: usize) -> Vec<f64> {
+/// Mean z of some beads over `frames` frames that come from now on, nm.
+fn heights(session: &Session, view: &mut View, beads: &[u32], frames: usize) -> Vec<f64> {
     let (mut sums, mut seen) = (vec![0.0; beads.len()], 0);
-    view.tracks.newest();
+    // The one that is under way was exposed before, and so were those that wait to be tracked.
+    let ledger = session.health().ledger;
+    let first = ledger.received - ledger.lost.ring_full + 1;
     let deadline = Instant::now() + LONG;
-    while seen < frames + 5 {
+    while seen < frames {
         assert!(Instant::now() < deadline, "no rows");
         let Some((header, bytes)) = view.tracks.take_next() else {
             std::thread::sleep(Duration::from_millis(2));
             continue;
         };
-        seen += 1;
-        // Some were under way before.
-        if seen > 5 {
+        if header.frame.frame >= first {
+            seen += 1;
             for row in rows_of(header, bytes) {
                 if let Some(place) = beads.iter().position(|bead| *bead == row.bead) {
                     sums[place] += row.z_nm / frames as f64;
@@ -150,15 +151,13 @@ fn move_focus(session: &Session, to_nm: f64) {
         assert!(Instant::now() < deadline, "{:?}", focus(session));
         std::thread::sleep(Duration::from_millis(5));
     }
-    // A frame taken on the way may still be under way.
-    std::thread::sleep(Duration::from_millis(100));
 }
 
 /// Each height is that of the bead above the focal plane, less what it was where the sweep began.
 fn check_heights(session: &Session, view: &mut View, references: &[u32]) {
     for focus_nm in [0.0, 300.0, -450.0] {
         move_focus(session, focus_nm);
-        let z_nm = heights(view, references, 40);
+        let z_nm = heights(session, view, references, 40);
         println!("focus at {focus_nm} nm: z = {z_nm:.2?} nm");
         assert!(z_nm.iter().all(|z_nm| (z_nm + focus_nm).abs() < 4.0), "focus at {focus_nm}: {z_nm:?}");
     }
@@ -177,7 +176,10 @@ fn a_swept_zlut_tells_where_beads_are_and_which_way_they_go() {
     };
     obey(&session, "zlut.unload").unwrap();
     assert!(session.zlut().is_none() && session.zlut_sweep().in_use.is_none());
-    assert!(heights(&mut view, &references, 3).iter().all(|z_nm| z_nm.is_nan()), "there is no Z-LUT");
+    assert!(
+        heights(&session, &mut view, &references, 3).iter().all(|z_nm| z_nm.is_nan()),
+        "there is no Z-LUT"
+    );
 
     obey(&session, "zlut.sweep from_nm=-1000, to_nm=1000, step_nm=100, frames=8, settle_ms=50").unwrap();
     assert!(matches!(
@@ -283,7 +285,7 @@ fn every_method_finds_heights_in_what_was_swept_for_it() {
         obey(&session, &format!("zlut.use bead={}", references[0])).unwrap();
         for focus_nm in [0.0, 225.0] {
             move_focus(&session, focus_nm);
-            let z_nm = heights(&mut view, &references, 20);
+            let z_nm = heights(&session, &mut view, &references, 20);
             println!("{method}, focus at {focus_nm} nm: z = {z_nm:.2?} nm");
             let are_right = z_nm[..beads].iter().all(|z_nm| (z_nm + focus_nm).abs() < within_nm);
             assert!(are_right, "{method}: {z_nm:?}");
@@ -300,16 +302,19 @@ fn a_gpu_gets_the_new_zlut_too() {
     let (session, mut view) = microscope("qi", Backend::Gpu, Some("llvmpipe"));
     let (references, _) = sample(&session);
     obey(&session, "zlut.unload").unwrap();
-    assert!(heights(&mut view, &references, 3).iter().all(|z_nm| z_nm.is_nan()), "there is no Z-LUT");
+    assert!(
+        heights(&session, &mut view, &references, 3).iter().all(|z_nm| z_nm.is_nan()),
+        "there is no Z-LUT"
+    );
     obey(&session, "zlut.sweep from_nm=-500, to_nm=500, step_nm=100, frames=4, settle_ms=50").unwrap();
     let swept = wait_for_end(&session);
     assert_eq!(swept.phase, Phase::Done);
     obey(&session, &format!("zlut.use bead={}", references[0])).unwrap();
     assert_eq!(session.health().on.backend, "gpu");
-    let z_nm = heights(&mut view, &references, 20);
+    let z_nm = heights(&session, &mut view, &references, 20);
     assert!(z_nm.iter().all(|z_nm| z_nm.abs() < 5.0), "{z_nm:?}");
     move_focus(&session, 300.0);
-    let z_nm = heights(&mut view, &references, 20);
+    let z_nm = heights(&session, &mut view, &references, 20);
     assert!(z_nm.iter().all(|z_nm| (z_nm + 300.0).abs() < 5.0), "{z_nm:?}");
     assert_eq!(session.stop().health.on.backend, "gpu");
 }
@@ -507,7 +512,7 @@ fn what_drifts_while_the_focus_is_swept_is_told() {
 fn a_sweep_that_is_cancelled_brings_the_focus_back() {
     let sample = Sample::new(1000.0, AT_ONCE, f64::MAX);
     let session = instrument(&sample, 1, true);
-    obey(&session, "zlut.sweep from_nm=-500, to_nm=500, step_nm=100, frames=3, settle_ms=50").unwrap();
+    obey(&session, "zlut.sweep from_nm=-500, to_nm=500, step_nm=100, frames=100, settle_ms=50").unwrap();
     wait_until(&session, |state| state.step >= 2 && state.phase == Phase::Taking);
     obey(&session, "zlut.cancel").unwrap();
     let state = wait_for_end(&session);
@@ -544,7 +549,7 @@ fn a_focus_that_does_not_arrive_ends_the_sweep_with_a_reason() {
     assert_eq!(state.phase, Phase::Failed(SweepFailure::Stalled { asked_nm: 1200.0, at_nm: 1150.0 }));
     assert_eq!((state.notice, focus(&session)), (None, (1000.0, Some(1000.0))));
     // It cannot come back to where it does not go any more.
-    obey(&session, "zlut.sweep from_nm=-900, to_nm=-300, step_nm=100, frames=100, settle_ms=0").unwrap();
+    obey(&session, "zlut.sweep from_nm=-900, to_nm=-300, step_nm=100, frames=200, settle_ms=0").unwrap();
     wait_until(&session, |state| state.frames_taken >= 10);
     sample.lock().unwrap().stuck_at_nm = 400.0;
     let state = wait_for_end(&session);
@@ -556,7 +561,7 @@ fn a_focus_that_does_not_arrive_ends_the_sweep_with_a_reason() {
 #[test]
 fn without_frames_the_sweep_ends_with_a_reason() {
     let session = instrument(&Sample::new(1000.0, AT_ONCE, f64::MAX), 1, true);
-    obey(&session, "zlut.sweep from_nm=-500, to_nm=500, step_nm=100, frames=100, settle_ms=0").unwrap();
+    obey(&session, "zlut.sweep from_nm=-500, to_nm=500, step_nm=100, frames=1000, settle_ms=0").unwrap();
     wait_until(&session, |state| state.frames_taken >= 50);
     obey(&session, "acquire on=false").unwrap();
     let state = wait_for_end(&session);
@@ -570,8 +575,8 @@ fn a_focus_that_somebody_stops_stays_where_it_is() {
     let session = instrument(&Sample::new(1000.0, AT_ONCE, f64::MAX), 1, true);
     obey(&session, "zlut.sweep from_nm=-500, to_nm=500, step_nm=100, frames=100, settle_ms=0").unwrap();
     wait_until(&session, |state| state.phase == Phase::Taking);
-    let (at_nm, _) = focus(&session);
     obey(&session, "axis.stop").unwrap();
+    let (at_nm, _) = focus(&session);
     let state = wait_for_end(&session);
     assert_eq!(state.phase, Phase::Failed(SweepFailure::Interfered));
     assert_eq!(focus(&session), (at_nm, None));

@@ -4,7 +4,7 @@
 //! exchanges it, between two batches, and gives back the one before, so that it neither allocates nor frees.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use beadscope_drivers::camera::CameraConfig;
 use beadscope_shaders::pipeline::{ParamError, Params, Tracker};
@@ -59,7 +59,8 @@ pub(crate) struct HeightsMaker {
     roi_px: u32,
     params: Params,
     config: CameraConfig,
-    gpu: Option<Arc<Gpu>>,
+    /// Of a broken adapter only whoever lets go of it may wait.
+    gpu: Weak<Gpu>,
     correction: Option<Arc<Correction>>,
 }
 
@@ -71,7 +72,7 @@ impl HeightsMaker {
             roi_px: kernels.roi_px() as u32,
             params: *kernels.params(),
             config,
-            gpu: tracker.adapter(),
+            gpu: tracker.adapter().map_or_else(Weak::new, |gpu| Arc::downgrade(&gpu)),
             correction: tracker.correction().cloned(),
         }
     }
@@ -104,8 +105,8 @@ impl HeightsMaker {
     ) -> Result<(Box<Heights>, Vec<String>), HeightsError> {
         let (prepared, doubts) = prepare_zlut(zlut, self.roi_px, &self.params)?;
         let (kernels, zlut) = kernels(self.roi_px as usize, &self.params, prepared)?;
-        let gpu = self.gpu.as_ref().filter(|_| on_gpu);
-        let gpu = gpu.map(|gpu| self.on_gpu(gpu, &kernels, zlut.as_ref(), rois)).transpose()?;
+        let gpu = self.gpu.upgrade().filter(|_| on_gpu);
+        let gpu = gpu.map(|gpu| self.on_gpu(&gpu, &kernels, zlut.as_ref(), rois)).transpose()?;
         Ok((Box::new(Heights { kernels, zlut, gpu }), doubts))
     }
 
