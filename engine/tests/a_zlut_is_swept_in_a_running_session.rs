@@ -262,11 +262,22 @@ fn files_and_recordings(session: &Session, folder: &Path, bead: u32) {
     for refused in [format!("zlut.use bead={bead}"), "zlut.unload".to_owned()] {
         assert!(matches!(obey(session, &refused), Err(CommandError::ZLutWhileRecording)), "{refused}");
     }
+    obey(session, "zlut.sweep from_nm=-150, to_nm=150, step_nm=100, frames=1, settle_ms=0").unwrap();
+    assert_eq!(wait_for_end(session).phase, Phase::Done);
+    let told = obey(session, "zlut.state").unwrap().to_string();
+    assert!(told.contains(r#""phase":"done""#) && told.contains(&hash), "{told}");
     // A file that is no Z-LUT stays.
     let Applied::Recorded { file, .. } = obey(session, "record.stop").unwrap() else { panic!("no file") };
     assert!(matches!(obey(session, &format!("zlut.save path={file:?}")), Err(CommandError::Replace(_))));
     assert_eq!(tracks_path(file.parent().unwrap()), file);
-    let zluts = Recording::open(&file).unwrap().zluts().unwrap();
+    let recording = Recording::open(&file).unwrap();
+    let events = recording.events().unwrap();
+    let said = |command: &str, answer: &str| {
+        events.iter().any(|event| event.command.starts_with(command) && event.answer.starts_with(answer))
+    };
+    assert!(said("zlut.sweep from_nm=-150.0", "done") && said("zlut.sweep has ended", "done: Z-LUTs of"));
+    assert!(said("zlut.unload", "a recording keeps the Z-LUT"), "{events:?}");
+    let zluts = recording.zluts().unwrap();
     assert_eq!(zluts.iter().map(|(hash, _)| hash).collect::<Vec<_>>(), [&hash]);
 }
 

@@ -1,12 +1,14 @@
 //! Carries commands out, one after the other, on the thread of whoever sends them.
 
+mod zlut;
+
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use beadscope_drivers::camera::{CameraConfig, CameraRequest};
-use beadscope_zlut::{FileError, ReadOptions, ZLut};
+use beadscope_zlut::FileError;
 use serde::Serialize;
 
 use super::list::Command;
@@ -18,13 +20,11 @@ use crate::clock::Clock;
 use crate::cut::Cut;
 use crate::frame::FrameHeader;
 use crate::hardware::{AxisReading, HardwareError, HardwareHandle, Order};
-use crate::instrument::read_options;
 use crate::ledger::Ledger;
-use crate::prepared_zlut::{correction_warning, pixel_size_warning};
 use crate::record::RecorderHandle;
 use crate::record::error::RecordError;
 use crate::record::info::{RunInfo, camera_text};
-use crate::replace::{self, Output, Refused};
+use crate::replace::Refused;
 use crate::rig::RecordingSection;
 use crate::ring::monitor::Monitor;
 use crate::roi::Roi;
@@ -372,19 +372,11 @@ impl State {
                 parts.sweeps.cancel()?;
                 Ok(Applied::Done)
             }
-            Command::ZLutUse { bead: Some(bead), path: None } => {
-                let zlut = parts.sweeps.zlut_of(bead)?;
-                let note =
-                    format!("heights are from {}, bead {bead}, not from tracking.zlut", zlut.origin.source);
-                self.use_zlut(parts, Some(zlut), Some(note))
-            }
-            Command::ZLutUse { bead: None, path: Some(path) } => self.use_zlut_file(parts, &path),
+            Command::ZLutUse { bead: Some(bead), path: None } => self.use_swept(parts, bead),
+            Command::ZLutUse { bead: None, path: Some(path) } => self.use_file(parts, &path),
             Command::ZLutUse { .. } => Err(CommandError::WhichZLut),
-            Command::ZLutUnload {} => {
-                let note = "the Z-LUT was unloaded: x and y are tracked, z is not".to_owned();
-                self.use_zlut(parts, None, Some(note))
-            }
-            Command::ZLutSave { path, bead } => save_zlut(parts, Path::new(&path), bead),
+            Command::ZLutUnload {} => self.unload(parts),
+            Command::ZLutSave { path, bead } => zlut::save(parts, Path::new(&path), bead),
             Command::ZLutState {} => Ok(Applied::ZLutState(Box::new(parts.sweeps.state()))),
             Command::Health {} => Ok(Applied::Health(Box::new(parts.status.health()))),
             Command::Stop {} => {
@@ -429,55 +421,6 @@ impl State {
                 Ok(Applied::Setting(change))
             }
         }
-    }
-
-    fn sweep(&self, parts: &Parts, asked: Asked) -> Result<Applied, CommandError> {
-        if !parts.tracks {
-            return Err(SweepError::NotTracking.into());
-        }
-        parts.sweeps.start(asked, self.beads.now().rois.clone())?;
-        Ok(Applied::Done)
-    }
-
-    fn use_zlut_file(&mut self, parts: &Parts, path: &str) -> Result<Applied, CommandError> {
-        let maker = parts.sweeps.maker();
-        let z_step_nm = self.settings.rig().tracking.z_step_nm;
-        let options = ReadOptions { z_step_nm, ..read_options(maker.params().method, maker.roi_px()) };
-        let zlut = beadscope_zlut::file::read_named(Path::new(path), &options)?;
-        let used = self.use_zlut(parts, Some(Arc::new(zlut)), None)?;
-        // A recording's settings name the file that was used.
-        let _ = self.settings.change("tracking.zlut", path);
-        Ok(used)
-    }
-
-    /// Has the tracking thread look heights up in another Z-LUT, or in none.
-    fn use_zlut(
-        &mut self,
-        parts: &Parts,
-        zlut: Option<Arc<ZLut>>,
-        note: Option<String>,
-    ) -> Result<Applied, CommandError> {
-        if !parts.tracks {
-            return Err(SweepError::NotTracking.into());
-        }
-        if parts.status.is_recording() {
-            return Err(CommandError::ZLutWhileRecording);
-        }
-        let maker = parts.sweeps.maker();
-        let on_gpu = parts.status.tracked_on().backend == "gpu";
-        let (heights, doubts) = maker.make(zlut.as_deref(), self.beads.now().rois.clone(), on_gpu)?;
-        let (answer, answers) = sync_channel(1);
-        parts.retarget.send(Retarget::Heights(heights, answer)).map_err(|_| CommandError::Ended)?;
-        // Those before are let go here, which may take a while.
-        drop(answers.recv().map_err(|_| CommandError::Ended)?);
-        self.zlut_note = note;
-        let warnings = zlut.as_deref().map_or_else(Vec::new, |zlut| {
-            let correction = maker.correction().map(|correction| &**correction);
-            let pixels = pixel_size_warning(zlut, parts.info.pixel_size_nm);
-            let assumed = zlut.origin.assumed.iter().cloned();
-            assumed.chain(doubts).chain(pixels).chain(correction_warning(zlut, correction)).collect()
-        });
-        Ok(parts.sweeps.set_zlut(zlut, warnings).map_or(Applied::Done, Applied::ZLut))
     }
 
     /// What a recording that begins now says about its run.
@@ -628,18 +571,6 @@ impl State {
         })?;
         Ok(Applied::Done)
     }
-}
-
-/// Writes a Z-LUT in the format that the file's name says.
-fn save_zlut(parts: &Parts, path: &Path, bead: Option<u32>) -> Result<Applied, CommandError> {
-    let zlut = match bead {
-        Some(bead) => parts.sweeps.zlut_of(bead)?,
-        None => parts.sweeps.zlut().ok_or(CommandError::NoZLut)?,
-    };
-    replace::check(path, Output::ZLut)?;
-    beadscope_zlut::file::write(path, &zlut)?;
-    let not_kept = beadscope_zlut::file::not_kept(path, &zlut);
-    Ok(Applied::ZLutSaved { file: path.to_owned(), not_kept })
 }
 
 /// Why there is nothing to end.

@@ -109,14 +109,12 @@ impl Shared {
     }
 
     /// Tells log and recording how a sweep has ended.
-    fn tell_end(&self) {
-        let ZLutSweep { phase, notice, beads, .. } = lock(&self.state).clone();
+    fn tell_end(&self, phase: &Phase, beads: &[SweptBead], notice: Option<&str>) {
         let usable = beads.iter().filter(|bead| bead.unusable.is_none()).count();
         let answer = match phase {
-            Phase::Done => format!("done: Z-LUTs of {usable} of {} beads", beads.len()),
-            Phase::Cancelled => "cancelled".to_owned(),
             Phase::Failed(failure) => failure.to_string(),
-            Phase::Idle | Phase::Moving | Phase::Taking | Phase::Building => return,
+            Phase::Cancelled => "cancelled".to_owned(),
+            _ => format!("done: Z-LUTs of {usable} of {} beads", beads.len()),
         };
         let answer = answer + &notice.map_or_else(String::new, |notice| format!("; {notice}"));
         tracing::info!("the focus sweep has ended: {answer}");

@@ -100,20 +100,19 @@ impl Run {
         };
         shared.running.store(false, Ordering::Release);
         let focus_nm = self.focus().and_then(|focus| Some(focus.state?.position * self.plan.nm_per_unit));
+        let (phase, beads) = match built {
+            Ok(beads) => (Phase::Done, Some(beads)),
+            Err(End::Cancelled) => (Phase::Cancelled, None),
+            Err(End::Failed(failure)) => (Phase::Failed(failure), None),
+        };
+        // Before anybody can see that it is over, and end the recording.
+        shared.tell_end(&phase, beads.as_deref().unwrap_or_default(), notice.as_deref());
         self.tell(|state| {
-            state.focus_nm = focus_nm;
-            state.left_s = None;
-            state.notice = notice;
-            state.phase = match built {
-                Ok(beads) => {
-                    state.beads = beads;
-                    Phase::Done
-                }
-                Err(End::Cancelled) => Phase::Cancelled,
-                Err(End::Failed(failure)) => Phase::Failed(failure),
-            };
+            (state.phase, state.focus_nm, state.left_s, state.notice) = (phase, focus_nm, None, notice);
+            if let Some(beads) = beads {
+                state.beads = beads;
+            }
         });
-        shared.tell_end();
     }
 
     /// Images at every height, and at one of them again.
