@@ -1,15 +1,16 @@
 //! From a focus sweep to a Z-LUT.
 
+mod meter;
+
 use beadscope_drivers::sweep::FocusSweep;
 use beadscope_shaders::image_model;
-use beadscope_shaders::magtrack::{MagTrack, Options};
-use beadscope_shaders::pipeline::{ParamError, Params, Tracker};
-use beadscope_shaders::radial_profile::{Rings, radial_profile};
+use beadscope_shaders::magtrack::Options;
+use beadscope_shaders::pipeline::{Method, ParamError, Params};
 use beadscope_shaders::radial_spline::KNOT_STEP_PX;
-use beadscope_zlut::{ImageTable, Origin, ProfileKind, TableError, ZLut};
+use beadscope_zlut::{ImageTable, TableError, ZLut};
 
-use crate::clock;
-use crate::prepared_zlut::magtrack_kind;
+use meter::Measured;
+pub(crate) use meter::Meter;
 
 /// Why no Z-LUT could be built.
 #[derive(Debug, thiserror::Error)]
@@ -53,46 +54,15 @@ pub fn zlut_from_sweep(
     pixel_size_nm: Option<f64>,
     source: String,
 ) -> Result<ZLut, CalibrateError> {
-    let side = sweep.roi_px as usize;
-    let images = check_sweep(sweep)?;
-    let tracker = Tracker::new(side, &Params::default())?;
-    let mut scratch = tracker.scratch();
-    let rings = Rings::for_roi(side);
-    let mut profiles = vec![0.0; images * rings.n_rings];
-    let mut centers_px = Vec::with_capacity(images);
-    let per_image = sweep.images.chunks_exact(side * side).zip(profiles.chunks_exact_mut(rings.n_rings));
-    for (image, (levels, profile)) in per_image.enumerate() {
-        let center_px = match sweep.center_px {
-            Some(center_px) => center_px,
-            None => {
-                let found = tracker.locate(levels, f32::INFINITY, None, &mut scratch);
-                if !found.x_px.is_finite() {
-                    return Err(CalibrateError::NoBead { image, flags: found.flags });
-                }
-                (found.x_px, found.y_px)
-            }
-        };
-        radial_profile(levels, side, center_px, &rings, profile);
-        centers_px.push(center_px);
-    }
+    let side = check_sweep(sweep)?;
+    let mut meter = Meter::new(side, &Params::default())?;
+    let Measured { profiles, centers_px } = meter.measure(sweep)?;
     let image = image_table(&sweep.images, side, &centers_px);
-    let origin = Origin {
-        roi_px: Some(sweep.roi_px),
-        ring_step_px: Some(rings.ring_step_px),
-        first_ring_px: rings.first_ring_px,
-        profile_kind: Some(ProfileKind::SampledRings),
-        pixel_size_nm,
-        bead: None,
-        created_utc: Some(clock::utc_text(clock::unix_ns_now())),
-        correction: None,
-        source,
-        assumed: Vec::new(),
-    };
-    Ok(beadscope_zlut::build(&sweep.z_nm, rings.n_rings, &profiles, Some(image), origin)?)
+    Ok(meter.build(&sweep.z_nm, &profiles, Some(image), pixel_size_nm, source)?)
 }
 
 /// Images that the smoothing of the image model is chosen by.
-const SMOOTHING_IMAGES: usize = 8;
+pub(crate) const SMOOTHING_IMAGES: usize = 8;
 
 /// The model of the image for `fit`, measured from the pixels of each image around its centre.
 fn image_table(images: &[f32], side: usize, centers_px: &[(f64, f64)]) -> ImageTable {
@@ -125,40 +95,14 @@ pub fn magtrack_zlut_from_sweep(
     pixel_size_nm: Option<f64>,
     source: String,
 ) -> Result<ZLut, CalibrateError> {
-    let side = sweep.roi_px as usize;
-    check_sweep(sweep)?;
-    let magtrack = MagTrack::new(side, options).map_err(ParamError::from)?;
-    let mut scratch = magtrack.scratch();
-    let mut profiles = Vec::with_capacity(sweep.z_nm.len() * magtrack.bins());
-    for (image, levels) in sweep.images.chunks_exact(side * side).enumerate() {
-        let center_px = match sweep.center_px {
-            Some(center_px) => center_px,
-            None => {
-                let found = magtrack.locate(levels, f32::INFINITY, -1.0, &mut scratch);
-                if !found.x_px.is_finite() {
-                    return Err(CalibrateError::NoBead { image, flags: found.flags });
-                }
-                (found.x_px, found.y_px)
-            }
-        };
-        profiles.extend_from_slice(magtrack.profile_about(levels, center_px, &mut scratch));
-    }
-    let origin = Origin {
-        roi_px: Some(sweep.roi_px),
-        ring_step_px: magtrack.bin_step_px(),
-        first_ring_px: 0.0,
-        profile_kind: Some(magtrack_kind(options)),
-        pixel_size_nm,
-        bead: None,
-        created_utc: Some(clock::utc_text(clock::unix_ns_now())),
-        correction: None,
-        source,
-        assumed: Vec::new(),
-    };
-    Ok(beadscope_zlut::build_f64(&sweep.z_nm, magtrack.bins(), &profiles, origin)?)
+    let side = check_sweep(sweep)?;
+    let params = Params { method: Method::MagTrack, magtrack: *options, ..Params::default() };
+    let mut meter = Meter::new(side, &params)?;
+    let Measured { profiles, .. } = meter.measure(sweep)?;
+    Ok(meter.build(&sweep.z_nm, &profiles, None, pixel_size_nm, source)?)
 }
 
-/// How many images a sweep has, if it makes sense.
+/// Side of the images of a sweep that makes sense, px.
 fn check_sweep(sweep: &FocusSweep) -> Result<usize, CalibrateError> {
     let side = sweep.roi_px as usize;
     let images = sweep.images.len() / (side * side).max(1);
@@ -171,5 +115,5 @@ fn check_sweep(sweep: &FocusSweep) -> Result<usize, CalibrateError> {
             return Err(CalibrateError::Center(x_px, y_px, sweep.roi_px));
         }
     }
-    Ok(images)
+    Ok(side)
 }

@@ -15,6 +15,7 @@
 //! | `beadscope-video` ([`video`]) | where it copies frames to, in modes that film | for frames only | when it is told something | frame ring, blocks, orders |
 //! | `beadscope-video-disk` | the shard that is written | on the disk | at the end of a shard | blocks |
 //! | `beadscope-hardware` ([`hardware`]) | the axes | on a device | yes | orders, readings |
+//! | `beadscope-sweep` ([`zlut_sweep`]), while one runs | what is gathered of a focus sweep | for focus and frames, with an end | yes | frame ring, orders |
 //! | `beadscope-record` ([`record`]) | the open file | on the disk | yes | track ring, commands |
 //! | `beadscope-health` ([`health`]) | what is measured of the others | yes | yes | counters, [`status::Health`] |
 //! | `beadscope-log` (the program's) | the log file | on the disk | yes | a bounded queue that loses lines |
@@ -71,3 +72,4 @@ pub mod threads;
 pub mod track;
 pub mod tracks;
 pub mod video;
+pub mod zlut_sweep;

@@ -96,6 +96,14 @@ impl PlaneCheck {
     }
 }
 
+/// Height of a profile measured as those of a Z-LUT, nm; `None` if it is not between its planes.
+pub(crate) fn height_of(zlut: &ZLut, profile: &[f32]) -> Option<f64> {
+    let Lookup { first_px, step_px, weights, mut scratch, .. } = Lookup::new(zlut);
+    let table = MatchTable::new(zlut.profiles(), zlut.z_nm(), zlut.n_rings(), first_px, step_px).ok()?;
+    let found = zlut_match(&table, profile, &weights, &mut scratch)?;
+    found.in_range.then_some(found.z_nm)
+}
+
 /// Looks planes of one Z-LUT up in others of it.
 struct Lookup<'a> {
     zlut: &'a ZLut,

@@ -12,6 +12,7 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::{Builder, JoinHandle};
 
 use beadscope_drivers::camera::Camera;
+use beadscope_zlut::ZLut;
 
 use crate::acquire::Acquisition;
 use crate::acquire::control::{Control, control};
@@ -35,10 +36,12 @@ use crate::status::{EndReason, Health, Status};
 use crate::threads::Answer;
 use crate::track::Tracking;
 use crate::track::backend::{BeadTracker, TrackedOn};
+use crate::track::heights::HeightsMaker;
 use crate::tracks::{TrackRow, TracksHeader};
 use crate::video::film::{self, Source};
 use crate::video::plan::Plan;
 use crate::video::store::Store;
+use crate::zlut_sweep::{SweepParts, Sweeps, ZLutSweep};
 
 pub use beadscope_drivers::camera::CameraConfig;
 
@@ -98,6 +101,7 @@ pub struct Session {
     axes: HardwareHandle,
     correction: Option<Arc<Correction>>,
     info: RunInfo,
+    sweeps: Sweeps,
 }
 
 /// What a window reads: the newest frame, and rows in order. Neither ever holds the session back.
@@ -154,8 +158,8 @@ impl Session {
 
         let frame_bytes = config.frame_bytes();
         let capacity = frame_slots(frame_bytes);
-        let Ends { writer: ring_in, lossless: [frames, to_film], skipping: [frame_view] } =
-            ring::<FrameHeader, 2, 1>(capacity, frame_bytes, ["tracking", "video"]);
+        let Ends { writer: ring_in, lossless: [frames, to_film], skipping: [frame_view, to_sweep] } =
+            ring::<FrameHeader, 2, 2>(capacity, frame_bytes, ["tracking", "video"]);
         let row_bytes = room * size_of::<TrackRow>();
         let Ends { writer: rows_in, lossless: [tracks], skipping: [track_view] } =
             ring::<TracksHeader, 1, 1>(slots(TRACK_RING, row_bytes), row_bytes, ["recorder"]);
@@ -204,6 +208,16 @@ impl Session {
         });
         let (video, filming) = video.unzip();
         let beads = BeadSet::new(rois, roi_px, room, (frame.width_px, frame.height_px));
+        let sweep_parts = SweepParts {
+            status: status.clone(),
+            hardware: axes.clone(),
+            camera: control.clone(),
+            recorder: handle.clone(),
+            clock,
+            maker: Arc::new(HeightsMaker::of(&tracker, config)),
+            pixel_size_nm: info.pixel_size_nm,
+        };
+        let sweeps = Sweeps::new(sweep_parts, to_sweep, info.zlut.clone().map(Arc::new));
         let parts = Parts {
             status: status.clone(),
             recorder: handle,
@@ -216,6 +230,7 @@ impl Session {
             notes,
             video,
             tracks: mode.tracks(),
+            sweeps: sweeps.clone(),
         };
         let limits = Limits::of(&settings.rig().recording);
         let commands = CommandBus::new(parts, beads, settings, record);
@@ -237,8 +252,11 @@ impl Session {
             threads.push(spawn("beadscope-video-disk", &status, move |_| disk.run())?);
             threads.push(spawn("beadscope-video", &status, move |_| film.run())?);
         }
-        threads
-            .push(spawn("beadscope-hardware", &status, move |status| hardware.run(|| status.is_stopping()))?);
+        let sweep = sweeps.clone();
+        threads.push(spawn("beadscope-hardware", &status, move |status| {
+            // A sweep sends the focus back to where it was, also at the session's end.
+            hardware.run(|| status.is_stopping() && !sweep.is_running());
+        })?);
         threads.push(spawn("beadscope-track", &status, move |status| {
             Tracking { frames, config, tracker, room, retargets, tracks: rows_in, status, clock, hurry }
                 .run();
@@ -254,7 +272,9 @@ impl Session {
         let _ = status.thread_notes.set(told(answers));
         let view = View { frames: frame_view, tracks: track_view };
         let health = Some((keep, health));
-        Ok((Self { status, threads, health, split, commands, control, axes, correction, info }, view))
+        let session =
+            Self { status, threads, health, split, commands, control, axes, correction, info, sweeps };
+        Ok((session, view))
     }
 
     /// False once the session has ended by itself; [`stop`](Self::stop) tells why.
@@ -287,7 +307,18 @@ impl Session {
         self.correction.as_ref()
     }
 
-    /// What the session knows about itself: ROIs, pixel size, Z-LUT, settings.
+    /// How the focus sweep goes that the command `zlut.sweep` has begun, and what the last one has given. Cheap enough for a few
+    /// times a second.
+    pub fn zlut_sweep(&self) -> ZLutSweep {
+        self.sweeps.state()
+    }
+
+    /// The Z-LUT that heights are looked up in now.
+    pub fn zlut(&self) -> Option<Arc<ZLut>> {
+        self.sweeps.zlut()
+    }
+
+    /// What the session knew about itself at its start: ROIs, pixel size, Z-LUT, settings.
     pub fn info(&self) -> &RunInfo {
         &self.info
     }
@@ -315,6 +346,8 @@ impl Session {
             drop(keep);
             let _ = split.join();
         }
+        // Before the hardware thread, which waits for it to send the focus back.
+        self.sweeps.join();
         // Camera first: it was started last.
         for thread in self.threads.drain(..).rev() {
             // A panic was caught in the thread and is the end reason already.
@@ -373,7 +406,7 @@ fn told(answers: Vec<Answer>) -> Vec<String> {
 }
 
 /// Starts a named thread; a panic in it ends the session and says where it came from.
-fn spawn(
+pub(crate) fn spawn(
     name: &'static str,
     status: &Arc<Status>,
     work: impl FnOnce(&Status) + Send + 'static,

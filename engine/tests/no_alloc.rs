@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use beadscope_drivers::CAMERAS;
 use beadscope_drivers::camera::{Camera, CameraConfig, CameraError, CameraRequest, FrameInfo};
+use beadscope_engine::command::Sender;
 use beadscope_engine::instrument::Instrument;
 use beadscope_engine::record::info::RunInfo;
 use beadscope_engine::rig::Rig;
@@ -104,11 +105,12 @@ fn setup(folder: &std::path::Path) -> Setup {
     Setup { camera, config, tracker, frame_limit: None, info, record, settings, notes, hurry }
 }
 
-/// Allocations of [`THREADS`] in so many frames.
-fn allocations(setup: Setup, frames: u64) -> [u64; THREADS.len()] {
+/// Allocations of [`THREADS`] in so many frames, at whose beginning something is asked of the session.
+fn allocations(setup: Setup, frames: u64, ask: impl FnOnce(&Session)) -> [u64; THREADS.len()] {
     // One session at a time: the counters are the process's.
     static ONE: Mutex<()> = Mutex::new(());
     let _one = ONE.lock().unwrap();
+    let is_recorded = setup.record.is_some();
     let (session, _view) = Session::start(setup).unwrap();
     let wait_for = |tracked: u64| {
         let deadline = Instant::now() + Duration::from_secs(120);
@@ -120,21 +122,42 @@ fn allocations(setup: Setup, frames: u64) -> [u64; THREADS.len()] {
     wait_for(WARM_UP);
     ALLOCATIONS.iter().for_each(|count| count.store(0, Ordering::Relaxed));
     COUNTING.store(true, Ordering::Relaxed);
+    ask(&session);
     wait_for(session.health().ledger.tracked + frames);
     COUNTING.store(false, Ordering::Relaxed);
     let counts = std::array::from_fn(|thread| ALLOCATIONS[thread].load(Ordering::Relaxed));
     let outcome = session.stop();
-    assert!(outcome.health.record_error.is_none() && outcome.health.ledger.recorded > frames, "{outcome:?}");
-    assert!(outcome.health.video.as_ref().is_some_and(|video| video.frames > frames), "{outcome:?}");
+    if is_recorded {
+        let (ledger, video) = (outcome.health.ledger, outcome.health.video.as_ref());
+        assert!(outcome.health.record_error.is_none() && ledger.recorded > frames, "{outcome:?}");
+        assert!(video.is_some_and(|video| video.frames > frames), "{outcome:?}");
+    }
     counts
 }
 
 #[test]
 fn camera_tracking_and_video_threads_do_not_allocate() {
     let folder = tempfile::tempdir().unwrap();
-    let [camera, workers, tracking, recorder, _, video] = allocations(setup(folder.path()), FRAMES);
+    let [camera, workers, tracking, recorder, _, video] = allocations(setup(folder.path()), FRAMES, |_| ());
     assert_eq!((camera, workers, tracking, video), (0, 0, 0, 0), "camera, workers, tracking, video");
     assert!(recorder > 0, "the counter counts nothing");
+}
+
+#[test]
+fn tracking_takes_another_zlut_over_without_allocating() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut setup = setup(folder.path());
+    let path = folder.path().join("a.zlut.h5");
+    beadscope_zlut::file::write(&path, setup.info.zlut.as_ref().unwrap()).unwrap();
+    // A recording keeps its Z-LUT.
+    setup.record = None;
+    let [camera, workers, tracking, ..] = allocations(setup, FRAMES, |session| {
+        for line in ["zlut.unload".to_owned(), format!("zlut.use path={path:?}")] {
+            session.commands().send(Sender::Text, line.parse().unwrap()).unwrap();
+        }
+        assert!(session.zlut().is_some());
+    });
+    assert_eq!((camera, workers, tracking), (0, 0, 0), "camera, workers, tracking");
 }
 
 #[test]
@@ -142,7 +165,7 @@ fn a_camera_that_allocates_is_found() {
     let folder = tempfile::tempdir().unwrap();
     let mut setup = setup(folder.path());
     setup.camera = Box::new(Allocating(setup.camera));
-    let [camera, ..] = allocations(setup, 100);
+    let [camera, ..] = allocations(setup, 100, |_| ());
     // Tracking may have had frames left over from before.
     assert!(camera >= 50, "{camera} allocations found in 100 frames");
 }

@@ -100,12 +100,34 @@ pub fn knots_for_roi(roi_px: usize) -> usize {
 /// and y, where smoothing of 1 leaves 0.1 nm.
 const SMOOTHINGS: std::ops::RangeInclusive<i32> = 0..=4;
 
-fn normal(image: &[f32], roi_px: usize, center_px: (f64, f64)) -> Normal {
-    let mut normal = Normal::new(knots_for_roi(roi_px));
-    for (radius_px, grey) in radii(image, roi_px, center_px) {
-        normal.add(radius_px, f64::from(grey));
+/// Images of one height, added up around their centres, so that a bead that moves sideways between them is not blurred.
+#[derive(Clone, Debug)]
+pub struct PlaneSum {
+    normal: Normal,
+    images: u32,
+}
+
+impl PlaneSum {
+    /// No image yet, of ROIs of `roi_px` a side.
+    pub fn new(roi_px: usize) -> Self {
+        Self { normal: Normal::new(knots_for_roi(roi_px)), images: 0 }
     }
-    normal
+
+    /// Adds an image (`roi_px` squared) of a bead at `center_px`.
+    pub fn add(&mut self, image: &[f32], roi_px: usize, center_px: (f64, f64)) {
+        for (radius_px, grey) in radii(image, roi_px, center_px) {
+            self.normal.add(radius_px, f64::from(grey));
+        }
+        self.images += 1;
+    }
+
+    /// Grey level at each knot of the model that fits all images best; `smoothing` is that of one image. Nothing is known
+    /// without any image.
+    pub fn values(&self, smoothing: f64) -> Vec<f32> {
+        let mut coefficients = self.normal.solve(smoothing * f64::from(self.images));
+        values_of(&mut coefficients);
+        coefficients.into_iter().map(|value| value as f32).collect()
+    }
 }
 
 fn radii(image: &[f32], roi_px: usize, center_px: (f64, f64)) -> impl Iterator<Item = (f64, f32)> + '_ {
@@ -118,8 +140,22 @@ fn radii(image: &[f32], roi_px: usize, center_px: (f64, f64)) -> impl Iterator<I
 /// The smoothing that predicts pixels of these images best, by generalised cross-validation: with noise it is strong,
 /// without any it is weak. Each image comes with the centre of its bead, px.
 pub fn best_smoothing<'a>(roi_px: usize, images: impl Iterator<Item = (&'a [f32], (f64, f64))>) -> f64 {
-    let normals: Vec<Normal> = images.map(|(image, center)| normal(image, roi_px, center)).collect();
-    let score = |exponent: i32| normals.iter().map(|n| n.validation(10f64.powi(exponent)).ln()).sum::<f64>();
+    let sums: Vec<PlaneSum> = images
+        .map(|(image, center_px)| {
+            let mut sum = PlaneSum::new(roi_px);
+            sum.add(image, roi_px, center_px);
+            sum
+        })
+        .collect();
+    best_smoothing_of_sums(&sums)
+}
+
+/// The same of heights with several images each, for one of which the smoothing is told; each sum has one image at least.
+pub fn best_smoothing_of_sums<'a>(sums: impl IntoIterator<Item = &'a PlaneSum> + Clone) -> f64 {
+    let score = |exponent: i32| {
+        let of = |sum: &PlaneSum| sum.normal.validation(10f64.powi(exponent) * f64::from(sum.images)).ln();
+        sums.clone().into_iter().map(of).sum::<f64>()
+    };
     let best = SMOOTHINGS.map(|e| (score(e), e)).min_by(|a, b| a.0.total_cmp(&b.0));
     10f64.powi(best.map_or(0, |(_, exponent)| exponent))
 }
@@ -129,7 +165,9 @@ const MISFIT_REACH: usize = 5;
 
 /// Fits the model of one height to the pixels of `image` (`roi_px` squared) around `center_px`.
 pub fn plane(image: &[f32], roi_px: usize, center_px: (f64, f64), smoothing: f64) -> Plane {
-    let mut coefficients = normal(image, roi_px, center_px).solve(smoothing);
+    let mut sum = PlaneSum::new(roi_px);
+    sum.add(image, roi_px, center_px);
+    let mut coefficients = sum.normal.solve(smoothing);
     let knots = coefficients.len();
     let mut residuals = vec![0.0f32; image.len()];
     let (mut sums, mut counts) = (vec![0.0f64; knots], vec![0.0f64; knots]);
@@ -186,6 +224,21 @@ mod tests {
         let lobed = plane(&image(0.3, 3.0), ROI_PX, (23.3, 24.1), 1e-3);
         // cos squared is one half
         assert!((lobed.misfit_variance[30] - 4.5).abs() < 0.7, "{:?}", lobed.misfit_variance);
+    }
+
+    #[test]
+    fn images_of_one_height_add_up_to_the_plane_of_one_wherever_the_bead_was() {
+        let one = plane(&image(0.3, 0.0), ROI_PX, (23.3, 24.1), 10.0);
+        let mut sum = PlaneSum::new(ROI_PX);
+        // The same pixels twice say no more than once.
+        sum.add(&image(0.3, 0.0), ROI_PX, (23.3, 24.1));
+        sum.add(&image(0.3, 0.0), ROI_PX, (23.3, 24.1));
+        for (knot, (a, b)) in sum.values(10.0).iter().zip(&one.values).enumerate() {
+            assert!((a - b).abs() < 1e-3, "knot {knot}: {a} {b}");
+        }
+        let smoothing = |sums: &[PlaneSum]| best_smoothing_of_sums(sums);
+        let single = best_smoothing(ROI_PX, std::iter::once((&image(0.3, 0.0)[..], (23.3, 24.1))));
+        assert_eq!(smoothing(&[sum]), single);
     }
 
     #[test]

@@ -142,7 +142,7 @@ impl Tracker {
     }
 
     /// The settings it was made with.
-    pub(crate) fn params(&self) -> &Params {
+    pub fn params(&self) -> &Params {
         &self.params
     }
 

@@ -1,11 +1,14 @@
 //! Carries commands out, one after the other, on the thread of whoever sends them.
 
+mod zlut;
+
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use beadscope_drivers::camera::{CameraConfig, CameraRequest};
+use beadscope_zlut::FileError;
 use serde::Serialize;
 
 use super::list::Command;
@@ -21,6 +24,7 @@ use crate::ledger::Ledger;
 use crate::record::RecorderHandle;
 use crate::record::error::RecordError;
 use crate::record::info::{RunInfo, camera_text};
+use crate::replace::Refused;
 use crate::rig::RecordingSection;
 use crate::ring::monitor::Monitor;
 use crate::roi::Roi;
@@ -29,9 +33,11 @@ use crate::run_folder::RunFolder;
 use crate::settings::keys::Applies;
 use crate::settings::{Change, Setting, SettingError, Settings};
 use crate::status::{EndReason, Health, Status};
+use crate::track::heights::{Heights, HeightsError};
 use crate::video::film::{Ended, VideoHandle};
 use crate::video::plan::Plan;
 use crate::video::store::Store;
+use crate::zlut_sweep::{Asked, SETTLE_MS, SweepError, Sweeps, ZLutInUse, ZLutSweep};
 
 /// Sends commands; as many as there are senders.
 #[derive(Clone)]
@@ -61,13 +67,17 @@ pub(crate) struct Parts {
     pub(crate) video: Option<(Plan, VideoHandle)>,
     /// Beads are located.
     pub(crate) tracks: bool,
+    /// Focus sweeps, and the Z-LUT in use.
+    pub(crate) sweeps: Sweeps,
 }
 
-/// Asks the tracking thread to track other ROIs from the next batch on.
-pub(crate) struct Retarget {
-    pub(crate) rois: Arc<[Roi]>,
-    /// Gets the ROIs before, so that the tracking thread frees nothing.
-    pub(crate) answer: SyncSender<Arc<[Roi]>>,
+/// Asks the tracking thread for something else from the next batch on. What there was before is the answer, so that the
+/// tracking thread frees nothing.
+pub(crate) enum Retarget {
+    /// Tracks these ROIs.
+    Rois(Arc<[Roi]>, SyncSender<Arc<[Roi]>>),
+    /// Looks heights up in these.
+    Heights(Box<Heights>, SyncSender<Box<Heights>>),
 }
 
 struct State {
@@ -77,6 +87,8 @@ struct State {
     /// Folder and name of the recording begun last.
     place: RecordingSection,
     settings: Settings,
+    /// What a recording says of a Z-LUT that is not that of the settings.
+    zlut_note: Option<String>,
 }
 
 /// What a command has done.
@@ -121,6 +133,17 @@ pub enum Applied {
     Beads(Beads),
     /// Where the axes are.
     Axes(Vec<AxisReading>),
+    /// Heights are looked up in this Z-LUT now.
+    ZLut(ZLutInUse),
+    /// A Z-LUT was written.
+    ZLutSaved {
+        /// The file.
+        file: PathBuf,
+        /// What its format does not keep, a sentence each.
+        not_kept: Vec<String>,
+    },
+    /// How the focus sweep is going.
+    ZLutState(Box<ZLutSweep>),
     /// How the session is doing.
     Health(Box<Health>),
 }
@@ -149,6 +172,29 @@ pub enum CommandError {
     /// An axis does not do it.
     #[error(transparent)]
     Hardware(#[from] HardwareError),
+    /// The sweep cannot be begun or ended, or has no such Z-LUT.
+    #[error(transparent)]
+    Sweep(#[from] SweepError),
+    /// The Z-LUT file cannot be read or written.
+    #[error(transparent)]
+    ZLutFile(#[from] FileError),
+    /// Heights cannot be looked up in this Z-LUT, or not without one.
+    #[error(transparent)]
+    Heights(#[from] HeightsError),
+    /// What is there is no Z-LUT, and stays.
+    #[error(transparent)]
+    Replace(#[from] Refused),
+    /// A recording says with which Z-LUT all of its heights were found.
+    #[error(
+        "a recording keeps the Z-LUT that it began with; end it with the command record.stop, and start another afterwards"
+    )]
+    ZLutWhileRecording,
+    /// One of the two.
+    #[error("name a bead of the last sweep (bead=NUMBER) or a file (path=\"FILE\"), one of the two")]
+    WhichZLut,
+    /// There is none to save.
+    #[error("no Z-LUT is in use; name a bead of the last sweep (bead=NUMBER)")]
+    NoZLut,
     /// Nothing is recorded.
     #[error("no recording runs; start one with the command record.start")]
     NotRecording,
@@ -190,7 +236,7 @@ impl CommandBus {
     pub(crate) fn new(parts: Parts, beads: BeadSet, settings: Settings, file: Option<PathBuf>) -> Self {
         let place = settings.rig().recording.clone();
         let shown = Mutex::new(beads.now().clone());
-        let state = Mutex::new(State { beads, file, place, settings });
+        let state = Mutex::new(State { beads, file, place, settings, zlut_note: None });
         Self(Arc::new(Shared { parts, state, beads: shown }))
     }
 
@@ -318,6 +364,20 @@ impl State {
             | Command::AxisStep { .. }
             | Command::AxisStop { .. }
             | Command::AxisList {} => Ok(Applied::Axes(parts.hardware.readings())),
+            Command::ZLutSweep { from_nm, to_nm, step_nm, frames, settle_ms } => {
+                let settle_ms = settle_ms.unwrap_or(SETTLE_MS);
+                self.sweep(parts, Asked { from_nm, to_nm, step_nm, frames, settle_ms })
+            }
+            Command::ZLutCancel {} => {
+                parts.sweeps.cancel()?;
+                Ok(Applied::Done)
+            }
+            Command::ZLutUse { bead: Some(bead), path: None } => self.use_swept(parts, bead),
+            Command::ZLutUse { bead: None, path: Some(path) } => self.use_file(parts, &path),
+            Command::ZLutUse { .. } => Err(CommandError::WhichZLut),
+            Command::ZLutUnload {} => self.unload(parts),
+            Command::ZLutSave { path, bead } => zlut::save(parts, Path::new(&path), bead),
+            Command::ZLutState {} => Ok(Applied::ZLutState(Box::new(parts.sweeps.state()))),
             Command::Health {} => Ok(Applied::Health(Box::new(parts.status.health()))),
             Command::Stop {} => {
                 parts.status.end(EndReason::Asked);
@@ -365,8 +425,10 @@ impl State {
 
     /// What a recording that begins now says about its run.
     fn info(&self, parts: &Parts) -> RunInfo {
+        let notes: Vec<String> = parts.notes.iter().chain(&self.zlut_note).cloned().collect();
         RunInfo {
-            settings_toml: self.settings.describe(&parts.notes),
+            settings_toml: self.settings.describe(&notes),
+            zlut: parts.sweeps.zlut().as_deref().cloned(),
             camera: camera_text(&self.settings.rig().camera.driver, &parts.camera.config()),
             ..parts.info.clone()
         }
@@ -469,7 +531,7 @@ impl State {
             let rois = edited.now().rois.clone();
             if parts.tracks {
                 let (answer, answers) = sync_channel(1);
-                let retarget = Retarget { rois: rois.clone(), answer };
+                let retarget = Retarget::Rois(rois.clone(), answer);
                 parts.retarget.send(retarget).map_err(|_| CommandError::Ended)?;
                 answers.recv().map_err(|_| CommandError::Ended)?;
             }
@@ -564,6 +626,15 @@ impl fmt::Display for Applied {
                 }
                 Ok(())
             }
+            Self::ZLut(ZLutInUse { hash, planes, range_nm: [low, high], doubts, .. }) => {
+                write!(f, "Z-LUT {hash}: {planes} planes from {low:.0} to {high:.0} nm")?;
+                doubts.iter().try_for_each(|doubt| write!(f, "; {doubt}"))
+            }
+            Self::ZLutSaved { file, not_kept } => {
+                write!(f, "written: {}", file.display())?;
+                not_kept.iter().try_for_each(|lost| write!(f, "; {lost}"))
+            }
+            Self::ZLutState(state) => f.write_str(&serde_json::to_string(state).map_err(|_| fmt::Error)?),
             Self::Health(health) => f.write_str(&serde_json::to_string(health).map_err(|_| fmt::Error)?),
         }
     }

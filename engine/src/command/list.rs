@@ -85,6 +85,7 @@ impl Command {
                 | Self::RoiList {}
                 | Self::SettingList {}
                 | Self::AxisList {}
+                | Self::ZLutState {}
                 | Self::CameraSet { rate_hz: None, exposure_us: None }
         )
     }
@@ -201,6 +202,41 @@ commands! {
     }
     /// Lists the motors: unit, limits, position, target.
     "axis.list" AxisList {}
+    /// Records a Z-LUT of every bead: moves the focus from height to height, takes images at each, and brings it back. Answered
+    /// at once; zlut.state tells how it goes.
+    "zlut.sweep" ZLutSweep {
+        /// First focus, from where it is now.
+        from_nm: f64 ["nm" -1e6, 1e6],
+        /// Last focus, from where it is now: a whole number of steps from the first, up or down.
+        to_nm: f64 ["nm" -1e6, 1e6],
+        /// From one focus to the next.
+        step_nm: f64 ["nm" 0.1, 1e5],
+        /// Images of each bead at each height.
+        frames: u32 ["" 1.0, 10_000.0],
+        /// How long the focus rests before images count; left out, 100 ms.
+        settle_ms: Option<f64> ["ms" 0.0, 60_000.0],
+    }
+    /// Ends the sweep; the focus goes back to where it was.
+    "zlut.cancel" ZLutCancel {}
+    /// Looks heights of all beads up in another Z-LUT from the next frame on: that of a bead of the last sweep, or of a file.
+    /// Not while a recording runs, which keeps the Z-LUT that it began with. Answered with what may make heights wrong.
+    "zlut.use" ZLutUse {
+        /// The bead of the last sweep.
+        bead: Option<u32> ["" 0.0, BEAD],
+        /// The file, or FILE#K for table K of one that holds several.
+        path: Option<String> ["bytes" 1.0, PATH],
+    }
+    /// Finds no heights any more. Not while a recording runs.
+    "zlut.unload" ZLutUnload {}
+    /// Writes a Z-LUT into a file: .zlut.h5, .txt (MagScope) or .radialzlut (QTrk). Answered with what that format does not keep.
+    "zlut.save" ZLutSave {
+        /// The file. Another Z-LUT is replaced, a recording is not.
+        path: String ["bytes" 1.0, PATH],
+        /// The bead of the last sweep; left out, the Z-LUT in use.
+        bead: Option<u32> ["" 0.0, BEAD],
+    }
+    /// Tells how the sweep goes, what the beads of the last one are worth, and which Z-LUT is in use.
+    "zlut.state" ZLutState {}
     /// Tells how the session is doing: where every frame went, rates, latencies.
     "health" Health {}
     /// Ends the session: what has arrived is tracked and recorded.

@@ -15,6 +15,7 @@ mod spec;
 mod text;
 
 pub use crate::acquire::control::ControlError;
+pub use crate::track::heights::HeightsError;
 pub use bus::{Applied, CommandBus, CommandError};
 pub(crate) use bus::{Parts, Retarget};
 pub use list::{COMMANDS, Command};

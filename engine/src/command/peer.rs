@@ -17,7 +17,7 @@ use Place::{Commands, NotNeeded, NotYet};
 const ONE_PROCESS: Place = NotNeeded("one process: whoever needs it reads the engine's state");
 const LOCKS: Place = NotYet("locks of focus and stage");
 const SCRIPTS: Place = NotYet("scripts");
-const SWEEP: Place = NotYet("a focus motor to sweep; today: beadscope zlut build");
+const SWEEP: Place = NotNeeded("one command, zlut.sweep, and one thread that takes the images");
 
 /// Every command of MagScope 1.0.0 (`magscope/ipc_commands.py`), without the ending `Command`.
 pub const MAGSCOPE: &[(&str, Place)] = &[
@@ -43,21 +43,21 @@ pub const MAGSCOPE: &[(&str, Place)] = &[
     ),
     ("StartNewTrackingDataFile", Commands(&["record.next"])),
     ("WaitUntilAcquisitionOn", SCRIPTS),
-    ("LoadZLUT", NotNeeded("set in rig.toml: a change makes other heights, so it makes another session")),
-    ("UnloadZLUT", NotNeeded("set in rig.toml: a change makes other heights, so it makes another session")),
+    ("LoadZLUT", Commands(&["zlut.use"])),
+    ("UnloadZLUT", Commands(&["zlut.unload"])),
     ("RequestProfileLength", ONE_PROCESS),
     ("RequestZLUTProfileLength", ONE_PROCESS),
     ("ClearPendingZLUTProfileLength", ONE_PROCESS),
     ("ArmZLUTSweepCapture", SWEEP),
     ("DisarmZLUTSweepCapture", SWEEP),
-    ("StartZLUTGeneration", SWEEP),
-    ("CancelZLUTGeneration", SWEEP),
+    ("StartZLUTGeneration", Commands(&["zlut.sweep"])),
+    ("CancelZLUTGeneration", Commands(&["zlut.cancel"])),
     ("ReportZLUTProfileLength", ONE_PROCESS),
     ("ReportFocusMotorLimits", ONE_PROCESS),
     ("ZLUTSweepCaptureComplete", ONE_PROCESS),
-    ("SelectGeneratedZLUTBead", SWEEP),
-    ("SaveGeneratedZLUT", SWEEP),
-    ("CancelGeneratedZLUTEvaluation", SWEEP),
+    ("SelectGeneratedZLUTBead", Commands(&["zlut.use", "zlut.save"])),
+    ("SaveGeneratedZLUT", Commands(&["zlut.save"])),
+    ("CancelGeneratedZLUTEvaluation", NotNeeded("what was swept is kept until the next sweep is done")),
     ("ExecuteXYLock", LOCKS),
     ("ExecuteZLock", LOCKS),
     ("SetXYLockOn", LOCKS),

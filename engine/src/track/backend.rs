@@ -9,6 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use beadscope_shaders::params::Method;
+use beadscope_shaders::pipeline::Tracker;
 use serde::{Deserialize, Serialize};
 
 use crate::correction::Correction;
@@ -17,6 +18,7 @@ use crate::gpu::{AdapterChoice, Gpu, GpuError};
 use crate::roi::Roi;
 use crate::track::cpu::CpuTracker;
 use crate::track::gpu::{GpuTrackError, GpuTracker};
+use crate::track::heights::Heights;
 use crate::tracks::TrackRow;
 
 /// For tests: the adapter is closed after this many frames, as if its driver had crashed.
@@ -194,6 +196,32 @@ impl BeadTracker {
             gpu.tracker.set_rois(rois.clone());
         }
         self.cpu.replace_rois(rois)
+    }
+
+    /// Looks heights up in another Z-LUT from now on; the one before is in `heights` then, so nothing is freed here.
+    pub(crate) fn exchange(&mut self, heights: &mut Heights) {
+        self.cpu.exchange(heights);
+        let Some(gpu) = &mut self.gpu else { return };
+        match &mut heights.gpu {
+            Some(tracker) => {
+                // Beads may have been edited since it was made.
+                tracker.set_rois(self.cpu.rois().clone());
+                std::mem::swap(&mut gpu.tracker, tracker);
+            }
+            None => self.fall_back(
+                "beads are tracked on the CPU: the new Z-LUT was made ready for it alone; start Beadscope again".to_owned(),
+            ),
+        }
+    }
+
+    /// The kernels with their settings.
+    pub(crate) fn kernels(&self) -> &Tracker {
+        self.cpu.kernels()
+    }
+
+    /// The graphics adapter that locates the beads.
+    pub(crate) fn adapter(&self) -> Option<Arc<Gpu>> {
+        self.gpu.as_ref().map(|gpu| gpu.gpu.clone())
     }
 
     /// Takes now what memory tracking needs for frames like `frame`, whose pixels need not be there: else the first waits

@@ -13,6 +13,7 @@ use crate::correction::Correction;
 use crate::frame::FrameView;
 use crate::prepared_zlut::PreparedZLut;
 use crate::roi::Roi;
+use crate::track::heights::{self, Heights};
 use crate::tracks::TrackRow;
 
 /// Rows per rayon task: small enough to balance ten beads over two cores, large enough to hide a task's cost.
@@ -74,14 +75,7 @@ impl CpuTracker {
                 first_px: roi_px,
             });
         }
-        let kernels = Tracker::new(roi_px as usize, params)?;
-        let (kernels, zlut) = match zlut.into() {
-            PreparedZLut::Absent => (kernels, None),
-            PreparedZLut::Match(table) => (kernels, Some(table)),
-            PreparedZLut::MagTrack(reference) => {
-                (kernels.with_reference(reference).map_err(ParamError::from)?, None)
-            }
-        };
+        let (kernels, zlut) = heights::kernels(roi_px as usize, params, zlut.into())?;
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(threads.unwrap_or(0))
             .thread_name(|index| format!("beadscope-track-{index}"))
@@ -112,6 +106,12 @@ impl CpuTracker {
     /// Tracks these from now on, all of the size of those before, which are returned.
     pub(crate) fn replace_rois(&mut self, rois: Arc<[Roi]>) -> Arc<[Roi]> {
         std::mem::replace(&mut self.rois, rois)
+    }
+
+    /// Looks heights up in another Z-LUT from now on; the one before is in `heights` then.
+    pub(super) fn exchange(&mut self, heights: &mut Heights) {
+        std::mem::swap(&mut self.kernels, &mut heights.kernels);
+        std::mem::swap(&mut self.zlut, &mut heights.zlut);
     }
 
     /// The kernels with their settings.

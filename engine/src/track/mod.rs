@@ -9,6 +9,7 @@ pub mod backend;
 pub mod cpu;
 pub mod difference;
 pub mod gpu;
+pub(crate) mod heights;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -67,12 +68,20 @@ impl Tracking<'_> {
         }
     }
 
-    /// Takes other ROIs over, between two batches.
+    /// Takes other ROIs or another Z-LUT over, between two batches.
     fn retarget(&mut self) {
-        let Ok(Retarget { rois, answer }) = self.retargets.try_recv() else { return };
-        debug_assert!(rois.len() <= self.room, "checked by the command");
         // Who asked may be gone.
-        let _ = answer.send(self.tracker.replace_rois(rois));
+        match self.retargets.try_recv() {
+            Ok(Retarget::Rois(rois, answer)) => {
+                debug_assert!(rois.len() <= self.room, "checked by the command");
+                let _ = answer.send(self.tracker.replace_rois(rois));
+            }
+            Ok(Retarget::Heights(mut heights, answer)) => {
+                self.tracker.exchange(&mut heights);
+                let _ = answer.send(heights);
+            }
+            Err(_) => {}
+        }
     }
 
     /// Tracks the oldest frames of the ring, as many as there are and `rows` has room for.
