@@ -173,6 +173,12 @@ pub const ALL: &[Entry] = &[
         "magnet focus stage axis",
     ),
     entry(
+        Action::Open(Pane::ZLut),
+        "Pane: Z-LUT",
+        &[with(Modifiers::COMMAND, Key::Num8)],
+        "look-up table calibration sweep focus wizard height load unload",
+    ),
+    entry(
         Action::Open(Pane::Preferences),
         "Pane: Preferences",
         &[with(Modifiers::COMMAND, Key::Comma)],

@@ -34,6 +34,7 @@ use crate::status::{Facts, Status};
 use crate::theme;
 use crate::topbar;
 use crate::video::Video;
+use crate::zlut_pane::ZLutPane;
 
 /// Time between drawn frames while the session runs: smooth to the eye, and leaves the cores to tracking.
 const DRAW_EVERY: Duration = Duration::from_millis(25);
@@ -91,10 +92,7 @@ impl<'a> App<'a> {
             help.tour();
         }
         let info = session.info();
-        let zlut = info.zlut.as_ref().map(|zlut| Table {
-            z_nm: zlut.z_nm().to_vec(),
-            rows: (0..zlut.n_planes()).map(|plane| zlut.profile(plane).to_vec()).collect(),
-        });
+        let zlut = Table::new(session.zlut().as_deref());
         let desk = Desk {
             feed: Feed::new(&session, view),
             video: Video::default(),
@@ -111,7 +109,9 @@ impl<'a> App<'a> {
             axes: session.axes(),
             pixel_size_nm: info.pixel_size_nm,
             mode: String::new(),
-            zlut: zlut.unwrap_or_default(),
+            zlut,
+            zlut_pane: ZLutPane::default(),
+            sweep: session.zlut_sweep(),
             is_live: true,
             todo: Vec::new(),
         };
@@ -416,10 +416,16 @@ impl eframe::App for App<'_> {
         }
         self.desk.axes = session.axes();
         self.desk.plots.take_axes(self.desk.feed.newest_s, &self.desk.axes);
+        if self.layout.is_seen(Pane::ZLut) {
+            self.desk.sweep = session.zlut_sweep();
+        }
         if let Some(health) = self.status.refresh(|| session.health()) {
             self.desk.recording.watch(health, &mut self.messages);
             self.messages.tell_notices(health);
             self.desk.config = session.config();
+            if self.desk.feed.take_zlut(session) {
+                self.desk.zlut = Table::new(session.zlut().as_deref());
+            }
         }
         if self.saved.elapsed() > SAVE_EVERY {
             self.save_layout();

@@ -3,6 +3,8 @@
 use beadscope_engine::command::Command;
 use beadscope_engine::hardware::AxisReading;
 use beadscope_engine::session::CameraConfig;
+use beadscope_engine::zlut_sweep::ZLutSweep;
+use beadscope_zlut::ZLut;
 use eframe::egui;
 
 use crate::actions::Action;
@@ -20,6 +22,7 @@ use crate::preferences::{self, Preferences};
 use crate::recording::Recording;
 use crate::run_pane::{self, RunPane};
 use crate::video::{Over, Video};
+use crate::zlut_pane::ZLutPane;
 
 /// Beads whose paths are drawn.
 const TRAILS: usize = 8;
@@ -48,6 +51,12 @@ pub struct Table {
 }
 
 impl Table {
+    /// The planes of this Z-LUT; none without one.
+    pub fn new(zlut: Option<&ZLut>) -> Self {
+        let rows = |zlut: &ZLut| (0..zlut.n_planes()).map(|plane| zlut.profile(plane).to_vec()).collect();
+        zlut.map_or(Self::default(), |zlut| Self { z_nm: zlut.z_nm().to_vec(), rows: rows(zlut) })
+    }
+
     /// The plane that is nearest to a height.
     fn at(&self, z_nm: f64) -> Option<(f64, Vec<f32>)> {
         let planes = self.z_nm.iter().zip(&self.rows).filter(|(z, _)| !(*z - z_nm).is_nan());
@@ -90,6 +99,10 @@ pub struct Desk {
     pub mode: String,
     /// The Z-LUT in use.
     pub zlut: Table,
+    /// Its pane.
+    pub zlut_pane: ZLutPane,
+    /// How the sweep goes that records another.
+    pub sweep: ZLutSweep,
     /// The session runs.
     pub is_live: bool,
     /// What was asked for, in its order.
@@ -123,6 +136,12 @@ impl Contents for Desk {
             }
             Pane::Motors => {
                 let asked = self.motors.show(ui, &self.axes);
+                self.todo.extend(asked.map(Todo::Command));
+            }
+            Pane::ZLut => {
+                let bead = self.feed.beads.selected_bead().map(|bead| bead.roi.bead);
+                let folder = &self.recording.folder;
+                let asked = self.zlut_pane.show(ui, &self.sweep, bead, folder, self.is_live);
                 self.todo.extend(asked.map(Todo::Command));
             }
             Pane::Preferences => {

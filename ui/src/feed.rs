@@ -1,5 +1,6 @@
 //! What the window takes from the session each time it draws: the newest frame, and the rows that have come.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use beadscope_engine::bead_set::Beads as BeadsNow;
@@ -7,6 +8,7 @@ use beadscope_engine::frame::{FrameHeader, FrameView};
 use beadscope_engine::precision::SeenProfile;
 use beadscope_engine::session::{Session, View};
 use beadscope_engine::tracks::rows_of;
+use beadscope_zlut::ZLut;
 
 use crate::beads::Beads;
 use crate::history::History;
@@ -36,6 +38,8 @@ pub struct Feed {
     /// Time of the newest frame tracked, s since the session's start.
     pub newest_s: f64,
     precision: Precision,
+    /// The Z-LUT in use.
+    zlut: Option<Arc<ZLut>>,
     pixel_size_nm: f64,
     last: Option<FrameHeader>,
 }
@@ -53,6 +57,7 @@ impl Feed {
             beads,
             known: session.commands().beads(),
             precision,
+            zlut: session.zlut(),
             history: History::new(info.rois.len()),
             samples: Samples::new(info.rois.len()),
             profile: None,
@@ -74,6 +79,17 @@ impl Feed {
         self.history = self.history.of(&places);
         self.samples = self.samples.of(&places);
         Some(places)
+    }
+
+    /// Takes over that another Z-LUT is in use; true if so.
+    pub fn take_zlut(&mut self, session: &Session) -> bool {
+        let now = session.zlut();
+        let is_other = now.as_ref().map(Arc::as_ptr) != self.zlut.as_ref().map(Arc::as_ptr);
+        if is_other {
+            self.zlut = now;
+            (self.precision, self.beads.no_prediction) = Precision::new(session);
+        }
+        is_other
     }
 
     /// Takes the newest frame, if there is a newer one, and renews what it tells of the beads' precision.

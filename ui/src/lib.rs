@@ -40,6 +40,7 @@ mod theme;
 mod topbar;
 mod video;
 mod viewport;
+mod zlut_pane;
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -18,6 +18,8 @@ pub enum Pane {
     Run,
     /// The axes.
     Motors,
+    /// The Z-LUT in use, and the recording of another.
+    ZLut,
     /// Every setting.
     Preferences,
     /// What the program has logged.
@@ -26,13 +28,14 @@ pub enum Pane {
 
 impl Pane {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Camera,
         Self::Plots,
         Self::Analysis,
         Self::Beads,
         Self::Run,
         Self::Motors,
+        Self::ZLut,
         Self::Preferences,
         Self::Log,
     ];
@@ -46,6 +49,7 @@ impl Pane {
             Self::Beads => "Beads",
             Self::Run => "Run",
             Self::Motors => "Motors",
+            Self::ZLut => "Z-LUT",
             Self::Preferences => "Preferences",
             Self::Log => "Log",
         }
@@ -62,6 +66,7 @@ impl Pane {
             Self::Beads => "All beads with their positions, noise and remarks",
             Self::Run => "Camera rate and exposure, recording, markers and notes, last runs",
             Self::Motors => "Magnets and focus: where they are, and where they go",
+            Self::ZLut => "The table in which heights are looked up; records another by moving the focus",
             Self::Preferences => "Every setting, its unit and range, and where its value comes from",
             Self::Log => "What the program has logged",
         }

@@ -41,7 +41,7 @@ impl Precision {
     pub fn new(session: &Session) -> (Self, Option<String>) {
         let info = session.info();
         let roi_px = info.rois.first().map(|roi| roi.size_px);
-        let prediction = Prediction::new(info.zlut.as_ref(), roi_px);
+        let prediction = Prediction::new(session.zlut().as_deref(), roi_px);
         let why = prediction.as_ref().err().map(ToString::to_string);
         let prediction = prediction.ok().map(|it| it.with_correction(session.correction().cloned()));
         (Self { prediction, pixel_size_nm: info.pixel_size_nm, next: 0 }, why)

@@ -9,6 +9,7 @@ use beadscope_engine::record::info::RunInfo;
 use beadscope_engine::rig::Rig;
 use beadscope_engine::session::{Session, Setup};
 use beadscope_engine::settings::Settings;
+use beadscope_engine::zlut_sweep::Phase;
 use eframe::egui::Modifiers;
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable as _;
@@ -268,4 +269,30 @@ fn the_end_of_the_session_is_told_and_the_window_stays() {
     window.press(Modifiers::NONE, Key::Delete);
     window.press(Modifiers::NONE, Key::R);
     assert_eq!(window.beads(), 6, "nothing can be changed any more, and nothing breaks");
+}
+
+/// The wizard, from the first click to heights that come from the new table.
+#[test]
+fn a_zlut_is_recorded_chosen_and_used() {
+    let mut window = Window::open();
+    window.harness.state_mut().send(Command::CameraSet { rate_hz: Some(500.0), exposure_us: None });
+    window.harness.state_mut().layout.open(Pane::ZLut);
+    let before = window.app().session.as_ref().unwrap().zlut().unwrap().hash();
+    window.click("▶ Start the sweep");
+    window.wait("sweep", |app| app.desk.sweep.phase.is_running());
+    window.wait("preview", |app| app.desk.sweep.preview.planes.len() > 3);
+    window.wait("end of the sweep", |app| !app.desk.sweep.phase.is_running());
+    assert_eq!(window.app().desk.sweep.phase, Phase::Done, "{}", window.messages());
+    assert_eq!(window.app().desk.sweep.beads.len(), 6);
+    window.harness.step();
+    // It lies below what the pane shows: as a screen reader clicks it.
+    window.harness.get_all_by_label("Use").next().unwrap().click_accesskit();
+    window.harness.step();
+    window.wait("the new table", |app| app.session.as_ref().unwrap().zlut().unwrap().hash() != before);
+    window.wait("the new table in the analysis", |app| app.desk.zlut.z_nm.first() == Some(&-1000.0));
+    window.click("Unload");
+    window.wait("no table", |app| app.session.as_ref().unwrap().zlut().is_none());
+    window.wait("rows without z", |app| {
+        app.desk.feed.beads.all.iter().all(|bead| bead.newest.is_some_and(|row| row.z_nm.is_nan()))
+    });
 }
