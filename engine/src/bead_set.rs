@@ -237,9 +237,14 @@ impl BeadSet {
         Ok(())
     }
 
+    /// An edit that changes nothing is none: nothing is to be undone.
     fn edit(&mut self, rois: Arc<[Roi]>, references: BTreeSet<u32>) {
+        let edited = Beads { rois, references };
+        if edited == self.now {
+            return;
+        }
         self.redo.clear();
-        self.undo.push_back(std::mem::replace(&mut self.now, Beads { rois, references }));
+        self.undo.push_back(std::mem::replace(&mut self.now, edited));
         if self.undo.len() > MOST_UNDO {
             self.undo.pop_front();
         }
@@ -276,6 +281,17 @@ mod tests {
 
     fn numbers(set: &BeadSet) -> Vec<u32> {
         set.now().rois.iter().map(|roi| roi.bead).collect()
+    }
+
+    #[test]
+    fn an_edit_that_changes_nothing_takes_no_undo_and_no_redo() {
+        let mut set = set();
+        set.remove(&[2]).unwrap();
+        set.undo().unwrap();
+        set.set_references(&[]).unwrap();
+        set.shift(0, (0, 0)).unwrap();
+        set.redo().unwrap();
+        assert_eq!(set.now().rois.len(), 2, "it could be done again");
     }
 
     #[test]

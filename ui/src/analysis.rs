@@ -167,7 +167,13 @@ impl Analysis {
             };
             view.show(ui, &shown.figure, panel);
         }
-        chosen.map(|kind| Export { kind, figure: shown.figure.clone(), what: "analysis", on_screen })
+        chosen.map(|kind| Export {
+            kind,
+            figure: shown.figure.clone(),
+            what: "analysis",
+            on_screen,
+            window: ui.ctx().viewport_id(),
+        })
     }
 }
 

@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 use beadscope_engine::command::{Applied, Command, Sender};
 use beadscope_engine::session::{Outcome, Session};
 use beadscope_engine::status::EndReason;
-use eframe::egui::{self, CentralPanel, Frame, Key, Margin, Panel, ViewportCommand};
+use beadscope_engine::zlut_sweep::{Phase, ZLutSweep};
+use eframe::egui::{self, CentralPanel, Frame, Margin, Panel, ViewportCommand};
 
 use crate::Start;
-use crate::actions::{ALL, Action};
+use crate::actions::Action;
 use crate::analysis::Analysis;
 use crate::bead_table::BeadTable;
 use crate::desk::{Desk, Table, Todo};
@@ -19,7 +20,7 @@ use crate::export::{Screenshots, free_path, write};
 use crate::feed::Feed;
 use crate::find::{Finder, Found};
 use crate::help::Help;
-use crate::layout::Layout;
+use crate::layout::{Contents as _, Layout};
 use crate::log::LogPane;
 use crate::messages::{self, Kind, Messages};
 use crate::motors::Motors;
@@ -42,6 +43,11 @@ const DRAW_EVERY: Duration = Duration::from_millis(25);
 /// How often the window looks whether it is to close, when nothing else happens.
 const LOOK: Duration = Duration::from_millis(250);
 
+/// Letters of an answer that are shown.
+const MOST_TOLD: usize = 300;
+/// Why beads stay as they are.
+const LOCKED: &str = "the beads are locked; unlock them with L, or in the pane Beads";
+
 /// How often a changed layout is written.
 const SAVE_EVERY: Duration = Duration::from_secs(5);
 
@@ -62,6 +68,8 @@ pub struct App<'a> {
     notes: Vec<String>,
     saved: Instant,
     pace: Pace,
+    /// Where recordings go if nobody says another folder.
+    usual_folder: PathBuf,
 }
 
 impl<'a> App<'a> {
@@ -91,6 +99,7 @@ impl<'a> App<'a> {
         if is_first {
             help.tour();
         }
+        let usual_folder = recording_folder.clone();
         let info = session.info();
         let zlut = Table::new(session.zlut().as_deref());
         let desk = Desk {
@@ -113,6 +122,8 @@ impl<'a> App<'a> {
             zlut_pane: ZLutPane::default(),
             sweep: session.zlut_sweep(),
             is_live: true,
+            is_covered: false,
+            was_typing: false,
             todo: Vec::new(),
         };
         let mut app = Self {
@@ -130,6 +141,7 @@ impl<'a> App<'a> {
             notes,
             saved: Instant::now(),
             pace: Pace::default(),
+            usual_folder,
         };
         app.renew_settings();
         app
@@ -138,7 +150,13 @@ impl<'a> App<'a> {
     /// Stops the session, if it was not, and keeps how it went.
     fn end(&mut self) {
         let Some(session) = self.session.take() else { return };
+        let sweeps = session.zlut_sweep();
         let outcome = session.stop();
+        // A sweep that was under way ended with the session.
+        self.desk.sweep = ZLutSweep {
+            phase: if sweeps.phase.is_running() { Phase::Cancelled } else { sweeps.phase },
+            ..sweeps
+        };
         self.desk.is_live = false;
         self.desk.recording.watch(&outcome.health, &mut self.messages);
         self.messages.tell_notices(&outcome.health);
@@ -154,11 +172,19 @@ impl<'a> App<'a> {
             Command::Mark { text } => Some(text.clone()),
             _ => None,
         };
+        let acquires = match command {
+            Command::Acquire { on } => Some(on),
+            _ => None,
+        };
         let answer = session.commands().send(Sender::Window, command);
         self.take_edits();
         match answer {
             Ok(applied) => {
                 self.desk.plots.marks.extend(mark.map(|text| (self.desk.feed.newest_s, text)));
+                self.desk.recording.follow(&applied, &mut self.messages);
+                if let Some(on) = acquires {
+                    self.desk.run.is_paused = !on;
+                }
                 Some(applied)
             }
             Err(error) => {
@@ -191,6 +217,19 @@ impl<'a> App<'a> {
         for todo in std::mem::take(&mut self.desk.todo) {
             match todo {
                 Todo::Action(action) => self.act(context, action),
+                Todo::Command(command) if self.desk.feed.beads.is_locked && moves_beads(&command) => {
+                    self.messages.add(Kind::Notice, LOCKED);
+                }
+                Todo::Told(command) => {
+                    let is_told = |applied: &Applied| {
+                        use Applied::{NextRecording, Recorded, Recording};
+                        matches!(applied, Recording { .. } | Recorded { .. } | NextRecording { .. })
+                    };
+                    if let Some(applied) = self.send(command).filter(|applied| !is_told(applied)) {
+                        let text: String = applied.to_string().chars().take(MOST_TOLD).collect();
+                        self.messages.add(Kind::Done, text);
+                    }
+                }
                 Todo::Command(command) => {
                     let is_setting = matches!(command, Command::SettingSet { .. });
                     self.send(command);
@@ -203,7 +242,17 @@ impl<'a> App<'a> {
                     self.tell_written(written.transpose());
                 }
                 Todo::Preferences(Done::Command(command)) => {
-                    self.send(command);
+                    let changed = match &command {
+                        Command::SettingSet { name, value } => Some((name.clone(), value.clone())),
+                        _ => None,
+                    };
+                    if let (Some(_), Some((name, value))) = (self.send(command), changed) {
+                        match name.as_str() {
+                            "recording.folder" => self.desk.recording.folder = value,
+                            "recording.name" => self.desk.recording.name = value,
+                            _ => {}
+                        }
+                    }
                     self.renew_settings();
                 }
                 Todo::Preferences(Done::Renew) => self.renew_settings(),
@@ -223,7 +272,8 @@ impl<'a> App<'a> {
 
     /// Where files go that are not recordings.
     fn folder(&self) -> PathBuf {
-        Path::new(self.desk.recording.folder.trim()).to_owned()
+        let typed = self.desk.recording.folder.trim();
+        if typed.is_empty() { self.usual_folder.clone() } else { Path::new(typed).to_owned() }
     }
 
     fn act(&mut self, context: &egui::Context, action: Action) {
@@ -232,14 +282,14 @@ impl<'a> App<'a> {
         let selected = beads.selected_numbers();
         match action {
             Action::ToggleRecording => {
-                if let Some(session) = &self.session {
-                    self.desk.recording.toggle(session, &mut self.messages);
-                }
+                let command = self.desk.recording.toggle_command();
+                self.send(command);
+            }
+            Action::NextRecording if self.desk.recording.running().is_none() => {
+                self.messages.add(Kind::Notice, "nothing is recorded; R begins");
             }
             Action::NextRecording => {
-                if let Some(session) = &self.session {
-                    self.desk.recording.next(session, &mut self.messages);
-                }
+                self.send(Command::RecordNext {});
             }
             Action::Mark => {
                 self.send(Command::Mark { text: "mark".to_owned() });
@@ -254,13 +304,19 @@ impl<'a> App<'a> {
             Action::NextBead => self.step_bead(1),
             Action::PreviousBead => self.step_bead(-1),
             Action::LockBeads => self.desk.feed.beads.is_locked ^= true,
-            Action::RemoveBeads | Action::RemoveAllBeads | Action::Nudge(..) | Action::Renumber
+            Action::RemoveBeads
+            | Action::RemoveAllBeads
+            | Action::Nudge(..)
+            | Action::Renumber
+            | Action::Undo
+            | Action::Redo
+            | Action::FindBeads
                 if is_locked =>
             {
-                self.messages
-                    .add(Kind::Notice, "the beads are locked; unlock them with L, or in the pane Beads");
+                self.messages.add(Kind::Notice, LOCKED);
             }
-            Action::RemoveBeads if selected.is_empty() => {}
+            Action::RemoveBeads | Action::ToggleReference if selected.is_empty() => {}
+            Action::RemoveAllBeads if beads.all.is_empty() => {}
             Action::RemoveBeads => {
                 self.send(Command::RoiRemove { beads: selected });
             }
@@ -270,7 +326,7 @@ impl<'a> App<'a> {
                 }
             }
             Action::Nudge(dx_px, dy_px) => {
-                for bead in selected {
+                if let Some(bead) = selected.first().copied() {
                     self.send(Command::RoiMove { bead, dx_px, dy_px });
                 }
             }
@@ -325,30 +381,12 @@ impl<'a> App<'a> {
         self.tell_written(Some(written));
     }
 
-    fn obey_keys(&mut self, context: &egui::Context) {
-        // Also while something is typed: nothing is more urgent.
-        if context.input(|input| input.key_pressed(Key::Escape)) {
-            self.desk.todo.push(Todo::Action(Action::StopMotors));
-        }
-        let is_typing = context.egui_wants_keyboard_input();
-        for entry in ALL.iter().filter(|entry| entry.action != Action::StopMotors) {
-            for keys in entry.keys {
-                let is_chord = !keys.modifiers.is_none();
-                let is_allowed =
-                    !is_typing || (is_chord && matches!(entry.action, Action::Search | Action::Open(_)));
-                if is_allowed && context.input_mut(|input| input.consume_shortcut(keys)) {
-                    self.desk.todo.push(Todo::Action(entry.action));
-                }
-            }
-        }
-    }
-
     /// Search, help and the search for beads, over everything else.
     fn show_windows(&mut self, context: &egui::Context) {
         let settings = self.desk.preferences.names();
         match self.palette.show(context, &settings) {
             Some(Chosen::Action(action)) => self.desk.todo.push(Todo::Action(action)),
-            Some(Chosen::Command(command)) => self.desk.todo.push(Todo::Command(command)),
+            Some(Chosen::Command(command)) => self.desk.todo.push(Todo::Told(command)),
             Some(Chosen::Setting(name)) => {
                 self.layout.open(Pane::Preferences);
                 self.desk.preferences.seek(&name);
@@ -360,7 +398,11 @@ impl<'a> App<'a> {
         }
         let folder = self.folder();
         match self.desk.finder.show(context, &self.desk.feed.beads, &folder) {
-            Found::Load(command) => self.desk.todo.push(Todo::Command(command)),
+            Found::Load(command) => {
+                if self.send(command).is_some() {
+                    self.desk.finder.close();
+                }
+            }
             Found::Failed(why) => self.messages.add(Kind::Failed, why),
             Found::Nothing => {}
         }
@@ -436,7 +478,8 @@ impl eframe::App for App<'_> {
     fn ui(&mut self, ui: &mut egui::Ui, frame: &mut eframe::Frame) {
         let context = ui.ctx().clone();
         self.pace.take(Instant::now(), frame.info().cpu_usage.map(Duration::from_secs_f32));
-        self.obey_keys(&context);
+        self.desk.is_covered = self.palette.is_open();
+        self.desk.obey_keys(&context);
         let bar = Frame::side_top_panel(ui.style()).inner_margin(Margin::symmetric(10, 6));
         Panel::top("top").frame(bar).show(ui, |ui| {
             let live = self.session.is_some();
@@ -465,6 +508,21 @@ impl eframe::App for App<'_> {
         );
         self.end();
     }
+}
+
+/// Adds, moves or removes beads.
+fn moves_beads(command: &Command) -> bool {
+    matches!(
+        command,
+        Command::RoiAdd { .. }
+            | Command::RoiMove { .. }
+            | Command::RoiRemove { .. }
+            | Command::RoiClear {}
+            | Command::RoiLoad { .. }
+            | Command::RoiRenumber {}
+            | Command::RoiUndo {}
+            | Command::RoiRedo {}
+    )
 }
 
 /// What an experimenter does about the end of a session.

@@ -1,5 +1,6 @@
 //! The table of all beads: sorted as one likes, with what can be done to them.
 
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use beadscope_engine::command::Command;
@@ -14,6 +15,8 @@ use crate::theme;
 
 /// The table shows new numbers this often: faster ones cannot be read.
 const REFRESH: Duration = Duration::from_millis(250);
+/// Noise and drift of beads that are not seen are renewed this often.
+const RENEW_SLOW: Duration = Duration::from_secs(10);
 /// Columns of the table: heading, width in points, what it means.
 const COLUMNS: [(&str, f32, &str); 9] = [
     ("bead", 46.0, "Number of the bead, R: a reference; [ and ] or the arrow keys go through them"),
@@ -53,6 +56,11 @@ pub struct BeadTable {
     /// Places of the beads, in the order in which they are shown, and what their lines say.
     lines: Vec<(usize, [String; COLUMNS.len()])>,
     lines_at: Option<Instant>,
+    /// Noise and drift of each bead, nm, as worked out last.
+    slow_nm: Vec<[f64; 2]>,
+    slow_at: Option<Instant>,
+    /// The lines that were seen last.
+    seen: Range<usize>,
     /// The file of ROIs.
     file: String,
 }
@@ -90,6 +98,7 @@ impl BeadTable {
                 area = area.vertical_scroll_offset(middle.max(0.0));
             }
             area.show_rows(ui, row_height, self.lines.len(), |ui, lines| {
+                self.seen = lines.clone();
                 for (place, texts) in &self.lines[lines] {
                     if let Some(done) = row(ui, beads, *place, texts, row_height) {
                         asked = Some(done);
@@ -113,7 +122,7 @@ impl BeadTable {
             button(ui, "Redo", "Does it again (Ctrl+Y)", Action::Redo);
             button(ui, "Remove", "Removes the selected beads (Delete); Ctrl+Z brings them back", Action::RemoveBeads);
             button(ui, "Reference", "The selected beads are stuck to the surface, or no longer (G)", Action::ToggleReference);
-            button(ui, "Renumber", "Numbers the beads from 0 in their order; recordings that run go on with the old numbers until then", Action::Renumber);
+            button(ui, "Renumber", "Numbers the beads from 0 in their order, also in a recording that runs; Ctrl+Z takes it back", Action::Renumber);
             ui.checkbox(&mut beads.is_locked, "🔒 Lock").on_hover_text("Beads are not added, moved or removed by mouse and keys (L)");
             ui.menu_button("ROI file", |ui| {
                 if self.file.is_empty() {
@@ -163,9 +172,9 @@ impl BeadTable {
 
     fn refresh(&mut self, beads: &Beads, history: &History) {
         self.lines_at = Some(Instant::now());
-        let lines = beads.all.iter().enumerate().map(|(place, bead)| {
-            let [noise, drift] = slow_nm(history, place);
-            (values(bead, noise, drift)[self.sorted_by.0], place, texts(bead, noise, drift))
+        self.renew_slow(beads.all.len(), history);
+        let lines = beads.all.iter().zip(&self.slow_nm).enumerate().map(|(place, (bead, [noise, drift]))| {
+            (values(bead, *noise, *drift)[self.sorted_by.0], place, texts(bead, *noise, *drift))
         });
         let mut lines: Vec<_> = lines.collect();
         let (_, is_falling) = self.sorted_by;
@@ -176,6 +185,24 @@ impl BeadTable {
             (a, b, _) => a.cmp(&b),
         });
         self.lines = lines.into_iter().map(|(_, place, texts)| (place, texts)).collect();
+    }
+}
+
+impl BeadTable {
+    /// Noise and drift take long for thousands of beads: they are worked out for the lines that are seen, and for all only now and then.
+    fn renew_slow(&mut self, beads: usize, history: &History) {
+        let are_all_old =
+            self.slow_at.is_none_or(|at| at.elapsed() > RENEW_SLOW) || self.slow_nm.len() != beads;
+        if are_all_old {
+            self.slow_at = Some(Instant::now());
+            self.slow_nm = (0..beads).map(|place| slow_nm(history, place)).collect();
+            return;
+        }
+        for (place, _) in self.lines.get(self.seen.clone()).unwrap_or_default() {
+            if let Some(slow) = self.slow_nm.get_mut(*place) {
+                *slow = slow_nm(history, *place);
+            }
+        }
     }
 }
 

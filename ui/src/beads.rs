@@ -89,6 +89,8 @@ pub struct Beads {
     pub is_sought: bool,
     /// Why it is not known of any bead what is attainable; `None` if it may be known.
     pub no_prediction: Option<String>,
+    /// No bead has had this number or a greater one.
+    pub next_number: u32,
     /// Size of a pixel in the sample, nm.
     pub nm_per_px: f64,
     /// Side of a ROI, px.
@@ -106,6 +108,7 @@ impl Beads {
             also: BTreeSet::new(),
             is_locked: false,
             is_sought: false,
+            next_number: rois.iter().map(|roi| roi.bead + 1).max().unwrap_or(0),
             nm_per_px,
             roi_px: rois.first().map_or(DEFAULT_ROI_PX, |roi| roi.size_px),
             place_of: places_of(rois),
@@ -115,12 +118,19 @@ impl Beads {
     /// Shows these beads from now on. Of each: the place where it was before, if it was there. A number that now looks at
     /// another part of the frame is another bead.
     pub fn replace(&mut self, now: &BeadsNow) -> Vec<Option<usize>> {
+        let corner = |roi: &Roi| [roi.left_px, roi.top_px];
+        let at_corner: HashMap<[i32; 2], usize> =
+            self.all.iter().enumerate().map(|(place, bead)| (corner(&bead.roi), place)).collect();
         let was_at = |roi: &Roi| {
-            let place = *self.place_of.get(&roi.bead)?;
-            is_near(&self.all[place].roi, [roi.left_px, roi.top_px]).then_some(place)
+            // The same ROI is the same bead, also after a renumbering; one that has moved has kept its number.
+            let by_number = self.place_of.get(&roi.bead).copied();
+            let near = by_number.filter(|place| is_near(&self.all[*place].roi, corner(roi)));
+            at_corner.get(&corner(roi)).copied().or(near)
         };
         let places: Vec<Option<usize>> = now.rois.iter().map(was_at).collect();
         let selected = self.selected;
+        let also: BTreeSet<usize> =
+            self.also.iter().filter_map(|bead| self.place_of.get(bead).copied()).collect();
         let mut old: Vec<Option<Bead>> = std::mem::take(&mut self.all).into_iter().map(Some).collect();
         let beads = now.rois.iter().zip(&places).map(|(roi, place)| {
             let kept = place.and_then(|place| old[place].take());
@@ -137,7 +147,17 @@ impl Beads {
         if let [.., None] = places[..] {
             self.select(places.len() - 1);
         }
-        self.also.retain(|bead| self.place_of.contains_key(bead));
+        let is_new = matches!(places[..], [.., None]);
+        let still = places
+            .iter()
+            .enumerate()
+            .filter(|(_, old)| !is_new && old.is_some_and(|old| also.contains(&old)));
+        self.also = still.map(|(place, _)| self.all[place].roi.bead).collect();
+        if let Some(selected) = self.selected {
+            self.also.remove(&self.all[selected].roi.bead);
+        }
+        let numbers = self.all.iter().map(|bead| bead.roi.bead + 1);
+        self.next_number = numbers.max().unwrap_or(0).max(self.next_number);
         places
     }
 
@@ -374,5 +394,24 @@ mod tests {
         let rois: Vec<Roi> = four.all.iter().map(|bead| bead.roi).filter(|roi| roi.bead != 3).collect();
         four.replace(&BeadsNow { rois: rois.into(), references: [].into() });
         assert_eq!(four.selected_numbers(), [0], "one that is gone is not selected");
+        assert_eq!(four.next_number, 4, "its number is not given out again");
+    }
+
+    #[test]
+    fn a_renumbering_keeps_beads_and_selection_and_none_is_selected_twice() {
+        let mut four = beads(4);
+        let set = |rois: Vec<Roi>| BeadsNow { rois: rois.into(), references: [].into() };
+        let rest: Vec<Roi> = four.all[1..].iter().map(|bead| bead.roi).collect();
+        four.replace(&set(rest.clone()));
+        four.select_all([0, 2]);
+        (0..3).for_each(|place| assert_eq!(four.take(place, &row(place as u32 + 1, 0)), Some(place)));
+        let renumbered = (0..).zip(&rest).map(|(bead, roi)| Roi { bead, ..*roi });
+        assert_eq!(four.replace(&set(renumbered.collect())), [Some(0), Some(1), Some(2)]);
+        assert_eq!(four.selected_numbers(), [0, 2], "the same beads by other numbers");
+        assert!(four.all.iter().all(|bead| bead.newest.is_some()));
+        four.select_all([1, 2]);
+        let first_two: Vec<Roi> = four.all.iter().map(|bead| bead.roi).filter(|roi| roi.bead != 1).collect();
+        four.replace(&set(first_two));
+        assert_eq!(four.selected_numbers(), [2], "its neighbour is selected, once");
     }
 }

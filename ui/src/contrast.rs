@@ -37,12 +37,14 @@ pub struct Contrast {
     /// Black and white in [`Mode::Fixed`]; `None`: those on show when it was chosen.
     pub fixed: Option<(f32, f32)>,
     limits: Option<(f32, f32)>,
+    /// Those on show.
+    shown: Option<(f32, f32)>,
     seen: u64,
 }
 
 impl Default for Contrast {
     fn default() -> Self {
-        Self { mode: Mode::default(), gamma: 1.0, fixed: None, limits: None, seen: 0 }
+        Self { mode: Mode::default(), gamma: 1.0, fixed: None, limits: None, shown: None, seen: 0 }
     }
 }
 
@@ -77,21 +79,22 @@ impl Contrast {
     pub fn limits(&mut self, picture: &Picture) -> (f32, f32) {
         let full = (0.0, f32::from(picture.max_level).max(1.0));
         match self.mode {
-            Mode::Full => return full,
-            Mode::Fixed => {
-                let now = self.limits.unwrap_or(full);
-                return *self.fixed.get_or_insert(now);
+            Mode::Full => {
+                self.shown = Some(full);
+                return full;
             }
+            Mode::Fixed => return *self.fixed.get_or_insert(self.shown.unwrap_or(full)),
             Mode::Auto => {}
         }
         if let Some(limits) = self.limits.filter(|_| self.seen == picture.frame) {
+            self.shown = Some(limits);
             return limits;
         }
         self.seen = picture.frame;
         let mut levels = picture.sample(SAMPLE);
         let Some(found) = stretch(&mut levels) else { return (0.0, f32::from(picture.max_level).max(1.0)) };
         let limits = self.limits.map_or(found, |old| (follow(old.0, found.0), follow(old.1, found.1)));
-        self.limits = Some(limits);
+        (self.limits, self.shown) = (Some(limits), Some(limits));
         limits
     }
 }
@@ -158,6 +161,10 @@ mod tests {
         let auto = contrast.limits(&picture);
         contrast.mode = Mode::Fixed;
         assert_eq!(contrast.limits(&picture), auto);
+        (contrast.mode, contrast.fixed) = (Mode::Full, None);
+        contrast.limits(&picture);
+        contrast.mode = Mode::Fixed;
+        assert_eq!(contrast.limits(&picture), (0.0, 255.0), "those that Full has shown");
         contrast.fixed = Some((3.0, 7.0));
         assert_eq!(contrast.limits(&ramp(4, 4)), (3.0, 7.0));
     }

@@ -5,9 +5,9 @@ use beadscope_engine::hardware::AxisReading;
 use beadscope_engine::session::CameraConfig;
 use beadscope_engine::zlut_sweep::ZLutSweep;
 use beadscope_zlut::ZLut;
-use eframe::egui;
+use eframe::egui::{self, Event, Key, KeyboardShortcut};
 
-use crate::actions::Action;
+use crate::actions::{ALL, Action};
 use crate::analysis::{Analysis, TableRings};
 use crate::bead_table::{self, BeadTable};
 use crate::export::Export;
@@ -35,6 +35,8 @@ pub enum Todo {
     Action(Action),
     /// A command of the engine.
     Command(Command),
+    /// A command whose answer is to be seen.
+    Told(Command),
     /// A figure that is to become a file.
     Export(Export),
     /// Something in the preferences.
@@ -105,6 +107,10 @@ pub struct Desk {
     pub sweep: ZLutSweep,
     /// The session runs.
     pub is_live: bool,
+    /// Something lies over the panes, which Escape closes.
+    pub is_covered: bool,
+    /// A field was typed in when keys were looked at last.
+    pub was_typing: bool,
     /// What was asked for, in its order.
     pub todo: Vec<Todo>,
 }
@@ -124,6 +130,7 @@ impl Contents for Desk {
                 let asked = self.table.show(ui, beads, history, &self.recording.folder);
                 self.todo.extend(asked.map(|asked| match asked {
                     bead_table::Asked::Action(action) => Todo::Action(action),
+                    bead_table::Asked::Command(command @ Command::RoiSave { .. }) => Todo::Told(command),
                     bead_table::Asked::Command(command) => Todo::Command(command),
                 }));
             }
@@ -142,13 +149,41 @@ impl Contents for Desk {
                 let bead = self.feed.beads.selected_bead().map(|bead| bead.roi.bead);
                 let folder = &self.recording.folder;
                 let asked = self.zlut_pane.show(ui, &self.sweep, bead, folder, self.is_live);
-                self.todo.extend(asked.map(Todo::Command));
+                self.todo.extend(asked.map(|command| match command {
+                    Command::ZLutSave { .. } => Todo::Told(command),
+                    _ => Todo::Command(command),
+                }));
             }
             Pane::Preferences => {
                 let done = self.preferences.show(ui);
                 self.todo.extend(done.into_iter().map(Todo::Preferences));
             }
             Pane::Log => self.log.show(ui),
+        }
+    }
+
+    fn obey_keys(&mut self, context: &egui::Context) {
+        let is_typing = context.egui_wants_keyboard_input();
+        let was_typing = std::mem::replace(&mut self.was_typing, is_typing);
+        let is_over = self.is_covered || egui::Popup::is_any_open(context);
+        // Escape leaves a field, gives a drag up and closes what lies over the window before it stops motors: a sweep does not end with
+        // a search.
+        let is_taken = is_over || is_typing || was_typing || context.egui_is_using_pointer();
+        if !is_taken && context.input(|input| input.key_pressed(Key::Escape)) {
+            self.todo.push(Todo::Action(Action::StopMotors));
+        }
+        for entry in ALL.iter().filter(|entry| entry.action != Action::StopMotors) {
+            for keys in entry.keys {
+                let is_chord = !keys.modifiers.is_none();
+                let opens = is_chord && matches!(entry.action, Action::Search | Action::Open(_));
+                if (!is_typing && !is_over) || opens {
+                    let may_repeat =
+                        matches!(entry.action, Action::NextBead | Action::PreviousBead | Action::Nudge(..));
+                    if is_pressed(context, keys, may_repeat) {
+                        self.todo.push(Todo::Action(entry.action));
+                    }
+                }
+            }
         }
     }
 }
@@ -187,10 +222,24 @@ impl Desk {
         let references = self.plots.references(beads);
         let at = |z_nm: f64| self.zlut.at(z_nm);
         let table = TableRings { at: &at };
-        let (samples, profile) = (&self.feed.samples, self.feed.profile.as_ref());
+        let number = beads.selected_bead().map(|bead| bead.roi.bead);
+        let profile =
+            self.feed.profile.as_ref().filter(|(bead, _)| Some(*bead) == number).map(|(_, seen)| seen);
+        let samples = &self.feed.samples;
         let export = self.analysis.show(ui, bead, samples, &references, profile, &table);
         self.todo.extend(export.map(Todo::Export));
     }
+}
+
+/// Whether keys were pressed; a key that is held down counts once, unless it may repeat.
+fn is_pressed(context: &egui::Context, keys: &KeyboardShortcut, may_repeat: bool) -> bool {
+    context.input_mut(|input| {
+        let is_held = input.events.iter().any(|event| match event {
+            Event::Key { key, pressed: true, repeat: true, .. } => *key == keys.logical_key,
+            _ => false,
+        });
+        input.consume_shortcut(keys) && (may_repeat || !is_held)
+    })
 }
 
 /// What the camera's picture is, and how it was taken.

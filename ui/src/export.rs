@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
 
 use beadscope_engine::clock::{unix_ns_now, utc_text};
-use eframe::egui::{self, ColorImage, Rect};
+use eframe::egui::{self, ColorImage, Rect, ScreenshotCallback, ViewportCommand, ViewportId};
 
 use crate::figure::Figure;
 
@@ -29,8 +29,10 @@ pub struct Export {
     pub figure: Figure,
     /// Goes into the name.
     pub what: &'static str,
-    /// Where it is on the screen, points.
+    /// Where it is in its window, points.
     pub on_screen: Rect,
+    /// Its window.
+    pub window: ViewportId,
 }
 
 /// Draws the menu; what was chosen from it.
@@ -80,13 +82,13 @@ impl Screenshots {
             Kind::Svg => export.figure.svg(),
             Kind::Png => {
                 let (tell, told) = sync_channel(1);
-                let (rect, scale) =
-                    (export.on_screen.intersect(context.content_rect()), context.pixels_per_point());
-                context.request_screenshot(move |image| {
+                let (rect, scale) = (export.on_screen, context.pixels_per_point());
+                let taken = ScreenshotCallback::new(move |image| {
                     let part = png(&image.region(&rect, Some(scale))).map_err(|error| failed(&path, &error));
                     // Nobody waits for it once the window is closed.
                     let _ = tell.send(part.and_then(|bytes| write(&path, &bytes)).map(|()| path));
                 });
+                context.send_viewport_cmd_to(export.window, ViewportCommand::Screenshot(taken));
                 self.waiting.push(told);
                 return Ok(None);
             }

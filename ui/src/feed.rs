@@ -31,8 +31,8 @@ pub struct Feed {
     pub history: History,
     /// What noise is worked out from.
     pub samples: Samples,
-    /// The rings of the selected bead, if they were wanted.
-    pub profile: Option<SeenProfile>,
+    /// The rings of the selected bead and its number, if they were wanted.
+    pub profile: Option<(u32, SeenProfile)>,
     /// They are wanted.
     pub wants_profile: bool,
     /// Time of the newest frame tracked, s since the session's start.
@@ -74,10 +74,15 @@ impl Feed {
         if now == self.known {
             return None;
         }
+        let before = self.beads.all.len();
         let places = self.beads.replace(&now);
         self.known = now;
-        self.history = self.history.of(&places);
-        self.samples = self.samples.of(&places);
+        // Beads that were only moved or became references keep everything.
+        let is_same = places.len() == before && places.iter().enumerate().all(|(new, old)| *old == Some(new));
+        if !is_same {
+            self.history = self.history.of(&places);
+            self.samples = self.samples.of(&places);
+        }
         Some(places)
     }
 
@@ -99,7 +104,7 @@ impl Feed {
             self.picture.take(header.frame, &frame);
             self.precision.renew(&frame, &mut self.beads);
             let roi = self.beads.selected_bead().map(|bead| bead.roi).filter(|_| self.wants_profile);
-            self.profile = roi.and_then(|roi| self.precision.profile(&frame, &roi));
+            self.profile = roi.and_then(|roi| Some((roi.bead, self.precision.profile(&frame, &roi)?)));
         }
     }
 

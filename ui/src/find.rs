@@ -15,7 +15,7 @@ use crate::picture::Picture;
 
 /// The lowest score that is asked for: what is below is nothing like a bead.
 const LOWEST: f32 = 0.3;
-/// The score that is asked for at first without a seed.
+/// The score that is asked for at first beside a seed.
 const USUAL: f32 = 0.85;
 
 /// The search, open or not.
@@ -53,7 +53,8 @@ impl Finder {
         let seed_px = seed.and_then(|bead| bead.newest).map(|row| (row.x_px, row.y_px));
         let (pixels, width_px, height_px) = (picture.grey(), picture.width_px, picture.height_px);
         let (send, receive) = sync_channel(1);
-        let options = Options { roi_px: roi_px as usize, seed_px, threshold: Some(LOWEST) };
+        // As `beadscope find` does it: what is less alike is told, and the slider takes it or leaves it.
+        let options = Options { roi_px: roi_px as usize, seed_px, threshold: None };
         let thread = Builder::new().name("beadscope-find".to_owned()).spawn(move || {
             // Nobody listens to a search that was given up.
             let _ = send.send(find(&Image { pixels: &pixels, width_px, height_px }, &options));
@@ -63,9 +64,14 @@ impl Finder {
             refused: thread.err().map(|error| error.to_string()),
             running: Some(receive),
             candidates: Vec::new(),
-            threshold: USUAL,
+            threshold: if seed.is_some() { USUAL } else { LOWEST },
             roi_px,
         });
+    }
+
+    /// Ends the search.
+    pub fn close(&mut self) {
+        self.search = None;
     }
 
     /// Where beads would be added, px.
@@ -84,9 +90,12 @@ impl Finder {
         search.take_answer();
         let (mut is_open, mut found) = (true, Found::Nothing);
         let mut is_done = false;
-        Window::new("Find beads").open(&mut is_open).collapsible(false).default_width(360.0).show(
-            context,
-            |ui| {
+        Window::new("Find beads")
+            .open(&mut is_open)
+            .collapsible(false)
+            .default_width(360.0)
+            .default_pos([460.0, 120.0])
+            .show(context, |ui| {
                 match search.seed {
                     Some(bead) => ui.label(format!(
                         "Beads like bead {bead}, in the picture of the moment when it began."
@@ -121,12 +130,10 @@ impl Finder {
                     );
                     if add.on_hover_text("Ctrl+Z takes all of them back").clicked() {
                         found = add_to(beads, &chosen, search.roi_px, folder);
-                        is_done = true;
                     }
                     is_done |= ui.button("Cancel").clicked();
                 });
-            },
-        );
+            });
         if is_done || !is_open {
             self.search = None;
         }
@@ -139,7 +146,9 @@ impl Search {
         let Some(running) = &self.running else { return };
         match running.try_recv() {
             Ok(Ok(candidates)) => {
-                self.candidates = candidates.into_iter().filter(|one| wanted(one.verdict)).collect();
+                let has_seed = self.seed.is_some();
+                self.candidates =
+                    candidates.into_iter().filter(|one| wanted(one.verdict, has_seed)).collect();
             }
             Ok(Err(error)) => self.refused = Some(error.to_string()),
             Err(TryRecvError::Empty) => return,
@@ -158,9 +167,10 @@ impl Search {
     }
 }
 
-/// A single bead, or one that was left out only because it is not alike enough for the usual threshold.
-fn wanted(verdict: Verdict) -> bool {
-    matches!(verdict, Verdict::Bead | Verdict::Unlike)
+/// A single bead; beside a seed also one that was left out only because it is not alike enough, which the slider decides. Without one
+/// `Unlike` is round debris.
+fn wanted(verdict: Verdict, has_seed: bool) -> bool {
+    verdict == Verdict::Bead || (has_seed && verdict == Verdict::Unlike)
 }
 
 /// Writes the beads there are and the new ones into a ROI file, which is then loaded: one edit, which can be undone.
@@ -169,8 +179,7 @@ fn add_to(beads: &Beads, new: &[(f64, f64)], roi_px: u32, folder: &Path) -> Foun
         let (x_px, y_px) = bead.roi.center_px();
         (bead.roi.bead, x_px, y_px, f32::NAN)
     });
-    let next = beads.all.iter().map(|bead| bead.roi.bead + 1).max().unwrap_or(0);
-    let added = (next..).zip(new).map(|(bead, (x_px, y_px))| (bead, *x_px, *y_px, f32::NAN));
+    let added = (beads.next_number..).zip(new).map(|(bead, (x_px, y_px))| (bead, *x_px, *y_px, f32::NAN));
     let path = free_path(folder, "rois", "csv");
     let text = to_csv(roi_px, &there.chain(added).collect::<Vec<_>>());
     match write(&path, text.as_bytes()) {

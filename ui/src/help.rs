@@ -28,7 +28,7 @@ const STEPS: [(Option<Pane>, &str, &str); 6] = [
     (
         Some(Pane::Motors),
         "Motors",
-        "Magnets and focus. Raise the magnets to 8 mm and see the tethers relax. Escape stops every motor at any time.",
+        "Magnets and focus. Raise the magnets to 8 mm and see the tethers relax. Escape stops every motor.",
     ),
     (
         Some(Pane::Run),

@@ -21,6 +21,9 @@ const FLOATING: [f32; 2] = [640.0, 480.0];
 pub trait Contents {
     /// Draws it.
     fn show(&mut self, ui: &mut egui::Ui, pane: Pane);
+
+    /// Obeys the keys of a window.
+    fn obey_keys(&mut self, context: &egui::Context);
 }
 
 /// Where the panes are.
@@ -42,7 +45,7 @@ struct Saved {
 }
 
 impl Layout {
-    /// As the file says; the usual one if there is none. A file that cannot be read is an error, and stays.
+    /// As the file says; the usual one if there is none. A file that cannot be read is told of and kept beside it.
     pub fn load(file: Option<PathBuf>) -> (Self, Option<String>) {
         let usual = |file| Self {
             tree: usual(),
@@ -57,11 +60,14 @@ impl Layout {
                 let Saved { tree, floating, .. } = saved;
                 (Self { tree, floating, ..usual(Some(path)) }, None)
             }
-            Ok(None) => (usual(Some(path)), None),
+            // Written even if nobody moves a pane: the next start is not the first.
+            Ok(None) => (Self { is_changed: true, ..usual(Some(path)) }, None),
             Err(error) => {
+                let kept = path.with_extension("json.unreadable");
+                let _ = std::fs::rename(&path, &kept);
                 let told = format!(
                     "the window has its usual layout, as the saved one cannot be read: {error}: {}",
-                    path.display()
+                    kept.display()
                 );
                 (usual(Some(path)), Some(told))
             }
@@ -127,10 +133,10 @@ impl Layout {
 
     /// Draws all panes. One that panics is told about in its place, and the others go on.
     pub fn show(&mut self, ui: &mut egui::Ui, contents: &mut dyn Contents) {
-        let mut desk =
-            Desk { contents, broken: &mut self.broken, floated: None, is_changed: &mut self.is_changed };
-        self.tree.ui(&mut desk, ui);
-        let floated = desk.floated;
+        let mut placing =
+            Placing { contents, broken: &mut self.broken, floated: None, is_changed: &mut self.is_changed };
+        self.tree.ui(&mut placing, ui);
+        let floated = placing.floated;
         let mut docked = None;
         for pane in self.floating.clone() {
             let builder = ViewportBuilder::default()
@@ -138,6 +144,7 @@ impl Layout {
                 .with_inner_size(FLOATING);
             let id = ViewportId::from_hash_of(("floating", pane));
             ui.ctx().show_viewport_immediate(id, builder, |ui, _| {
+                contents.obey_keys(&ui.ctx().clone());
                 egui::CentralPanel::default().show(ui, |ui| {
                     let back = ui.button("⬅ Dock").on_hover_text("Back into the main window");
                     if back.clicked() || ui.input(|input| input.viewport().close_requested()) {
@@ -233,14 +240,14 @@ fn usual() -> Tree<Pane> {
 }
 
 /// What the tree asks while it is drawn.
-struct Desk<'a> {
+struct Placing<'a> {
     contents: &'a mut dyn Contents,
     broken: &'a mut BTreeMap<Pane, String>,
     floated: Option<Pane>,
     is_changed: &'a mut bool,
 }
 
-impl Behavior<Pane> for Desk<'_> {
+impl Behavior<Pane> for Placing<'_> {
     fn pane_ui(&mut self, ui: &mut egui::Ui, _tile: TileId, pane: &mut Pane) -> UiResponse {
         let frame = Frame::new().fill(ui.visuals().panel_fill).inner_margin(Margin::symmetric(8, 6));
         frame.show(ui, |ui| {
@@ -328,7 +335,9 @@ mod tests {
         assert_eq!(told, None);
         assert!(layout.is_seen(Pane::Camera) && !layout.is_seen(Pane::Log));
         layout.save().unwrap();
-        assert!(!file.exists(), "nothing has changed");
+        std::fs::remove_file(&file).unwrap();
+        layout.save().unwrap();
+        assert!(!file.exists(), "nothing has changed since");
         layout.close(Pane::Motors);
         layout.open(Pane::Log);
         layout.float(Pane::Plots);
@@ -362,6 +371,7 @@ mod tests {
             let (layout, told) = Layout::load(Some(file.clone()));
             assert!(told.unwrap().contains("usual layout"), "{damaged}");
             assert!(layout.is_seen(Pane::Camera));
+            assert_eq!(std::fs::read_to_string(file.with_extension("json.unreadable")).unwrap(), damaged);
         }
     }
 
@@ -384,6 +394,8 @@ mod tests {
                 assert!(!(self.is_broken && pane == Pane::Camera), "a bug");
                 ui.label(format!("this is {}", pane.title()));
             }
+
+            fn obey_keys(&mut self, _context: &egui::Context) {}
         }
         let (mut layout, _) = Layout::load(None);
         let mut panes = Panes { is_broken: true };

@@ -55,6 +55,11 @@ impl Palette {
         *self = Self { typed: self.typed.is_none().then(String::new), ..Self::default() };
     }
 
+    /// Whether it is open.
+    pub fn is_open(&self) -> bool {
+        self.typed.is_some()
+    }
+
     /// Draws it, if it is open. `settings`: name and meaning of each.
     pub fn show(&mut self, context: &egui::Context, settings: &[(String, &'static str)]) -> Option<Chosen> {
         let typed = self.typed.as_mut()?;
@@ -113,6 +118,8 @@ impl Palette {
             None => {}
         }
         if chosen.is_some() || modal.should_close() {
+            // Keys mean actions again at once.
+            context.memory_mut(|memory| memory.surrender_focus(egui::Id::unique(FIELD)));
             *self = Self::default();
         }
         chosen

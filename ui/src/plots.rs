@@ -143,7 +143,13 @@ impl Plots {
         }
         self.refit = false;
         self.paused = paused;
-        asked.map(|kind| Export { kind, figure, what: "plots", on_screen: whole })
+        asked.map(|kind| Export {
+            kind,
+            figure,
+            what: "plots",
+            on_screen: whole,
+            window: ui.ctx().viewport_id(),
+        })
     }
 
     /// A click sets an end of what is measured, a third takes it away.

@@ -3,10 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use beadscope_engine::command::{Applied, Command, CommandError, Sender};
+use beadscope_engine::command::{Applied, Command};
 use beadscope_engine::ledger::Ledger;
 use beadscope_engine::record::tracks_file::partial_path;
-use beadscope_engine::session::Session;
 use beadscope_engine::status::Health;
 
 use crate::messages::{Kind, Messages};
@@ -40,16 +39,26 @@ impl Recording {
         self.running.as_ref()
     }
 
-    /// Starts a recording, or ends the one in progress.
-    pub fn toggle(&mut self, session: &Session, messages: &mut Messages) {
-        if self.running.is_some() { self.stop(session, messages) } else { self.start(session, messages) }
+    /// What starts a recording, or ends the one in progress.
+    pub fn toggle_command(&self) -> Command {
+        if self.running.is_some() { Command::RecordStop {} } else { self.start_command() }
     }
 
-    fn start(&mut self, session: &Session, messages: &mut Messages) {
-        match session.commands().send(Sender::Window, self.start_command()) {
-            Ok(Applied::Recording { file }) => self.running = Some(Running { file, since: Instant::now() }),
-            Ok(_) => {}
-            Err(error) => messages.add(Kind::Failed, format!("not recording: {error}")),
+    /// Takes over what a command has done to recordings, whoever gave it in the window.
+    pub fn follow(&mut self, applied: &Applied, messages: &mut Messages) {
+        match applied {
+            Applied::Recording { file } => {
+                self.running = Some(Running { file: file.clone(), since: Instant::now() });
+            }
+            Applied::NextRecording { file, before, ledger } => {
+                messages.add(kind_of(ledger), saved_text(ledger, before));
+                self.running = Some(Running { file: file.clone(), since: Instant::now() });
+            }
+            Applied::Recorded { file, ledger } => {
+                messages.add(kind_of(ledger), saved_text(ledger, file));
+                self.running = None;
+            }
+            _ => {}
         }
     }
 
@@ -57,35 +66,6 @@ impl Recording {
     fn start_command(&self) -> Command {
         let typed = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
         Command::RecordStart { folder: typed(&self.folder), name: typed(&self.name) }
-    }
-
-    /// Ends the recording in progress and goes on in another folder; no frame is lost between the two.
-    pub fn next(&mut self, session: &Session, messages: &mut Messages) {
-        if self.running.is_none() {
-            return messages.add(Kind::Notice, "nothing is recorded; R begins");
-        }
-        match session.commands().send(Sender::Window, Command::RecordNext {}) {
-            Ok(Applied::NextRecording { file, before, ledger }) => {
-                messages.add(kind_of(&ledger), saved_text(&ledger, &before));
-                self.running = Some(Running { file, since: Instant::now() });
-            }
-            Ok(_) => {}
-            Err(error) => messages.add(Kind::Failed, format!("no new file: {error}")),
-        }
-    }
-
-    fn stop(&mut self, session: &Session, messages: &mut Messages) {
-        let Some(Running { file, .. }) = self.running.take() else { return };
-        match session.commands().send(Sender::Window, Command::RecordStop {}) {
-            Ok(Applied::Recorded { ledger, .. }) => {
-                messages.add(kind_of(&ledger), saved_text(&ledger, &file))
-            }
-            // The session has ended, and with it the recording.
-            Ok(_) | Err(CommandError::NotRecording) => add_ended(&file, messages),
-            Err(error) => {
-                messages.add(Kind::Failed, format!("the recording could not be finished: {error}"));
-            }
-        }
     }
 
     /// Looks whether the recording has failed by itself, and says so once.

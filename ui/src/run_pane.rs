@@ -2,6 +2,8 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
+use std::thread::Builder;
 use std::time::{Duration, Instant};
 
 use beadscope_engine::command::Command;
@@ -27,11 +29,15 @@ pub struct RunPane {
     /// Rate and exposure as they are being chosen; `None`: as the camera has them.
     rate_hz: Option<f64>,
     exposure_us: Option<f64>,
-    is_paused: bool,
+    /// Frames were asked not to come.
+    pub is_paused: bool,
     marker: String,
     note: String,
-    runs: Vec<PathBuf>,
+    /// The newest runs, and whether each is whole.
+    runs: Vec<(PathBuf, bool)>,
     looked: Option<(Instant, String)>,
+    /// Folders may be on a share that does not answer: a thread looks.
+    looking: Option<Receiver<Vec<(PathBuf, bool)>>>,
 }
 
 /// What is asked for.
@@ -108,8 +114,7 @@ impl RunPane {
         }
         let text = if self.is_paused { "▶ Let frames come" } else { "⏸ Pause frames" };
         if ui.button(text).on_hover_text("A recording goes on, without frames").clicked() {
-            self.is_paused = !self.is_paused;
-            asked = Some(Command::Acquire { on: !self.is_paused });
+            asked = Some(Command::Acquire { on: self.is_paused });
         }
         asked
     }
@@ -178,22 +183,32 @@ impl RunPane {
     fn last_runs(&mut self, ui: &mut egui::Ui, folder: &str) {
         let is_old =
             self.looked.as_ref().is_none_or(|(at, in_folder)| at.elapsed() > LOOK || in_folder != folder);
-        if is_old {
-            self.runs = newest_runs(Path::new(folder.trim()));
+        if is_old && self.looking.is_none() {
             self.looked = Some((Instant::now(), folder.to_owned()));
+            let (tell, told) = sync_channel(1);
+            let folder = PathBuf::from(folder.trim());
+            let thread = Builder::new().name("beadscope-runs".to_owned()).spawn(move || {
+                // Nobody listens once the window is closed.
+                let _ = tell.send(newest_runs(&folder));
+            });
+            self.looking = thread.is_ok().then_some(told);
+        }
+        match self.looking.as_ref().map(Receiver::try_recv) {
+            Some(Ok(runs)) => (self.runs, self.looking) = (runs, None),
+            Some(Err(TryRecvError::Disconnected)) => self.looking = None,
+            Some(Err(TryRecvError::Empty)) | None => {}
         }
         if self.runs.is_empty() {
             ui.weak("There is no recording in this folder yet.");
         }
-        for run in &self.runs {
+        for (run, is_whole) in &self.runs {
             let name = run.file_name().unwrap_or_default().to_string_lossy();
-            let is_whole = run.join("tracks.h5").exists();
             ui.horizontal(|ui| {
                 if ui.button("📋").on_hover_text("Copies the command that tells about this run").clicked() {
                     ui.copy_text(format!("beadscope info '{}'", run.display()));
                 }
                 ui.label(RichText::new(name).monospace());
-                if !is_whole {
+                if !*is_whole {
                     let colors = theme::colors(ui);
                     ui.colored_label(colors.warning, "not finished").on_hover_text(format!(
                         "It is being recorded, or was cut off: beadscope recover '{}'",
@@ -205,8 +220,8 @@ impl RunPane {
     }
 }
 
-/// The newest run folders in a folder; their names begin with the time.
-fn newest_runs(folder: &Path) -> Vec<PathBuf> {
+/// The newest run folders in a folder, whose names begin with the time, and whether each is whole.
+fn newest_runs(folder: &Path) -> Vec<(PathBuf, bool)> {
     let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
     let is_run = |path: &PathBuf| {
         let file = |name: &str| path.join(name).exists();
@@ -216,7 +231,11 @@ fn newest_runs(folder: &Path) -> Vec<PathBuf> {
         entries.filter_map(|entry| Some(entry.ok()?.path())).filter(is_run).collect();
     runs.sort_unstable_by(|a, b| b.cmp(a));
     runs.truncate(LISTED);
-    runs
+    let with_state = |run: PathBuf| {
+        let is_whole = run.join("tracks.h5").exists();
+        (run, is_whole)
+    };
+    runs.into_iter().map(with_state).collect()
 }
 
 #[cfg(test)]
@@ -234,9 +253,8 @@ mod tests {
         fs::create_dir(folder.path().join("zzz")).unwrap();
         let runs = newest_runs(folder.path());
         assert_eq!(runs.len(), LISTED);
-        assert!(
-            runs[0].ends_with("2026-11-24T00-00-00Z_run") && runs[9].ends_with("2026-11-15T00-00-00Z_run")
-        );
+        assert!(runs[0].0.ends_with("2026-11-24T00-00-00Z_run") && !runs[0].1, "being recorded");
+        assert!(runs[9].0.ends_with("2026-11-15T00-00-00Z_run") && runs[9].1);
         assert!(newest_runs(&folder.path().join("nowhere")).is_empty());
     }
 }

@@ -172,6 +172,9 @@ impl Video {
         }
         let pointer = response.interact_pointer_pos()?;
         let at_px = self.viewport.frame_from_screen(pointer);
+        if ui.input(|input| input.key_pressed(egui::Key::Escape)) {
+            self.drag = None;
+        }
         if response.drag_started() {
             let from = ui.input(|input| input.pointer.press_origin()).unwrap_or(pointer);
             let from_px = self.viewport.frame_from_screen(from);

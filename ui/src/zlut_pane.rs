@@ -1,5 +1,7 @@
 //! The pane Z-LUT: which table heights are looked up in, and the recording of another one by moving the focus.
 
+use std::sync::Arc;
+
 use beadscope_engine::command::Command;
 use beadscope_engine::zlut_sweep::{Phase, SweptBead, ZLutInUse, ZLutSweep};
 use eframe::egui::{
@@ -12,6 +14,8 @@ use crate::theme;
 
 /// Height of the picture of a table, points.
 const PICTURE: f32 = 150.0;
+/// Columns of the picture at most: more than a screen has.
+const MOST_COLUMNS: usize = 2048;
 /// Room for its numbers, points.
 const MARGIN: f32 = 44.0;
 
@@ -23,8 +27,8 @@ pub struct ZLutPane {
     frames: u32,
     settle_ms: f64,
     file: String,
-    /// The table that is drawn, and what it was drawn from: bead and planes.
-    picture: Option<((u32, usize), TextureHandle)>,
+    /// The table that is drawn, and what it was drawn from: bead, number of planes, and which is the newest.
+    picture: Option<((u32, usize, usize), TextureHandle)>,
 }
 
 impl Default for ZLutPane {
@@ -110,8 +114,15 @@ impl ZLutPane {
             {
                 asked = Some(Command::ZLutUse { bead: None, path: Some(path()) });
             }
-            let save = ui.add_enabled(in_use.is_some(), Button::new("Save"));
-            if save.on_hover_text("Writes the one in use into this file").clicked() {
+            let is_there = std::path::Path::new(self.file.trim()).exists();
+            let save =
+                ui.add_enabled(in_use.is_some(), Button::new(if is_there { "Replace" } else { "Save" }));
+            let hint = if is_there {
+                "Another Z-LUT is in this file: it would be lost"
+            } else {
+                "Writes the one in use into this file"
+            };
+            if save.on_hover_text(hint).clicked() {
                 asked = Some(Command::ZLutSave { path: path(), bead: None });
             }
             let unload = ui.add_enabled(in_use.is_some(), Button::new("Unload"));
@@ -178,7 +189,7 @@ impl ZLutPane {
         let start = ui
             .button("▶ Start the sweep")
             .on_hover_text("Recording and plots go on. Escape stops the motors");
-        start.clicked().then(|| Command::ZLutSweep {
+        start.clicked().then_some(Command::ZLutSweep {
             from_nm: self.from_nm,
             to_nm: self.to_nm,
             step_nm: self.step_nm,
@@ -196,9 +207,13 @@ impl ZLutPane {
         // Sweeps down and up look the same; the height that is looked at again at the end is there already.
         planes.sort_by(|a, b| a.0.total_cmp(&b.0));
         planes.dedup_by(|a, b| a.0 == b.0);
-        let key = (bead, sweep.preview.planes.len());
+        // Another sweep has other planes, wherever they are.
+        let newest = sweep.preview.planes.last().map_or(0, |plane| Arc::as_ptr(plane) as usize);
+        let key = (bead, sweep.preview.planes.len(), newest);
         if self.picture.as_ref().is_none_or(|(drawn, _)| *drawn != key) {
-            let image = image_of(&planes, n_rings);
+            let every = planes.len().div_ceil(MOST_COLUMNS);
+            let shown: Vec<_> = planes.iter().copied().step_by(every).collect();
+            let image = image_of(&shown, n_rings);
             let texture = ui.ctx().load_texture("zlut", image, TextureOptions::NEAREST);
             self.picture = Some((key, texture));
         }
@@ -252,7 +267,7 @@ fn progress(ui: &mut egui::Ui, sweep: &ZLutSweep) -> Option<Command> {
         .left_s
         .map_or(String::new(), |left_s| format!(", {} left", duration_text(left_s.ceil() as u64)));
     let text = format!("height {} of {}, {what}{left}", sweep.step + 1, sweep.steps);
-    ui.add(ProgressBar::new(share).text(text).animate(true));
+    ui.add(ProgressBar::new(share).text(text));
     let focus = sweep.focus_nm.map_or("unknown".to_owned(), |focus_nm| format!("{focus_nm:.0} nm"));
     ui.label(format!("focus {focus}, {} of {} images", sweep.frames_taken, sweep.frames_wanted));
     let cancel = ui.button("⏹ Cancel").on_hover_text("The focus goes back to where it was");
@@ -261,7 +276,10 @@ fn progress(ui: &mut egui::Ui, sweep: &ZLutSweep) -> Option<Command> {
 
 /// What the beads of the last sweep are worth, and the choice of one.
 fn results(ui: &mut egui::Ui, sweep: &ZLutSweep) -> Option<Command> {
-    let best = sweep.best_bead()?.bead;
+    let best = sweep.best_bead().map(|bead| bead.bead);
+    if sweep.beads.is_empty() {
+        return None;
+    }
     let colors = theme::colors(ui);
     let mut asked = None;
     ui.separator();
@@ -280,7 +298,7 @@ fn results(ui: &mut egui::Ui, sweep: &ZLutSweep) -> Option<Command> {
         }
         ui.end_row();
         for bead in sweep.beads.iter() {
-            let name = format!("{}{}", if bead.bead == best { "★ " } else { "" }, bead.bead);
+            let name = format!("{}{}", if Some(bead.bead) == best { "★ " } else { "" }, bead.bead);
             ui.monospace(name);
             ui.monospace(format!("{:.0} %", 100.0 * f64::from(bead.located) / f64::from(bead.images.max(1))));
             let sigma = |at: usize| bead.sigma_z_nm.map_or(f64::NAN, |sigma| sigma[at]);

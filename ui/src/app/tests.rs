@@ -9,8 +9,7 @@ use beadscope_engine::record::info::RunInfo;
 use beadscope_engine::rig::Rig;
 use beadscope_engine::session::{Session, Setup};
 use beadscope_engine::settings::Settings;
-use beadscope_engine::zlut_sweep::Phase;
-use eframe::egui::Modifiers;
+use eframe::egui::{Key, Modifiers};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable as _;
 use tempfile::TempDir;
@@ -227,6 +226,11 @@ fn the_search_does_what_was_chosen_and_tells_why_it_does_not() {
     window.type_text("axis.move axis=\"magnet_height\", to=8");
     window.press(Modifiers::NONE, Key::Enter);
     window.wait("motion of the magnets", |app| app.desk.axes.iter().any(|axis| axis.target == Some(8.0)));
+    window.press(Modifiers::COMMAND, Key::K);
+    window.press(Modifiers::NONE, Key::Escape);
+    assert!(!window.app().palette.is_open());
+    let goes_on = window.app().desk.axes.iter().any(|axis| axis.target == Some(8.0));
+    assert!(goes_on, "closing the search stops nothing");
     window.press(Modifiers::NONE, Key::Escape);
     window.wait("rest", |app| app.desk.axes.iter().all(|axis| axis.target.is_none()));
     window.press(Modifiers::COMMAND, Key::K);
@@ -295,4 +299,42 @@ fn a_zlut_is_recorded_chosen_and_used() {
     window.wait("rows without z", |app| {
         app.desk.feed.beads.all.iter().all(|bead| bead.newest.is_some_and(|row| row.z_nm.is_nan()))
     });
+}
+
+#[test]
+fn a_key_that_is_held_counts_once_and_typed_commands_show_in_the_bar() {
+    let mut window = Window::open();
+    let r_is = |pressed: bool| egui::Event::Key {
+        key: Key::R,
+        physical_key: None,
+        pressed,
+        repeat: false,
+        modifiers: Modifiers::NONE,
+    };
+    for _ in 0..4 {
+        // The keyboard tells of a key that is held again and again.
+        window.harness.event(r_is(true));
+        (0..2).for_each(|_| window.harness.step());
+        assert!(window.app().desk.recording.running().is_some(), "started once, and not stopped again");
+    }
+    window.harness.event(r_is(false));
+    window.press(Modifiers::NONE, Key::R);
+    assert!(window.app().desk.recording.running().is_none(), "pressed again");
+    let folder = window.folder.path().join("runs").display().to_string();
+    for (command, is_running) in
+        [(format!("record.start folder=\"{folder}\""), true), ("record.stop".to_owned(), false)]
+    {
+        window.press(Modifiers::COMMAND, Key::K);
+        window.type_text(&command);
+        window.press(Modifiers::NONE, Key::Enter);
+        assert_eq!(
+            window.app().desk.recording.running().is_some(),
+            is_running,
+            "{command}: {}",
+            window.messages()
+        );
+    }
+    window.press(Modifiers::NONE, Key::L);
+    window.press(Modifiers::COMMAND, Key::Z);
+    assert!(window.messages().contains("locked"), "{}", window.messages());
 }

@@ -145,3 +145,15 @@ fn the_motion_of_the_references_is_taken_off() {
     assert!((two.mean - 900.0).abs() < 0.1, "the one that is there counts: {}", two.mean);
     assert!(history.trace(0, 0, 2, &[7]).runs.is_empty(), "a reference that nobody knows");
 }
+
+/// What a plot of an hour costs does not grow with its 3.6 million points; `--nocapture` tells the time.
+#[test]
+fn an_hour_at_1_khz_is_drawn_from_as_few_points_as_a_minute() {
+    let history = filled(3_600_000, 1, |frame| (frame % 1000) as f64);
+    let began = std::time::Instant::now();
+    let traces = [0, 1, 2].map(|channel| history.trace(1, channel, 4, &[]));
+    println!("x, y and z of an hour at 1 kHz: {:.2} ms", 1e3 * began.elapsed().as_secs_f64());
+    assert!(points(&traces[0]).len() <= 2 * MOST_BINS && points(&traces[0]).len() > MOST_BINS);
+    assert_eq!(traces[0].range, (0.0, 999.0));
+    assert!((traces[0].mean - 499.5).abs() < 0.1, "{}", traces[0].mean);
+}
