@@ -347,6 +347,9 @@ struct Sample {
     /// The bead is 40 nm higher once the focus has been there.
     rises_at_nm: f64,
     has_risen: bool,
+    /// Every so manieth question gets no answer; 0: each does.
+    deaf_every: u32,
+    asked: u32,
 }
 
 impl Sample {
@@ -359,6 +362,8 @@ impl Sample {
             stuck_at_nm,
             rises_at_nm: f64::NAN,
             has_risen: false,
+            deaf_every: 0,
+            asked: 0,
         }))
     }
 
@@ -378,7 +383,11 @@ impl Axis for Lens {
         &self.info
     }
     fn read(&mut self) -> Result<AxisState, AxisError> {
-        let sample = self.sample.lock().unwrap();
+        let mut sample = self.sample.lock().unwrap();
+        sample.asked += 1;
+        if sample.deaf_every > 0 && sample.asked.is_multiple_of(sample.deaf_every) {
+            return Err(AxisError::Silent { axis: "focus".to_owned(), reason: "a test".to_owned() });
+        }
         Ok(AxisState { position: sample.focus_nm.min(sample.stuck_at_nm), is_moving: false })
     }
     fn move_to(&mut self, target: f64) -> Result<(), AxisError> {
@@ -566,6 +575,19 @@ fn a_focus_that_does_not_arrive_ends_the_sweep_with_a_reason() {
     let state = wait_for_end(&session);
     assert!(matches!(state.phase, Phase::Failed(SweepFailure::Stalled { .. })), "{:?}", state.phase);
     assert!(state.notice.is_some_and(|notice| notice.contains("did not come back to 1000 nm")));
+    session.stop();
+}
+
+#[test]
+fn answers_that_are_lost_are_asked_for_again() {
+    let sample = Sample::new(1000.0, AT_ONCE, f64::MAX);
+    sample.lock().unwrap().deaf_every = 3;
+    let session = instrument(&sample, 1, true);
+    obey(&session, "zlut.sweep from_nm=-500, to_nm=500, step_nm=100, frames=20, settle_ms=0").unwrap();
+    let state = wait_for_end(&session);
+    assert_eq!(state.phase, Phase::Done, "{:?}", state.notice);
+    assert_eq!(state.beads[0].located, 11 * 20);
+    assert!(sample.lock().unwrap().asked > 9, "some were lost");
     session.stop();
 }
 

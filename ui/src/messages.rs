@@ -1,4 +1,6 @@
-//! What went wrong, was done or is to be known: a line each, until it is dismissed.
+//! What went wrong, was done or is to be known: a line each, until it is dismissed. What was done goes by itself.
+
+use std::time::{Duration, Instant};
 
 use beadscope_engine::status::{Health, Notice};
 use eframe::egui::{self, Color32, Frame, Margin, RichText};
@@ -7,6 +9,9 @@ use crate::theme::{self, Colors};
 
 /// More lines than this would push the picture off the screen; the oldest go.
 const MOST: usize = 4;
+
+/// What was done is told for so long: nothing has to be done about it.
+const TOLD: Duration = Duration::from_secs(8);
 
 /// How serious a message is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,10 +42,17 @@ impl Kind {
     }
 }
 
+/// A message, and since when it is shown.
+struct Message {
+    kind: Kind,
+    text: String,
+    since: Instant,
+}
+
 /// The messages on show.
 #[derive(Default)]
 pub struct Messages {
-    shown: Vec<(Kind, String)>,
+    shown: Vec<Message>,
     /// Notices of the session that were told, as they were last.
     told: Vec<Notice>,
 }
@@ -50,8 +62,8 @@ impl Messages {
     pub fn add(&mut self, kind: Kind, text: impl Into<String>) {
         let text = text.into();
         // The same failure again is no news.
-        self.shown.retain(|(_, old)| *old != text);
-        self.shown.push((kind, text));
+        self.shown.retain(|old| old.text != text);
+        self.shown.push(Message { kind, text, since: Instant::now() });
         let surplus = self.shown.len().saturating_sub(MOST);
         self.shown.drain(..surplus);
     }
@@ -66,8 +78,8 @@ impl Messages {
                 self.told.push(notice);
                 continue;
             };
-            if let Some((_, shown)) = self.shown.iter_mut().find(|(_, shown)| *shown == told.text) {
-                shown.clone_from(&notice.text);
+            if let Some(shown) = self.shown.iter_mut().find(|shown| shown.text == told.text) {
+                shown.text.clone_from(&notice.text);
             }
             *told = notice;
         }
@@ -75,14 +87,20 @@ impl Messages {
 
     #[cfg(test)]
     pub fn texts(&self) -> impl Iterator<Item = &str> {
-        self.shown.iter().map(|(_, text)| text.as_str())
+        self.shown.iter().map(|message| message.text.as_str())
+    }
+
+    /// Takes away what was told long enough.
+    fn forget(&mut self, now: Instant) {
+        self.shown.retain(|message| message.kind != Kind::Done || now - message.since < TOLD);
     }
 
     /// Draws the messages below each other.
     pub fn show(&mut self, ui: &mut egui::Ui) {
         let colors = theme::colors(ui);
         let mut dismissed = None;
-        for (place, (kind, text)) in self.shown.iter().enumerate() {
+        self.forget(Instant::now());
+        for (place, Message { kind, text, .. }) in self.shown.iter().enumerate() {
             let color = kind.color(&colors);
             strip(ui, color, |ui| {
                 if ui.button("✖").on_hover_text("Dismiss this message").clicked() {
@@ -135,8 +153,20 @@ mod tests {
         for text in ["a", "b", "c", "d", "e", "d"] {
             messages.add(Kind::Failed, text);
         }
-        let texts: Vec<_> = messages.shown.iter().map(|(_, text)| text.as_str()).collect();
+        let texts: Vec<_> = messages.texts().collect();
         assert_eq!(texts, ["b", "c", "e", "d"]);
+    }
+
+    #[test]
+    fn what_was_done_goes_and_what_failed_stays() {
+        let mut messages = Messages::default();
+        [Kind::Done, Kind::Notice, Kind::Failed]
+            .into_iter()
+            .for_each(|kind| messages.add(kind, format!("{kind:?}")));
+        messages.forget(Instant::now());
+        assert_eq!(messages.texts().count(), 3);
+        messages.forget(Instant::now() + TOLD);
+        assert_eq!(messages.texts().collect::<Vec<_>>(), ["Notice", "Failed"]);
     }
 
     #[test]
@@ -153,7 +183,7 @@ mod tests {
         health.camera.notices.push("the camera is back".to_owned());
         messages.tell_notices(&health);
         assert_eq!(messages.texts().collect::<Vec<_>>(), ["the camera is back"], "the others were dismissed");
-        assert_eq!(messages.shown[0].0, Kind::Notice, "good news is not shown as a failure");
+        assert_eq!(messages.shown[0].kind, Kind::Notice, "good news is not shown as a failure");
         health.not_located = 7;
         messages.tell_notices(&health);
         assert!(messages.texts().any(|text| text.starts_with("7 frames at the end")), "as in the recording");

@@ -79,6 +79,11 @@ fn roi(painter: &Painter, viewport: &Viewport, bead: &Bead, is_selected: bool) {
         (false, false, false) => ROI.gamma_multiply(0.75),
     };
     let width = if is_selected { 2.0 } else { 1.0 };
+    if square.width() < LEAST_FOR_NUMBER && !is_selected {
+        // Of thousands of beads at once each is a small square: shade, cross and number would hide it, and take long.
+        painter.rect_stroke(square, 0, Stroke::new(width, color), StrokeKind::Middle);
+        return;
+    }
     painter.rect_stroke(square, 0, Stroke::new(width + 2.0, SHADE), StrokeKind::Middle);
     painter.rect_stroke(square, 0, Stroke::new(width, color), StrokeKind::Middle);
     if is_selected && is_flagged {

@@ -235,6 +235,20 @@ impl Run {
         }
     }
 
+    /// The same; an answer that is lost is asked for again for a while.
+    fn look_patiently(&self, target_nm: f64) -> Result<(f64, bool), End> {
+        let since = Instant::now();
+        loop {
+            match self.look(target_nm) {
+                Err(End::Failed(SweepFailure::Silent(_))) if since.elapsed() < STALLED => {
+                    self.check()?;
+                    sleep(LOOK);
+                }
+                seen => return seen,
+            }
+        }
+    }
+
     /// Gives what was moved time to come to rest.
     fn rest(&self) -> Result<(), End> {
         let until = Instant::now() + Duration::from_secs_f64(1e-3 * self.asked.settle_ms);
@@ -248,7 +262,7 @@ impl Run {
     /// Where the focus is at this moment; the recording has it, too.
     fn rested_at(&self, target_nm: f64) -> Result<f64, End> {
         self.shared.hardware.ask(Order::Record)?;
-        let (at_nm, is_moving) = self.look(target_nm)?;
+        let (at_nm, is_moving) = self.look_patiently(target_nm)?;
         let way_nm = (at_nm - target_nm).abs();
         if is_moving || way_nm > self.plan.tolerance_nm {
             return Err(SweepFailure::Restless(way_nm).into());
@@ -291,7 +305,7 @@ impl Run {
                         }
                     }
                     // A focus that others move takes no more time than that.
-                    self.look(self.plan.targets_nm[height])?;
+                    self.look_patiently(self.plan.targets_nm[height])?;
                     taken += 1;
                     waiting_since = Instant::now();
                     self.tell(|state| state.frames_taken += 1);
