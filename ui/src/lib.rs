@@ -106,6 +106,7 @@ pub enum WindowError {
 /// # Errors
 /// If there is no display or nothing to draw with. The session is stopped then.
 pub fn run(start: Start) -> Result<Outcome, WindowError> {
+    yield_to_session();
     let title = format!("Beadscope: {}", start.title);
     let options = eframe::NativeOptions {
         viewport: ViewportBuilder::default()
@@ -128,6 +129,15 @@ pub fn run(start: Start) -> Result<Outcome, WindowError> {
         (Ok(()), Some(outcome)) => Ok(outcome),
         (Ok(()), None) => Err(WindowError::Failed("it closed before the session was stopped".to_owned())),
         (Err(error), _) => Err(window_error(error)),
+    }
+}
+
+/// Lets the session's threads go first where there are too few cores: rather the window is drawn less often than a frame is lost. Threads
+/// that draw, as those of a software renderer do, are started by this one and are as it is; those of the session run already.
+fn yield_to_session() {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::nice(10) {
+        tracing::debug!("the window has the same priority as the session: {error}");
     }
 }
 

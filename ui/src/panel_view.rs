@@ -174,4 +174,55 @@ mod tests {
         let log = Axis { is_log: true, ..Axis::default() };
         assert_eq!((mark_text(&log, 2.0), mark_text(&log, 2.5)), ("100".to_owned(), String::new()));
     }
+
+    /// A picture of a panel: axes with units, a line, theory broken, dots, a marker and what is measured. It guards that all of them are
+    /// drawn where they belong, and that fonts and colours are there. `UPDATE_SNAPSHOTS=1` takes it anew; look at it then.
+    #[test]
+    fn a_panel_looks_as_it_did() {
+        let series = |name: &str, mark, color, points: Vec<[f64; 2]>| Series {
+            name: name.to_owned(),
+            color,
+            mark,
+            runs: vec![points],
+        };
+        let wave = |phase: f64| {
+            (0..200).map(|i| [f64::from(i) * 0.05, 40.0 * (f64::from(i) * 0.1 + phase).sin()]).collect()
+        };
+        let figure = Figure {
+            x: Axis { range: (0.0, 10.0), ..Axis::new("time since start (s)") },
+            ..Figure::default()
+        };
+        let panel = Panel {
+            y: Axis { range: (-50.0, 50.0), ..Axis::new("x from its mean (nm)") },
+            series: vec![
+                series("bead 1", Mark::Line, theme::other(1), wave(0.0)),
+                series("theory", Mark::Theory, theme::other(2), wave(1.0)),
+                series("bead 2", Mark::Dots, theme::other(3), wave(2.0)),
+            ],
+        };
+        let marks = [(6.0, "magnets up".to_owned())];
+        let options = egui_kittest::SnapshotOptions::new().threshold(2.0).max_failed_pixels(400);
+        let mut harness = egui_kittest::Harness::builder()
+            .with_size([480.0, 260.0])
+            .with_theme(egui::Theme::Dark)
+            .with_options(options)
+            .wgpu()
+            .build_ui(move |ui| {
+                theme::apply(ui.ctx());
+                let view = PanelView {
+                    id: ("snapshot", 0),
+                    height: 230.0,
+                    linked: None,
+                    shows_x: true,
+                    is_free: false,
+                    fits: true,
+                    is_square: false,
+                    marks: &marks,
+                    measured: &[[1.0, -30.0], [3.0, 30.0]],
+                };
+                view.show(ui, &figure, &panel);
+            });
+        harness.run();
+        harness.snapshot("panel");
+    }
 }
