@@ -32,19 +32,23 @@ impl Motors {
     /// Draws the strip; what is asked for, if anything is.
     pub fn show(&mut self, ui: &mut egui::Ui, axes: &[AxisReading]) -> Option<Command> {
         let mut asked = None;
-        ui.horizontal(|ui| {
-            let stop = Button::new(RichText::new("⏹ Stop all").color(theme::colors(ui).danger));
-            if ui.add(stop).on_hover_text("Brings every motor to rest (Escape)").clicked() {
-                asked = Some(Command::AxisStop { axis: None });
-            }
-            for axis in axes {
-                ui.separator();
-                ui.vertical(|ui| {
-                    if let Some(command) = self.axis(ui, axis) {
-                        asked = Some(command);
-                    }
-                });
-            }
+        // A window of its own may be narrower than all motors.
+        let all = egui::ScrollArea::horizontal().auto_shrink(false);
+        all.show(ui, |ui| {
+            ui.horizontal(|ui| {
+                let stop = Button::new(RichText::new("⏹ Stop all").color(theme::colors(ui).danger));
+                if ui.add(stop).on_hover_text("Brings every motor to rest (Escape)").clicked() {
+                    asked = Some(Command::AxisStop { axis: None });
+                }
+                for axis in axes {
+                    ui.separator();
+                    ui.vertical(|ui| {
+                        if let Some(command) = self.axis(ui, axis) {
+                            asked = Some(command);
+                        }
+                    });
+                }
+            })
         });
         asked
     }
