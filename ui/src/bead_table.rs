@@ -371,35 +371,21 @@ fn precision(ui: &mut egui::Ui, figures: &Figures, told_nm: [f64; CHANNELS], why
 
 #[cfg(test)]
 mod tests {
-    use beadscope_engine::roi::Roi;
     use beadscope_engine::tracks::TrackRow;
 
     use super::*;
+    use crate::beads::tests::{beads, row};
 
-    fn beads(count: u32) -> Beads {
-        let rois: Vec<_> =
-            (0..count).map(|bead| Roi { bead, left_px: 10 * bead as i32, top_px: 0, size_px: 12 }).collect();
-        Beads::new(&rois, 100.0)
-    }
-
-    fn row(bead: u32, z_nm: f64) -> TrackRow {
-        TrackRow {
-            x_px: 1.0,
-            y_px: 2.0,
-            z_nm,
-            quality: f32::NAN,
-            flags: 0,
-            bead,
-            corner_px: [10 * bead as i32, 0],
-            sigma: [f32::NAN; 3],
-        }
+    /// A row with this height.
+    fn at(bead: u32, z_nm: f64) -> TrackRow {
+        TrackRow { z_nm, ..row(bead, 0) }
     }
 
     #[test]
     fn lines_are_sorted_and_what_is_not_measured_comes_last() {
         let mut four = beads(4);
         for (bead, z_nm) in [(0, 30.0), (1, f64::NAN), (2, 10.0), (3, 20.0)] {
-            four.take(bead as usize, &row(bead, z_nm));
+            four.take(bead as usize, &at(bead, z_nm));
         }
         let mut table = BeadTable::default();
         let mut order = |sorted_by| {
@@ -441,7 +427,7 @@ mod tests {
         let mut one = beads(1);
         let told = |beads: &Beads| beads.all[0].told_nm(beads.nm_per_px);
         assert!(told(&one).iter().all(|sigma| sigma.is_nan()));
-        one.take(0, &TrackRow { sigma: [0.5, 0.25, 2.0], ..row(0, 1.0) });
+        one.take(0, &TrackRow { sigma: [0.5, 0.25, 2.0], ..at(0, 1.0) });
         assert_eq!(told(&one), [50.0, 25.0, 2.0]);
     }
 }

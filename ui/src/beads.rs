@@ -281,16 +281,18 @@ impl Beads {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    fn beads(count: u32) -> Beads {
+    /// Beads 10 px apart, each in a ROI of 12 px.
+    pub(crate) fn beads(count: u32) -> Beads {
         let rois: Vec<_> =
             (0..count).map(|bead| Roi { bead, left_px: 10 * bead as i32, top_px: 0, size_px: 12 }).collect();
         Beads::new(&rois, 100.0)
     }
 
-    fn row(bead: u32, flags: u32) -> TrackRow {
+    /// A row of one of them.
+    pub(crate) fn row(bead: u32, flags: u32) -> TrackRow {
         TrackRow {
             x_px: 1.0,
             y_px: 2.0,
