@@ -1,5 +1,7 @@
 //! The window as a whole: takes what has come, draws bars and panes, does what was asked for, and ends the session at the end.
 
+mod act;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,11 +14,10 @@ use beadscope_engine::zlut_sweep::{Phase, ZLutSweep};
 use eframe::egui::{self, CentralPanel, Frame, Margin, Panel, ViewportCommand};
 
 use crate::Start;
-use crate::actions::Action;
 use crate::analysis::Analysis;
 use crate::bead_table::BeadTable;
 use crate::desk::{Desk, Table, Todo};
-use crate::export::{Screenshots, free_path, write};
+use crate::export::Screenshots;
 use crate::feed::Feed;
 use crate::find::{Finder, Found};
 use crate::help::Help;
@@ -36,6 +37,7 @@ use crate::theme;
 use crate::topbar;
 use crate::video::Video;
 use crate::zlut_pane::ZLutPane;
+use act::{LOCKED, moves_beads};
 
 /// Time between drawn frames while the session runs: smooth to the eye, and leaves the cores to tracking.
 const DRAW_EVERY: Duration = Duration::from_millis(25);
@@ -45,8 +47,6 @@ const LOOK: Duration = Duration::from_millis(250);
 
 /// Letters of an answer that are shown.
 const MOST_TOLD: usize = 300;
-/// Why beads stay as they are.
-const LOCKED: &str = "the beads are locked; unlock them with L, or in the pane Beads";
 
 /// How often a changed layout is written.
 const SAVE_EVERY: Duration = Duration::from_secs(5);
@@ -276,111 +276,6 @@ impl<'a> App<'a> {
         if typed.is_empty() { self.usual_folder.clone() } else { Path::new(typed).to_owned() }
     }
 
-    fn act(&mut self, context: &egui::Context, action: Action) {
-        let beads = &self.desk.feed.beads;
-        let is_locked = beads.is_locked;
-        let selected = beads.selected_numbers();
-        match action {
-            Action::ToggleRecording => {
-                let command = self.desk.recording.toggle_command();
-                self.send(command);
-            }
-            Action::NextRecording if self.desk.recording.running().is_none() => {
-                self.messages.add(Kind::Notice, "nothing is recorded; R begins");
-            }
-            Action::NextRecording => {
-                self.send(Command::RecordNext {});
-            }
-            Action::Mark => {
-                self.send(Command::Mark { text: "mark".to_owned() });
-            }
-            Action::PausePlots => self.desk.plots.toggle_pause(&self.desk.feed.history),
-            Action::ExportPlots => {
-                self.layout.open(Pane::Plots);
-                self.desk.plots.export_next();
-            }
-            Action::FitPicture => self.desk.video.viewport.fit(),
-            Action::Snapshot => self.snapshot(),
-            Action::NextBead => self.step_bead(1),
-            Action::PreviousBead => self.step_bead(-1),
-            Action::LockBeads => self.desk.feed.beads.is_locked ^= true,
-            Action::RemoveBeads
-            | Action::RemoveAllBeads
-            | Action::Nudge(..)
-            | Action::Renumber
-            | Action::Undo
-            | Action::Redo
-            | Action::FindBeads
-                if is_locked =>
-            {
-                self.messages.add(Kind::Notice, LOCKED);
-            }
-            Action::RemoveBeads | Action::ToggleReference if selected.is_empty() => {}
-            Action::RemoveAllBeads if beads.all.is_empty() => {}
-            Action::RemoveBeads => {
-                self.send(Command::RoiRemove { beads: selected });
-            }
-            Action::RemoveAllBeads => {
-                if self.send(Command::RoiClear {}).is_some() {
-                    self.messages.add(Kind::Done, "all beads were removed; Ctrl+Z brings them back");
-                }
-            }
-            Action::Nudge(dx_px, dy_px) => {
-                if let Some(bead) = selected.first().copied() {
-                    self.send(Command::RoiMove { bead, dx_px, dy_px });
-                }
-            }
-            Action::Renumber => {
-                if self.send(Command::RoiRenumber {}).is_some() {
-                    self.messages.add(Kind::Done, "the beads are numbered from 0 now, also in a recording that runs; Ctrl+Z takes it back");
-                }
-            }
-            Action::ToggleReference => {
-                let beads = self.desk.feed.beads.toggled_references();
-                self.send(Command::ReferenceSet { beads });
-            }
-            Action::Undo => {
-                self.send(Command::RoiUndo {});
-            }
-            Action::Redo => {
-                self.send(Command::RoiRedo {});
-            }
-            Action::FindBeads => {
-                self.layout.open(Pane::Camera);
-                self.desk.finder.begin(&self.desk.feed.picture, &self.desk.feed.beads);
-            }
-            Action::StopMotors => {
-                if !self.desk.axes.is_empty() {
-                    self.send(Command::AxisStop { axis: None });
-                }
-            }
-            Action::Search => self.palette.toggle(),
-            Action::Open(pane) => self.layout.open(pane),
-            Action::ResetLayout => self.layout.reset(),
-            Action::Tour => self.help.tour(),
-            Action::Keys => self.help.toggle_keys(),
-            Action::About => self.help.about(),
-        }
-        context.request_repaint();
-    }
-
-    fn step_bead(&mut self, step: i64) {
-        self.desk.feed.beads.step(step);
-        if let Some(bead) = self.desk.feed.beads.selected_bead() {
-            let (x_px, y_px) = bead.roi.center_px();
-            self.desk.video.viewport.reveal(x_px as f32, y_px as f32);
-        }
-    }
-
-    fn snapshot(&mut self) {
-        let path = free_path(&self.folder(), &format!("frame_{}", self.desk.feed.picture.frame), "png");
-        let written = match self.desk.feed.picture.png() {
-            Ok(bytes) => write(&path, &bytes).map(|()| path),
-            Err(error) => Err(format!("no snapshot: {error}")),
-        };
-        self.tell_written(Some(written));
-    }
-
     /// Search, help and the search for beads, over everything else.
     fn show_windows(&mut self, context: &egui::Context) {
         let settings = self.desk.preferences.names();
@@ -508,21 +403,6 @@ impl eframe::App for App<'_> {
         );
         self.end();
     }
-}
-
-/// Adds, moves or removes beads.
-fn moves_beads(command: &Command) -> bool {
-    matches!(
-        command,
-        Command::RoiAdd { .. }
-            | Command::RoiMove { .. }
-            | Command::RoiRemove { .. }
-            | Command::RoiClear {}
-            | Command::RoiLoad { .. }
-            | Command::RoiRenumber {}
-            | Command::RoiUndo {}
-            | Command::RoiRedo {}
-    )
 }
 
 /// What an experimenter does about the end of a session.

@@ -2,42 +2,37 @@
 
 mod zlut;
 
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use beadscope_drivers::camera::{CameraConfig, CameraRequest};
-use beadscope_zlut::FileError;
-use serde::Serialize;
 
+use super::answer::{Applied, CommandError};
 use super::list::Command;
-use super::spec::RangeError;
 use super::{Event, Sender};
-use crate::acquire::control::{Control, ControlError};
+use crate::acquire::control::Control;
 use crate::bead_set::{BeadError, BeadSet, Beads};
 use crate::clock::Clock;
 use crate::cut::Cut;
 use crate::frame::FrameHeader;
-use crate::hardware::{AxisReading, HardwareError, HardwareHandle, Order};
-use crate::ledger::Ledger;
+use crate::hardware::{HardwareHandle, Order};
 use crate::record::RecorderHandle;
 use crate::record::error::RecordError;
 use crate::record::info::{RunInfo, camera_text};
-use crate::replace::Refused;
 use crate::rig::RecordingSection;
 use crate::ring::monitor::Monitor;
 use crate::roi::Roi;
 use crate::rois::{self, RoisError};
 use crate::run_folder::RunFolder;
+use crate::settings::Settings;
 use crate::settings::keys::Applies;
-use crate::settings::{Change, Setting, SettingError, Settings};
-use crate::status::{EndReason, Health, Status};
-use crate::track::heights::{Heights, HeightsError};
+use crate::status::{EndReason, Status};
+use crate::track::heights::Heights;
 use crate::video::film::{Ended, VideoHandle};
 use crate::video::plan::Plan;
 use crate::video::store::Store;
-use crate::zlut_sweep::{Asked, SETTLE_MS, SweepError, Sweeps, ZLutInUse, ZLutSweep};
+use crate::zlut_sweep::{Asked, SETTLE_MS, Sweeps};
 
 /// Sends commands; as many as there are senders.
 #[derive(Clone)]
@@ -89,147 +84,6 @@ struct State {
     settings: Settings,
     /// What a recording says of a Z-LUT that is not that of the settings.
     zlut_note: Option<String>,
-}
-
-/// What a command has done.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Applied {
-    /// As it was told.
-    Done,
-    /// The camera has this now.
-    Camera(CameraConfig),
-    /// A recording runs.
-    Recording {
-        /// Its file.
-        file: PathBuf,
-    },
-    /// A recording has ended.
-    Recorded {
-        /// Its file.
-        file: PathBuf,
-        /// Where its frames went.
-        ledger: Ledger,
-    },
-    /// A recording has ended, and the next goes on without a frame between them.
-    NextRecording {
-        /// The next one's file.
-        file: PathBuf,
-        /// The file of the one before.
-        before: PathBuf,
-        /// Where its frames went.
-        ledger: Ledger,
-    },
-    /// A bead was added.
-    Bead {
-        /// Its number.
-        bead: u32,
-    },
-    /// A setting was changed.
-    Setting(Change),
-    /// These are all settings.
-    Settings(Vec<Setting>),
-    /// The beads are now these.
-    Beads(Beads),
-    /// Where the axes are.
-    Axes(Vec<AxisReading>),
-    /// Heights are looked up in this Z-LUT now.
-    ZLut(ZLutInUse),
-    /// A Z-LUT was written.
-    ZLutSaved {
-        /// The file.
-        file: PathBuf,
-        /// What its format does not keep, a sentence each.
-        not_kept: Vec<String>,
-    },
-    /// How the focus sweep is going.
-    ZLutState(Box<ZLutSweep>),
-    /// How the session is doing.
-    Health(Box<Health>),
-}
-
-/// Why a command was refused; nothing is changed then, but for [`Unfinished`](Self::Unfinished).
-#[derive(Debug, thiserror::Error)]
-pub enum CommandError {
-    /// An argument is out of its range.
-    #[error(transparent)]
-    Range(#[from] RangeError),
-    /// The camera does not do it.
-    #[error(transparent)]
-    Camera(#[from] ControlError),
-    /// The beads cannot be changed so.
-    #[error(transparent)]
-    Bead(#[from] BeadError),
-    /// The ROI file cannot be used.
-    #[error(transparent)]
-    Rois(#[from] RoisError),
-    /// The file is something else, and stays.
-    #[error("only ROI files are replaced, and this is none; choose another file: {}", .0.display())]
-    NotRois(PathBuf),
-    /// The recorder refuses.
-    #[error(transparent)]
-    Record(#[from] RecordError),
-    /// An axis does not do it.
-    #[error(transparent)]
-    Hardware(#[from] HardwareError),
-    /// The sweep cannot be begun or ended, or has no such Z-LUT.
-    #[error(transparent)]
-    Sweep(#[from] SweepError),
-    /// The Z-LUT file cannot be read or written.
-    #[error(transparent)]
-    ZLutFile(#[from] FileError),
-    /// Heights cannot be looked up in this Z-LUT, or not without one.
-    #[error(transparent)]
-    Heights(#[from] HeightsError),
-    /// What is there is no Z-LUT, and stays.
-    #[error(transparent)]
-    Replace(#[from] Refused),
-    /// A recording says with which Z-LUT all of its heights were found.
-    #[error(
-        "a recording keeps the Z-LUT that it began with; end it with the command record.stop, and start another afterwards"
-    )]
-    ZLutWhileRecording,
-    /// One of the two.
-    #[error("name a bead of the last sweep (bead=NUMBER) or a file (path=\"FILE\"), one of the two")]
-    WhichZLut,
-    /// There is none to save.
-    #[error("no Z-LUT is in use; name a bead of the last sweep (bead=NUMBER)")]
-    NoZLut,
-    /// Nothing is recorded.
-    #[error("no recording runs; start one with the command record.start")]
-    NotRecording,
-    /// There is no such setting, or it may not be that.
-    #[error(transparent)]
-    Setting(#[from] SettingError),
-    /// A running session was made with another value.
-    #[error(
-        "{0} takes effect when a session starts; change it in the rig or with: beadscope rig --set {0}=VALUE"
-    )]
-    NextSession(String),
-    /// A recording failed by itself before.
-    #[error("the recording had stopped by itself: {0}")]
-    RecordFailed(String),
-    /// The file before refused to be closed.
-    #[error("the recording before could not be finished: {error}; the next one runs: {}", next.display())]
-    Unfinished {
-        /// Why.
-        error: RecordError,
-        /// The file that is recorded now.
-        next: PathBuf,
-    },
-    /// The system refuses.
-    #[error("cannot {action}: {error}; choose another place: {}", path.display())]
-    Io {
-        /// What was to be done.
-        action: &'static str,
-        /// To what.
-        path: PathBuf,
-        /// The system's reason.
-        error: std::io::Error,
-    },
-    /// The session has ended.
-    #[error("the session has ended; start another")]
-    Ended,
 }
 
 impl CommandBus {
@@ -586,56 +440,4 @@ fn abandon(parts: &Parts, video: Option<Store>, cut: &Cut, run: &RunFolder) {
         (None, None) => {}
     }
     run.remove();
-}
-
-impl fmt::Display for Applied {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Done => f.write_str("done"),
-            Self::Camera(CameraConfig { rate_hz, exposure_us, .. }) => {
-                write!(f, "{rate_hz} Hz, exposure {exposure_us} µs")
-            }
-            Self::Recording { file } => write!(f, "recording: {}", file.display()),
-            Self::Recorded { file, ledger } => {
-                let (recorded, lost) = (ledger.recorded, ledger.total_lost());
-                write!(f, "{recorded} frames recorded, {lost} lost: {}", file.display())
-            }
-            Self::NextRecording { file, before, ledger } => {
-                let (recorded, lost) = (ledger.recorded, ledger.total_lost());
-                let (file, before) = (file.display(), before.display());
-                write!(f, "recording: {file}; {recorded} frames recorded, {lost} lost: {before}")
-            }
-            Self::Bead { bead } => write!(f, "bead {bead}"),
-            Self::Beads(Beads { rois, references }) => {
-                write!(f, "{} beads, {} of them references", rois.len(), references.len())
-            }
-            Self::Setting(Change { name, new, .. }) => write!(f, "{name} = {new}"),
-            Self::Settings(settings) => {
-                f.write_str(&serde_json::to_string(settings).map_err(|_| fmt::Error)?)
-            }
-            Self::Axes(axes) if axes.is_empty() => f.write_str("there are no axes"),
-            Self::Axes(axes) => {
-                for (place, AxisReading { info, state, target, .. }) in axes.iter().enumerate() {
-                    let comma = if place > 0 { ", " } else { "" };
-                    let unit = info.unit.symbol();
-                    match state {
-                        Some(state) => write!(f, "{comma}{} at {:.4} {unit}", info.name, state.position)?,
-                        None => write!(f, "{comma}{} nobody knows where", info.name)?,
-                    }
-                    target.map_or(Ok(()), |target| write!(f, " (to {target})"))?;
-                }
-                Ok(())
-            }
-            Self::ZLut(ZLutInUse { hash, planes, range_nm: [low, high], doubts, .. }) => {
-                write!(f, "Z-LUT {hash}: {planes} planes from {low:.0} to {high:.0} nm")?;
-                doubts.iter().try_for_each(|doubt| write!(f, "; {doubt}"))
-            }
-            Self::ZLutSaved { file, not_kept } => {
-                write!(f, "written: {}", file.display())?;
-                not_kept.iter().try_for_each(|lost| write!(f, "; {lost}"))
-            }
-            Self::ZLutState(state) => f.write_str(&serde_json::to_string(state).map_err(|_| fmt::Error)?),
-            Self::Health(health) => f.write_str(&serde_json::to_string(health).map_err(|_| fmt::Error)?),
-        }
-    }
 }

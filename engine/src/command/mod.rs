@@ -8,6 +8,7 @@
 //! `list.rs` is the table of all commands: their type, what `beadscope commands` prints and the ranges that are checked
 //! come from it. `bus.rs` carries them out; a command without a handler does not compile.
 
+mod answer;
 mod bus;
 mod list;
 mod peer;
@@ -16,7 +17,8 @@ mod text;
 
 pub use crate::acquire::control::ControlError;
 pub use crate::track::heights::HeightsError;
-pub use bus::{Applied, CommandBus, CommandError};
+pub use answer::{Applied, CommandError};
+pub use bus::CommandBus;
 pub(crate) use bus::{Parts, Retarget};
 pub use list::{COMMANDS, Command};
 pub use peer::{MAGSCOPE, Place};

@@ -1,0 +1,136 @@
+//! What each action does.
+
+use beadscope_engine::command::Command;
+use eframe::egui;
+
+use super::App;
+use crate::actions::Action;
+use crate::export::{free_path, write};
+use crate::messages::Kind;
+use crate::panes::Pane;
+
+/// Why beads stay as they are.
+pub(super) const LOCKED: &str = "the beads are locked; unlock them with L, or in the pane Beads";
+
+impl App<'_> {
+    /// Does it.
+    pub(super) fn act(&mut self, context: &egui::Context, action: Action) {
+        let beads = &self.desk.feed.beads;
+        let is_locked = beads.is_locked;
+        let selected = beads.selected_numbers();
+        match action {
+            Action::ToggleRecording => {
+                let command = self.desk.recording.toggle_command();
+                self.send(command);
+            }
+            Action::NextRecording if self.desk.recording.running().is_none() => {
+                self.messages.add(Kind::Notice, "nothing is recorded; R begins");
+            }
+            Action::NextRecording => {
+                self.send(Command::RecordNext {});
+            }
+            Action::Mark => {
+                self.send(Command::Mark { text: "mark".to_owned() });
+            }
+            Action::PausePlots => self.desk.plots.toggle_pause(&self.desk.feed.history),
+            Action::ExportPlots => {
+                self.layout.open(Pane::Plots);
+                self.desk.plots.export_next();
+            }
+            Action::FitPicture => self.desk.video.viewport.fit(),
+            Action::Snapshot => self.snapshot(),
+            Action::NextBead => self.step_bead(1),
+            Action::PreviousBead => self.step_bead(-1),
+            Action::LockBeads => self.desk.feed.beads.is_locked ^= true,
+            Action::RemoveBeads
+            | Action::RemoveAllBeads
+            | Action::Nudge(..)
+            | Action::Renumber
+            | Action::Undo
+            | Action::Redo
+            | Action::FindBeads
+                if is_locked =>
+            {
+                self.messages.add(Kind::Notice, LOCKED);
+            }
+            Action::RemoveBeads | Action::ToggleReference if selected.is_empty() => {}
+            Action::RemoveAllBeads if beads.all.is_empty() => {}
+            Action::RemoveBeads => {
+                self.send(Command::RoiRemove { beads: selected });
+            }
+            Action::RemoveAllBeads => {
+                if self.send(Command::RoiClear {}).is_some() {
+                    self.messages.add(Kind::Done, "all beads were removed; Ctrl+Z brings them back");
+                }
+            }
+            Action::Nudge(dx_px, dy_px) => {
+                if let Some(bead) = selected.first().copied() {
+                    self.send(Command::RoiMove { bead, dx_px, dy_px });
+                }
+            }
+            Action::Renumber => {
+                if self.send(Command::RoiRenumber {}).is_some() {
+                    self.messages.add(Kind::Done, "the beads are numbered from 0 now, also in a recording that runs; Ctrl+Z takes it back");
+                }
+            }
+            Action::ToggleReference => {
+                let beads = self.desk.feed.beads.toggled_references();
+                self.send(Command::ReferenceSet { beads });
+            }
+            Action::Undo => {
+                self.send(Command::RoiUndo {});
+            }
+            Action::Redo => {
+                self.send(Command::RoiRedo {});
+            }
+            Action::FindBeads => {
+                self.layout.open(Pane::Camera);
+                self.desk.finder.begin(&self.desk.feed.picture, &self.desk.feed.beads);
+            }
+            Action::StopMotors => {
+                if !self.desk.axes.is_empty() {
+                    self.send(Command::AxisStop { axis: None });
+                }
+            }
+            Action::Search => self.palette.toggle(),
+            Action::Open(pane) => self.layout.open(pane),
+            Action::ResetLayout => self.layout.reset(),
+            Action::Tour => self.help.tour(),
+            Action::Keys => self.help.toggle_keys(),
+            Action::About => self.help.about(),
+        }
+        context.request_repaint();
+    }
+
+    fn step_bead(&mut self, step: i64) {
+        self.desk.feed.beads.step(step);
+        if let Some(bead) = self.desk.feed.beads.selected_bead() {
+            let (x_px, y_px) = bead.roi.center_px();
+            self.desk.video.viewport.reveal(x_px as f32, y_px as f32);
+        }
+    }
+
+    fn snapshot(&mut self) {
+        let path = free_path(&self.folder(), &format!("frame_{}", self.desk.feed.picture.frame), "png");
+        let written = match self.desk.feed.picture.png() {
+            Ok(bytes) => write(&path, &bytes).map(|()| path),
+            Err(error) => Err(format!("no snapshot: {error}")),
+        };
+        self.tell_written(Some(written));
+    }
+}
+
+/// Adds, moves or removes beads.
+pub(super) fn moves_beads(command: &Command) -> bool {
+    matches!(
+        command,
+        Command::RoiAdd { .. }
+            | Command::RoiMove { .. }
+            | Command::RoiRemove { .. }
+            | Command::RoiClear {}
+            | Command::RoiLoad { .. }
+            | Command::RoiRenumber {}
+            | Command::RoiUndo {}
+            | Command::RoiRedo {}
+    )
+}
