@@ -13,7 +13,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use crate::arguments::{Arguments, BenchCommand, Command, ZLutCommand};
+use crate::arguments::{Arguments, BenchCommand, Command, DriversCommand, ZLutCommand};
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -39,6 +39,15 @@ fn main() -> ExitCode {
             commands::bench::record(&arguments)
         }
         Some(Command::Commands(arguments)) => commands::command_list::run(&arguments),
+        Some(Command::Drivers { command: DriversCommand::List(arguments) }) => {
+            commands::drivers::list(&arguments)
+        }
+        Some(Command::Drivers { command: DriversCommand::Check(arguments) }) => {
+            commands::drivers::check(&arguments)
+        }
+        Some(Command::Drivers { command: DriversCommand::Simulate(arguments) }) => {
+            commands::drivers::simulate(&arguments)
+        }
         Some(Command::Doctor(arguments)) => commands::doctor::run(&arguments),
         Some(Command::Compress(arguments)) => commands::compress::run(&arguments),
         Some(Command::Recover(arguments)) => commands::recover::run(&arguments),

@@ -14,9 +14,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use beadscope_drivers::CAMERAS;
 use beadscope_drivers::camera::PixelFormat;
 use beadscope_drivers::npy::NpyWriter;
+use beadscope_drivers::{CAMERAS, CONTROLLERS};
 use beadscope_engine::command::{Applied, Command, Sender};
 use beadscope_engine::instrument::Instrument;
 use beadscope_engine::record::info::{RunInfo, camera_text};
@@ -105,8 +105,8 @@ fn session(folder: &Path, mode: &str, method: &str) -> Session {
     );
     fs::write(&rig, text).unwrap();
     let settings = Settings::load(Some(&rig), None).unwrap();
-    let Instrument { camera, config, tracker, zlut, pixel_size_nm, .. } =
-        Instrument::open(settings.rig(), CAMERAS).unwrap();
+    let Instrument { camera, config, motors, tracker, zlut, pixel_size_nm, .. } =
+        Instrument::open(settings.rig(), CAMERAS, CONTROLLERS).unwrap();
     let info = RunInfo {
         pixel_size_nm,
         settings_toml: settings.describe(&[]),
@@ -115,9 +115,20 @@ fn session(folder: &Path, mode: &str, method: &str) -> Session {
         zlut,
     };
     let (frame_limit, record, notes, hurry) = (None, None, Vec::new(), Arc::default());
-    Session::start(Setup { camera, config, tracker, frame_limit, info, record, settings, notes, hurry })
-        .unwrap()
-        .0
+    Session::start(Setup {
+        camera,
+        config,
+        motors,
+        tracker,
+        frame_limit,
+        info,
+        record,
+        settings,
+        notes,
+        hurry,
+    })
+    .unwrap()
+    .0
 }
 
 fn ask(session: &Session, line: &str) -> Applied {

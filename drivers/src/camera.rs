@@ -8,7 +8,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::axis::Axis;
+use crate::microscope::stage;
 use crate::sweep::FocusSweep;
 use crate::truth::Truth;
 
@@ -182,8 +182,14 @@ pub trait Camera: Send {
         None
     }
 
-    /// Axes that move what this camera looks at, if nothing else can: those of a simulated microscope. Others are in the rig.
-    fn axes(&self) -> Vec<Box<dyn Axis>> {
+    /// What moves in front of this camera, if it looks at a simulated sample: its motors, where the rig has no others.
+    fn stage(&self) -> Option<stage::Shared> {
+        None
+    }
+
+    /// The force on a bead with the magnets at some heights, mm and pN, if this camera looks at a simulated sample; nothing otherwise: the
+    /// force of real magnets is calibrated.
+    fn force_table(&self) -> Vec<[f64; 2]> {
         Vec::new()
     }
 

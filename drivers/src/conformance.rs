@@ -2,6 +2,7 @@
 //!
 //! Run it on every new driver, with the device connected. It takes some seconds and changes nothing for good.
 
+pub mod axes;
 mod bench;
 
 use std::time::Duration;

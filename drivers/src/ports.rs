@@ -1,4 +1,7 @@
-//! Serial ports of this machine, for `beadscope doctor`. Nothing is opened: opening a port resets some controllers.
+//! Serial ports of this machine, for `beadscope doctor`. Nothing is opened, unless somebody [asks](ask) who is there: opening a port resets
+//! some controllers.
+
+pub mod ask;
 
 use std::path::Path;
 

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use beadscope_drivers::camera::CameraDriver;
+use beadscope_drivers::ports::ask::who_answers;
 use beadscope_drivers::ports::serial_ports;
 use serde::Serialize;
 
@@ -48,12 +49,12 @@ impl Finding {
 }
 
 /// Looks at cameras, ports, graphics adapters, the disk behind `folder`, the clock and the processor. It takes some seconds:
-/// on each adapter simulated beads are tracked.
-pub fn examine(drivers: &[&dyn CameraDriver], folder: &Path) -> Vec<Finding> {
+/// on each adapter simulated beads are tracked. With `ask_ports` it opens every port and asks who is there.
+pub fn examine(drivers: &[&dyn CameraDriver], folder: &Path, ask_ports: bool) -> Vec<Finding> {
     let mut findings = vec![processor()];
     findings.extend(adapters::examine());
     findings.extend(cameras(drivers));
-    findings.extend(ports());
+    findings.extend(ports(ask_ports));
     findings.push(disk(folder));
     findings.push(clock());
     findings
@@ -84,7 +85,7 @@ fn cameras(drivers: &[&dyn CameraDriver]) -> Vec<Finding> {
     findings
 }
 
-fn ports() -> Vec<Finding> {
+fn ports(ask: bool) -> Vec<Finding> {
     let ports = serial_ports();
     if ports.is_empty() {
         return vec![Finding::new("ports", State::Ok, "no serial port")];
@@ -92,11 +93,27 @@ fn ports() -> Vec<Finding> {
     let describe = |port: beadscope_drivers::ports::PortListing| {
         let text = format!("{}: {}", port.name, port.description);
         match port.blocked {
-            None => Finding::new("ports", State::Ok, text),
+            None if ask => ask_port(&port.name, &text),
+            None => Finding::new("ports", State::Ok, text).advise("doctor --ask-ports asks who is there"),
             Some(why) => Finding::new("ports", State::Failed, text).advise(why),
         }
     };
     ports.into_iter().map(describe).collect()
+}
+
+fn ask_port(port: &str, text: &str) -> Finding {
+    match who_answers(port) {
+        Ok(Some((driver, answer))) => {
+            let seen = format!("{text}; the driver {driver} is answered: {}", answer.escape_debug());
+            Finding::new("ports", State::Ok, seen)
+                .advise(format!("what a rig may say of it: beadscope drivers list {driver}"))
+        }
+        Ok(None) => Finding::new("ports", State::Warning, format!("{text}; nobody answers")).advise(
+            "look at its power; a controller with another baud rate, or of another kind, is silent too",
+        ),
+        Err(reason) => Finding::new("ports", State::Failed, format!("{text}; {reason}"))
+            .advise("is another program using it?"),
+    }
 }
 
 /// Writes and syncs a file in the folder where runs go; it is gone afterwards.

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use beadscope_drivers::axis::ControllerDriver;
 use beadscope_drivers::camera::{Camera, CameraConfig, CameraDriver, CameraError, CameraRequest};
 use beadscope_drivers::find_camera;
 use beadscope_shaders::magtrack::OptionError;
@@ -12,6 +13,7 @@ use crate::calibrate::{self, CalibrateError};
 use crate::correction::{Correction, CorrectionError};
 use crate::find::{self, FindError, Verdict};
 use crate::frame::FrameView;
+use crate::hardware::{Motors, MotorsError};
 use crate::magtrack_options::options_from_toml;
 use crate::prepared_zlut::{ZLutMismatch, correction_warning, pixel_size_warning, prepare_zlut};
 use crate::rig::{DEFAULT_ROI_PX, Rig};
@@ -29,6 +31,8 @@ pub struct Instrument {
     pub camera: Box<dyn Camera>,
     /// What the camera applied.
     pub config: CameraConfig,
+    /// Magnets, stages and focus, connected and at rest.
+    pub motors: Motors,
     /// Finds x, y, z of every bead.
     pub tracker: BeadTracker,
     /// The Z-LUT in use.
@@ -55,6 +59,9 @@ pub enum OpenError {
     /// The camera refused.
     #[error(transparent)]
     Camera(#[from] CameraError),
+    /// A motor refused.
+    #[error(transparent)]
+    Motors(#[from] MotorsError),
     /// The dark or flat frames cannot be used.
     #[error(transparent)]
     Correction(#[from] CorrectionError),
@@ -112,12 +119,17 @@ pub enum OpenError {
 }
 
 impl Instrument {
-    /// Opens the rig's camera from `drivers`, reads the frames that correct it, finds or loads the beads, loads or makes the Z-LUT.
+    /// Opens the rig's camera and motors from these drivers, reads the frames that correct it, finds or loads the beads, loads or makes the Z-LUT.
     ///
     /// # Errors
     /// The first thing that is missing or does not fit, with what to do.
-    pub fn open(rig: &Rig, drivers: &[&dyn CameraDriver]) -> Result<Self, OpenError> {
-        let (mut camera, config) = open_camera(rig, drivers)?;
+    pub fn open(
+        rig: &Rig,
+        cameras: &[&dyn CameraDriver],
+        controllers: &[&dyn ControllerDriver],
+    ) -> Result<Self, OpenError> {
+        let (mut camera, config) = open_camera(rig, cameras)?;
+        let motors = Motors::open(&rig.motors, &rig.magnets, controllers, camera.as_ref())?;
         let method: Method = rig.tracking.method.parse().map_err(OpenError::Method)?;
         let magtrack = options_from_toml(&rig.tracking.magtrack).map_err(OpenError::MagTrack)?;
         let params = Params { method, magtrack, ..Params::default() };
@@ -165,7 +177,7 @@ impl Instrument {
         if tracker.is_on_gpu() {
             notes.push(format!("beads are tracked on the GPU: {}", tracker.on().adapter));
         }
-        Ok(Self { camera, config, tracker, zlut, pixel_size_nm, notes, warnings })
+        Ok(Self { camera, config, motors, tracker, zlut, pixel_size_nm, notes, warnings })
     }
 }
 

@@ -14,7 +14,9 @@
 //! | `beadscope-track-N`, the others | scratch of one worker | for work only | no | rayon |
 //! | `beadscope-video` ([`video`]) | where it copies frames to, in modes that film | for frames only | when it is told something | frame ring, blocks, orders |
 //! | `beadscope-video-disk` | the shard that is written | on the disk | at the end of a shard | blocks |
-//! | `beadscope-hardware` ([`hardware`]) | the axes | on a device | yes | orders, readings |
+//! | `beadscope-hardware` ([`hardware`]), one for each controller | the controller, behind the gate of [`safety`] | on its device, with deadlines | yes | orders, readings |
+//! | `beadscope-device`, one for each simulated controller | the device | for who writes to it | yes | a pseudo-terminal |
+//! | `beadscope-ramp` ([`magnets`]), while one runs | the magnets | for a motor, with an end | yes | orders |
 //! | `beadscope-sweep` ([`zlut_sweep`]), while one runs | what is gathered of a focus sweep | for focus and frames, with an end | yes | frame ring, orders |
 //! | `beadscope-record` ([`record`]) | the open file | on the disk | yes | track ring, commands |
 //! | `beadscope-health` ([`health`]) | what is measured of the others | yes | yes | counters, [`status::Health`] |
@@ -48,6 +50,7 @@ pub mod import;
 pub mod instrument;
 pub mod latency;
 pub mod ledger;
+pub mod magnets;
 pub mod magtrack_options;
 pub mod offline;
 pub mod plane_check;
@@ -60,6 +63,7 @@ pub mod ring;
 pub mod roi;
 pub mod rois;
 pub mod run_folder;
+pub mod safety;
 #[cfg(test)]
 mod seeded;
 pub mod segment;

@@ -4,6 +4,9 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::hardware::MotorsSection;
+use crate::magnets::MagnetsSection;
+use crate::safety::SafetySection;
 use crate::threads::ThreadsSection;
 use crate::track::backend::{Backend, BackendRequest};
 use crate::video::Mode;
@@ -28,6 +31,12 @@ pub struct Rig {
     pub tracking: TrackingSection,
     /// Where recordings go.
     pub recording: RecordingSection,
+    /// Magnets, stages, focus: what is connected.
+    pub motors: MotorsSection,
+    /// What they may do.
+    pub safety: SafetySection,
+    /// The force of the magnets.
+    pub magnets: MagnetsSection,
     /// Cores and priorities of threads.
     pub threads: ThreadsSection,
 }

@@ -22,14 +22,16 @@ use crate::clock::Clock;
 use crate::command::{CommandBus, Parts};
 use crate::correction::Correction;
 use crate::frame::{FrameHeader, FrameView};
-use crate::hardware::{self, AxisReading, HardwareHandle};
+use crate::hardware::{self, AxisReading, HardwareHandle, Motors, Simulations};
 use crate::health::Watch;
+use crate::magnets::{ForceState, Forces, RampParts};
 use crate::record::Recorder;
 use crate::record::error::RecordError;
 use crate::record::info::RunInfo;
 use crate::rig::DEFAULT_ROI_PX;
 use crate::ring::monitor::Monitor;
 use crate::ring::{Ends, SkippingReader, ring};
+use crate::safety::SafetyError;
 use crate::settings::Settings;
 use crate::split::{Limits, Split};
 use crate::status::{EndReason, Health, Status};
@@ -58,6 +60,8 @@ const MIN_SLOTS: usize = 16;
 pub struct Setup {
     /// A configured camera.
     pub camera: Box<dyn Camera>,
+    /// Magnets, stages and focus, at rest.
+    pub motors: Motors,
     /// What the camera applied.
     pub config: CameraConfig,
     /// The tracker with its ROIs and Z-LUT.
@@ -83,6 +87,9 @@ pub enum SessionError {
     /// The recording could not be begun, so nothing was started.
     #[error(transparent)]
     Record(#[from] RecordError),
+    /// The rules of safety cannot be kept with the axes there are.
+    #[error(transparent)]
+    Safety(#[from] SafetyError),
     /// The system refused a thread.
     #[error("a thread could not be started: {0}")]
     Thread(std::io::Error),
@@ -102,6 +109,9 @@ pub struct Session {
     correction: Option<Arc<Correction>>,
     info: RunInfo,
     sweeps: Sweeps,
+    forces: Forces,
+    /// Devices that are simulated; they go after the threads that talk to them.
+    _simulations: Simulations,
 }
 
 /// What a window reads: the newest frame, and rows in order. Neither ever holds the session back.
@@ -127,7 +137,8 @@ impl Session {
     /// # Errors
     /// If the recording cannot be begun or the system refuses a thread. Nothing runs then.
     pub fn start(setup: Setup) -> Result<(Self, View), SessionError> {
-        let Setup { camera, config, mut tracker, frame_limit, info, record, settings, notes, hurry } = setup;
+        let Setup { camera, config, motors, mut tracker, frame_limit, info, record, settings, notes, hurry } =
+            setup;
         let wishes = settings.rig().threads.clone();
         tell_start(&config, &info, tracker.on());
         let rois = tracker.rois().clone();
@@ -179,10 +190,14 @@ impl Session {
         recorder.truth = camera.truth();
         let _ = recorder.truth.as_ref().map(|truth| truth.take().count());
         let into = handle.clone();
-        let (hardware, axes) = hardware::prepare(camera.axes(), move |readings| {
-            let unix_ns = clock.unix_ns(clock.now_ns());
-            into.sample(readings.into_iter().map(|reading| reading.at(unix_ns)).collect());
-        });
+        let Motors { controllers, simulations, magnets } = motors;
+        let (ports, axes) = hardware::prepare(controllers, &settings.rig().safety, || {
+            let into = into.clone();
+            move |readings: Vec<AxisReading>| {
+                let unix_ns = clock.unix_ns(clock.now_ns());
+                into.sample(readings.into_iter().map(|reading| reading.at(unix_ns)).collect());
+            }
+        })?;
         let (retarget, retargets) = sync_channel(1);
         // A reader of the ring that is dropped, where nothing is filmed, holds nothing back.
         let video = plan.map(|plan| {
@@ -218,12 +233,15 @@ impl Session {
             pixel_size_nm: info.pixel_size_nm,
         };
         let sweeps = Sweeps::new(sweep_parts, to_sweep, info.zlut.clone().map(Arc::new));
+        let ramp_parts = RampParts { status: status.clone(), hardware: axes.clone(), clock, model: magnets };
+        let forces = Forces::new(ramp_parts);
         let parts = Parts {
             status: status.clone(),
             recorder: handle,
             camera: control.clone(),
             retarget,
             hardware: axes.clone(),
+            forces: forces.clone(),
             frames: published,
             clock,
             info: info.clone(),
@@ -252,11 +270,14 @@ impl Session {
             threads.push(spawn("beadscope-video-disk", &status, move |_| disk.run())?);
             threads.push(spawn("beadscope-video", &status, move |_| film.run())?);
         }
-        let sweep = sweeps.clone();
-        threads.push(spawn("beadscope-hardware", &status, move |status| {
-            // A sweep sends the focus back to where it was, also at the session's end.
-            hardware.run(|| status.is_stopping() && !sweep.is_running());
-        })?);
+        for port in ports {
+            let sweep = sweeps.clone();
+            threads.push(spawn("beadscope-hardware", &status, move |status| {
+                let failed = || status.end.get().is_some_and(EndReason::is_failure);
+                // A sweep sends the focus back to where it was, also at the session's end.
+                port.run(|| status.is_stopping() && (failed() || !sweep.is_running()), failed);
+            })?);
+        }
         threads.push(spawn("beadscope-track", &status, move |status| {
             Tracking { frames, config, tracker, room, retargets, tracks: rows_in, status, clock, hurry }
                 .run();
@@ -272,8 +293,20 @@ impl Session {
         let _ = status.thread_notes.set(told(answers));
         let view = View { frames: frame_view, tracks: track_view };
         let health = Some((keep, health));
-        let session =
-            Self { status, threads, health, split, commands, control, axes, correction, info, sweeps };
+        let session = Self {
+            status,
+            threads,
+            health,
+            split,
+            commands,
+            control,
+            axes,
+            correction,
+            info,
+            sweeps,
+            forces,
+            _simulations: simulations,
+        };
         Ok((session, view))
     }
 
@@ -300,6 +333,11 @@ impl Session {
     /// Where the axes are; none if there are none.
     pub fn axes(&self) -> Vec<AxisReading> {
         self.axes.readings()
+    }
+
+    /// The force of the magnets, and how a ramp goes; `None` if nobody has said what they do.
+    pub fn force(&self) -> Option<ForceState> {
+        self.forces.state()
     }
 
     /// What frames are corrected with before they are tracked.
@@ -348,6 +386,7 @@ impl Session {
         }
         // Before the hardware thread, which waits for it to send the focus back.
         self.sweeps.join();
+        self.forces.join();
         // Camera first: it was started last.
         for thread in self.threads.drain(..).rev() {
             // A panic was caught in the thread and is the end reason already.

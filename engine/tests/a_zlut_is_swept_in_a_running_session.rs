@@ -12,13 +12,14 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use beadscope_drivers::CAMERAS;
-use beadscope_drivers::axis::{Axis, AxisError, AxisInfo, AxisState, AxisUnit};
+use beadscope_drivers::axis::{Abilities, AxisError, AxisInfo, AxisState, AxisUnit, Controller};
 use beadscope_drivers::camera::{
     Camera, CameraConfig, CameraError, CameraRequest, FrameInfo, PixelFormat, SensorWindow,
 };
 use beadscope_drivers::cameras::simulated::{Scene, Settings as SceneSettings};
+use beadscope_drivers::{CAMERAS, CONTROLLERS};
 use beadscope_engine::command::{Applied, CommandError, Sender};
+use beadscope_engine::hardware::{Motors, OpenController};
 use beadscope_engine::instrument::Instrument;
 use beadscope_engine::record::info::RunInfo;
 use beadscope_engine::record::read::Recording;
@@ -73,8 +74,8 @@ fn microscope(method: &str, backend: Backend, adapter: Option<&str>) -> (Session
     rig.camera.rate_hz = 200.0;
     rig.camera.settings = SCENE.parse().unwrap();
     (rig.tracking.backend, rig.tracking.adapter) = (backend, adapter.map(str::to_owned));
-    let Instrument { camera, config, tracker, zlut, pixel_size_nm, .. } =
-        Instrument::open(&rig, CAMERAS).unwrap();
+    let Instrument { camera, config, motors, tracker, zlut, pixel_size_nm, .. } =
+        Instrument::open(&rig, CAMERAS, CONTROLLERS).unwrap();
     let rois = tracker.rois().to_vec();
     let info =
         RunInfo { pixel_size_nm, settings_toml: String::new(), camera: "simulated".to_owned(), rois, zlut };
@@ -82,6 +83,7 @@ fn microscope(method: &str, backend: Backend, adapter: Option<&str>) -> (Session
     start(Setup {
         camera,
         config,
+        motors,
         tracker,
         frame_limit: None,
         info,
@@ -374,31 +376,50 @@ impl Sample {
 }
 
 struct Lens {
-    info: AxisInfo,
+    info: [AxisInfo; 1],
     sample: Arc<Mutex<Sample>>,
 }
 
-impl Axis for Lens {
-    fn info(&self) -> &AxisInfo {
+impl Controller for Lens {
+    fn axes(&self) -> &[AxisInfo] {
         &self.info
     }
-    fn read(&mut self) -> Result<AxisState, AxisError> {
+    fn read(&mut self, _axis: usize) -> Result<AxisState, AxisError> {
         let mut sample = self.sample.lock().unwrap();
         sample.asked += 1;
         if sample.deaf_every > 0 && sample.asked.is_multiple_of(sample.deaf_every) {
-            return Err(AxisError::Silent { axis: "focus".to_owned(), reason: "a test".to_owned() });
+            let (device, asked) = ("focus".to_owned(), "a test".to_owned());
+            return Err(AxisError::Silent { device, asked, waited: Duration::ZERO });
         }
-        Ok(AxisState { position: sample.focus_nm.min(sample.stuck_at_nm), is_moving: false })
+        Ok(AxisState::at(sample.focus_nm.min(sample.stuck_at_nm), false))
     }
-    fn move_to(&mut self, target: f64) -> Result<(), AxisError> {
+    fn move_to(&mut self, _axis: usize, target: f64) -> Result<(), AxisError> {
         let mut sample = self.sample.lock().unwrap();
         sample.before_nm = sample.shown_nm();
         sample.has_risen |= sample.focus_nm == sample.rises_at_nm;
         (sample.focus_nm, sample.moved) = (target, Instant::now());
         Ok(())
     }
-    fn stop(&mut self) -> Result<(), AxisError> {
+    fn stop(&mut self, _axis: usize) -> Result<(), AxisError> {
         Ok(())
+    }
+    fn emergency_stop(&mut self) -> Result<(), AxisError> {
+        Ok(())
+    }
+    fn reconnect(&mut self) -> Result<(), AxisError> {
+        Ok(())
+    }
+}
+
+/// A focus and nothing else.
+fn focus_motor(sample: &Arc<Mutex<Sample>>) -> Motors {
+    let can = Abilities::default();
+    let info = AxisInfo { name: "focus".to_owned(), unit: AxisUnit::Nm, limits: [0.0, 2000.0], can };
+    let controller = Box::new(Lens { info: [info], sample: sample.clone() });
+    let poll = Duration::from_millis(50);
+    Motors {
+        controllers: vec![OpenController { controller, usual_speeds: vec![None], poll }],
+        ..Motors::default()
     }
 }
 
@@ -406,7 +427,6 @@ impl Axis for Lens {
 struct Filmed {
     sample: Arc<Mutex<Sample>>,
     next: u64,
-    has_focus: bool,
 }
 
 impl Filmed {
@@ -441,11 +461,6 @@ impl Camera for Filmed {
     fn stop(&mut self) -> Result<(), CameraError> {
         Ok(())
     }
-    fn axes(&self) -> Vec<Box<dyn Axis>> {
-        let info = AxisInfo { name: "focus".to_owned(), unit: AxisUnit::Nm, limits: [0.0, 2000.0] };
-        let lens = Lens { info, sample: self.sample.clone() };
-        if self.has_focus { vec![Box::new(lens)] } else { Vec::new() }
-    }
 }
 
 fn instrument(sample: &Arc<Mutex<Sample>>, beads: u32, has_focus: bool) -> Session {
@@ -472,11 +487,12 @@ fn instrument_with(
         rois,
         zlut: None,
     };
-    let camera = Box::new(Filmed { sample: sample.clone(), next: 0, has_focus });
+    let camera = Box::new(Filmed { sample: sample.clone(), next: 0 });
     let settings = Settings::load(None, None).unwrap();
     let (session, _) = start(Setup {
         camera,
         config: Filmed::config(),
+        motors: if has_focus { focus_motor(sample) } else { Motors::default() },
         tracker,
         frame_limit: None,
         info,

@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use beadscope_drivers::CAMERAS;
 use beadscope_drivers::camera::{Camera, CameraConfig, CameraError, CameraRequest, FrameInfo};
+use beadscope_drivers::{CAMERAS, CONTROLLERS};
 use beadscope_engine::command::Sender;
 use beadscope_engine::instrument::Instrument;
 use beadscope_engine::record::info::RunInfo;
@@ -93,8 +93,8 @@ fn setup(folder: &std::path::Path) -> Setup {
     rig.camera.rate_hz = 500.0;
     rig.camera.settings = "beads = 12\nwidth_px = 480\nheight_px = 360".parse().unwrap();
     rig.tracking.backend = Backend::Cpu;
-    let Instrument { camera, config, tracker, zlut, pixel_size_nm, .. } =
-        Instrument::open(&rig, CAMERAS).unwrap();
+    let Instrument { camera, config, motors, tracker, zlut, pixel_size_nm, .. } =
+        Instrument::open(&rig, CAMERAS, CONTROLLERS).unwrap();
     assert!(zlut.is_some() && tracker.rois().len() >= 6, "{} beads", tracker.rois().len());
     let rois = tracker.rois().to_vec();
     let info =
@@ -102,7 +102,7 @@ fn setup(folder: &std::path::Path) -> Setup {
     let record = Some(folder.join("tracks.h5"));
     let (mut settings, notes, hurry) = (Settings::load(None, None).unwrap(), Vec::new(), Arc::default());
     settings.change("recording.mode", "track+roi-video").unwrap();
-    Setup { camera, config, tracker, frame_limit: None, info, record, settings, notes, hurry }
+    Setup { camera, config, motors, tracker, frame_limit: None, info, record, settings, notes, hurry }
 }
 
 /// Allocations of [`THREADS`] in so many frames, at whose beginning something is asked of the session.

@@ -1,6 +1,7 @@
 //! The command line as data. What each argument does is said here once and printed by `--help`.
 
 mod bench;
+mod drivers;
 mod recordings;
 mod rig;
 mod run;
@@ -15,6 +16,9 @@ use beadscope_engine::rig::DEFAULT_ROI_PX;
 use clap::{Args, Parser, Subcommand};
 
 pub use self::bench::{BenchCommand, BenchLiveArguments, BenchRecordArguments, BenchTrackArguments};
+pub use self::drivers::{
+    DriversCheckArguments, DriversCommand, DriversListArguments, DriversSimulateArguments,
+};
 pub use self::recordings::{
     CompressArguments, ExportArguments, ExportFormat, ImportArguments, InfoArguments, VerifyArguments,
 };
@@ -63,6 +67,11 @@ pub enum Command {
     Commands(CommandsArguments),
     /// Says what works here, what does not, and what to do about it.
     Doctor(DoctorArguments),
+    /// Drivers of cameras and motors: which there are, whether they work, simulated controllers.
+    Drivers {
+        #[command(subcommand)]
+        command: DriversCommand,
+    },
     /// Makes a whole file of a recording that a crash or a power cut left behind.
     Recover(RecoverArguments),
     /// Describes a recording: when, with what, where its frames went, how its beads move.
@@ -150,6 +159,9 @@ pub struct DoctorArguments {
     /// Folder where recordings would go.
     #[arg(long, value_name = "DIR", default_value = ".")]
     pub folder: PathBuf,
+    /// Opens every serial port and asks who is there; opening resets some controllers, those on Arduino boards.
+    #[arg(long)]
+    pub ask_ports: bool,
     /// Prints one JSON object.
     #[arg(long)]
     pub json: bool,

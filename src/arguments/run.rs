@@ -53,6 +53,10 @@ pub struct RunArguments {
     /// standard input; `beadscope commands` lists them.
     #[arg(long, value_name = "FILE")]
     pub commands: Option<PathBuf>,
+    /// Tries the motions of --commands against the rules of the rig, from where everything is now, and moves nothing: exits 1 and
+    /// names the lines that would be refused.
+    #[arg(long, requires = "commands")]
+    pub rehearse: bool,
     /// Prints one JSON object at the end.
     #[arg(long)]
     pub json: bool,

@@ -10,7 +10,7 @@ use crate::arguments::DoctorArguments;
 use crate::output;
 
 pub fn run(arguments: &DoctorArguments) -> Result<()> {
-    let findings = doctor::examine(CAMERAS, &arguments.folder);
+    let findings = doctor::examine(CAMERAS, &arguments.folder, arguments.ask_ports);
     if arguments.json {
         return output::print_json(&serde_json::json!({
             "version": env!("CARGO_PKG_VERSION"),

@@ -4,6 +4,7 @@ pub mod bench;
 pub mod command_list;
 pub mod compress;
 pub mod doctor;
+pub mod drivers;
 pub mod export;
 pub mod find;
 pub mod import;
@@ -24,16 +25,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Result, anyhow, bail, ensure};
-use beadscope_drivers::CAMERAS;
 use beadscope_drivers::camera::CameraError;
 use beadscope_drivers::stack::Stack;
+use beadscope_drivers::{CAMERAS, CONTROLLERS};
+use beadscope_engine::command::{Command, Sender};
 use beadscope_engine::correction::{Correction, Used};
 use beadscope_engine::frame::FrameView;
 use beadscope_engine::instrument::{Instrument, OpenError};
 use beadscope_engine::record::info::{RunInfo, camera_text};
 use beadscope_engine::replace::{self, Output};
 use beadscope_engine::rig::CorrectionSection;
-use beadscope_engine::session::{Outcome, Setup};
+use beadscope_engine::session::{Outcome, Session, Setup};
 use beadscope_engine::settings::{Settings, user_file};
 use beadscope_shaders::magtrack::Options;
 use beadscope_shaders::pipeline::Method;
@@ -48,8 +50,9 @@ fn read_settings(path: Option<&Path>) -> Result<Settings> {
 /// Opens the instrument and describes it for a recording. What there is to know is logged, and returned as sentences.
 fn open(settings: &Settings) -> Result<(Setup, Vec<String>)> {
     let mut settings = settings.clone();
-    let Instrument { camera, config, tracker, zlut, pixel_size_nm, mut notes, warnings } =
-        Instrument::open(settings.rig(), CAMERAS).map_err(|error| with_place(&settings, error))?;
+    let Instrument { camera, config, motors, tracker, zlut, pixel_size_nm, mut notes, warnings } =
+        Instrument::open(settings.rig(), CAMERAS, CONTROLLERS)
+            .map_err(|error| with_place(&settings, error))?;
     notes.iter().for_each(|note| tracing::info!("{note}"));
     warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     notes.extend(warnings);
@@ -72,8 +75,18 @@ fn open(settings: &Settings) -> Result<(Setup, Vec<String>)> {
         zlut,
     };
     let (frame_limit, record, hurry) = (None, None, Arc::default());
-    let setup =
-        Setup { camera, config, tracker, frame_limit, info, record, settings, notes: notes.clone(), hurry };
+    let setup = Setup {
+        camera,
+        config,
+        motors,
+        tracker,
+        frame_limit,
+        info,
+        record,
+        settings,
+        notes: notes.clone(),
+        hurry,
+    };
     Ok((setup, notes))
 }
 
@@ -101,6 +114,12 @@ fn with_place(settings: &Settings, error: OpenError) -> anyhow::Error {
     };
     let place = source.map(|source| source.place().to_string()).unwrap_or_default();
     anyhow!("{error}{place}")
+}
+
+/// Stops all motors, as a signal of the system asks.
+fn stop_motors(session: &Session) {
+    // What went wrong is in the log, with the command.
+    let _ = session.commands().send(Sender::Signal, Command::AxisStop { axis: None });
 }
 
 /// Whether a session went as it should, with or without a window.

@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, anyhow};
+use anyhow::{Context as _, Result, anyhow, ensure};
 use beadscope_drivers::camera::CameraConfig;
 use beadscope_engine::camera_status::ClockHealth;
 use beadscope_engine::correction::Used;
+use beadscope_engine::hardware::rehearse_script;
 use beadscope_engine::health::vitals::Vitals;
 use beadscope_engine::latency::Percentiles;
 use beadscope_engine::ledger::{Ledger, Lost};
@@ -76,6 +77,9 @@ impl From<&Ledger> for Frames {
 pub fn run(arguments: &RunArguments) -> Result<()> {
     let mut settings = super::read_settings(arguments.rig.as_deref())?;
     settings.set_command_line(options(arguments)?.into_iter().chain(arguments.backend.options()))?;
+    if let (true, Some(script)) = (arguments.rehearse, &arguments.commands) {
+        return rehearse(&settings, script);
+    }
     let RunArguments { frames, duration, json, commands, .. } = arguments;
     record(
         &settings,
@@ -87,6 +91,21 @@ pub fn run(arguments: &RunArguments) -> Result<()> {
             is_kept: true,
         },
     )
+}
+
+/// A dry run of a script's motions.
+fn rehearse(settings: &Settings, script: &Path) -> Result<()> {
+    let text = std::fs::read_to_string(script)
+        .with_context(|| format!("cannot read the commands: {}", script.display()))?;
+    let (setup, _) = super::open(settings)?;
+    let rehearsed = rehearse_script(setup.motors, &settings.rig().safety, &text)?;
+    for (number, line, why) in &rehearsed.refused {
+        output::print(&format!("line {number}: {line}: {why}\n"))?;
+    }
+    output::print(&format!("{} motions would be made\n", rehearsed.motions))?;
+    let refused = rehearsed.refused.len();
+    ensure!(refused == 0, "{refused} lines would be refused: {}", script.display());
+    Ok(())
 }
 
 /// How long to record, and how to tell of it.
@@ -123,6 +142,10 @@ pub fn record(settings: &Settings, plan: &Plan<'_>) -> Result<()> {
         super::obey::obey(path, session.commands().clone())?;
     }
     watch(&session, plan, &signals.stop);
+    if signals.stop.load(Ordering::Relaxed) {
+        // Nobody is left to watch a motion.
+        super::stop_motors(&session);
+    }
     // Whatever ended it: whoever asks from here on is in a hurry.
     signals.stop.store(true, Ordering::Relaxed);
     let camera = session.config();

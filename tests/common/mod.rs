@@ -20,6 +20,7 @@ use std::time::{Duration, Instant, SystemTime};
 use beadscope_drivers::camera::{
     Camera, CameraConfig, CameraError, CameraRequest, FrameInfo, PixelFormat, SensorWindow,
 };
+use beadscope_engine::hardware::Motors;
 use beadscope_engine::record::info::RunInfo;
 use beadscope_engine::roi::Roi;
 use beadscope_engine::session::Setup;
@@ -162,6 +163,7 @@ pub fn setup(steps: Vec<Step>, beads: u32, record: Option<PathBuf>) -> Setup {
     Setup {
         camera: Box::new(ScriptedCamera::new(steps)),
         config: ScriptedCamera::config(),
+        motors: Motors::default(),
         tracker,
         frame_limit: None,
         info,

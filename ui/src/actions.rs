@@ -46,6 +46,10 @@ pub enum Action {
     LockBeads,
     /// Bring every motor to rest.
     StopMotors,
+    /// Brings all motors to rest as fast as they can, for good.
+    EmergencyStop,
+    /// Lets them move again.
+    ResumeMotors,
     /// Search.
     Search,
     /// Bring a pane to the front.
@@ -140,6 +144,13 @@ pub const ALL: &[Entry] = &[
     entry(Action::Renumber, "Number the beads from 0", &[], "reassign ids reset"),
     entry(Action::FindBeads, "Find beads in the picture", &[], "auto detect select search"),
     entry(Action::LockBeads, "Lock the beads, or unlock them", &[key(Key::L)], "protect edit"),
+    entry(
+        Action::EmergencyStop,
+        "Emergency stop of all motors",
+        &[with(Modifiers::SHIFT, Key::Escape)],
+        "halt axis danger",
+    ),
+    entry(Action::ResumeMotors, "Let motors move again after an emergency stop", &[], "axis reset release"),
     entry(Action::StopMotors, "Stop all motors", &[key(Key::Escape)], "halt emergency axis"),
     entry(
         Action::Open(Pane::Camera),

@@ -64,6 +64,7 @@ pub struct App<'a> {
     status: Status,
     messages: Messages,
     quit: Arc<AtomicBool>,
+    is_quitting: bool,
     title: String,
     notes: Vec<String>,
     saved: Instant,
@@ -116,6 +117,7 @@ impl<'a> App<'a> {
             log: LogPane::new(log),
             config: session.config(),
             axes: session.axes(),
+            force: session.force(),
             pixel_size_nm: info.pixel_size_nm,
             mode: String::new(),
             zlut,
@@ -137,6 +139,7 @@ impl<'a> App<'a> {
             status: Status::default(),
             messages,
             quit,
+            is_quitting: false,
             title,
             notes,
             saved: Instant::now(),
@@ -335,6 +338,11 @@ impl eframe::App for App<'_> {
     /// Runs also while the window is hidden, so that the plots have no hole afterwards.
     fn logic(&mut self, context: &egui::Context, _frame: &mut eframe::Frame) {
         if self.quit.load(Ordering::Relaxed) {
+            if let (false, Some(session)) = (self.is_quitting, &self.session) {
+                // Nobody is left to watch a motion; what went wrong is in the log.
+                let _ = session.commands().send(Sender::Signal, Command::AxisStop { axis: None });
+            }
+            self.is_quitting = true;
             context.send_viewport_cmd(ViewportCommand::Close);
         }
         context.request_repaint_after(LOOK);
@@ -352,6 +360,7 @@ impl eframe::App for App<'_> {
             return;
         }
         self.desk.axes = session.axes();
+        self.desk.force = session.force();
         self.desk.plots.take_axes(self.desk.feed.newest_s, &self.desk.axes);
         if self.layout.is_seen(Pane::ZLut) {
             self.desk.sweep = session.zlut_sweep();

@@ -2,6 +2,7 @@
 
 use beadscope_engine::command::Command;
 use beadscope_engine::hardware::AxisReading;
+use beadscope_engine::magnets::ForceState;
 use beadscope_engine::session::CameraConfig;
 use beadscope_engine::zlut_sweep::ZLutSweep;
 use beadscope_zlut::ZLut;
@@ -95,6 +96,8 @@ pub struct Desk {
     pub config: CameraConfig,
     /// Where the axes are.
     pub axes: Vec<AxisReading>,
+    /// The force of the magnets, if it is known.
+    pub force: Option<ForceState>,
     /// Size of a pixel in the sample, nm.
     pub pixel_size_nm: f64,
     /// What the session tracks and films.
@@ -142,8 +145,8 @@ impl Contents for Desk {
                 }));
             }
             Pane::Motors => {
-                let asked = self.motors.show(ui, &self.axes);
-                self.todo.extend(asked.map(Todo::Command));
+                let asked = self.motors.show(ui, &self.axes, self.force.as_ref());
+                self.todo.extend(asked.into_iter().map(Todo::Command));
             }
             Pane::ZLut => {
                 let bead = self.feed.beads.selected_bead().map(|bead| bead.roi.bead);
@@ -169,10 +172,15 @@ impl Contents for Desk {
         // Escape leaves a field, gives a drag up and closes what lies over the window before it stops motors: a sweep does not end with
         // a search.
         let is_taken = is_over || is_typing || was_typing || context.egui_is_using_pointer();
-        if !is_taken && context.input(|input| input.key_pressed(Key::Escape)) {
-            self.todo.push(Todo::Action(Action::StopMotors));
+        let escape = context.input(|input| input.key_pressed(Key::Escape).then_some(input.modifiers.shift));
+        match escape {
+            // Whatever else is going on.
+            Some(true) => self.todo.push(Todo::Action(Action::EmergencyStop)),
+            Some(false) if !is_taken => self.todo.push(Todo::Action(Action::StopMotors)),
+            _ => {}
         }
-        for entry in ALL.iter().filter(|entry| entry.action != Action::StopMotors) {
+        let is_stop = |action| matches!(action, Action::StopMotors | Action::EmergencyStop);
+        for entry in ALL.iter().filter(|entry| !is_stop(entry.action)) {
             for keys in entry.keys {
                 let is_chord = !keys.modifiers.is_none();
                 let opens = is_chord && matches!(entry.action, Action::Search | Action::Open(_));

@@ -1,26 +1,39 @@
-//! The strip of motors: where each axis is, where it goes, and the buttons that send it.
+//! The strip of motors: where each axis is, where it goes, and the buttons that send it; the force of the magnets beside them.
+
+mod force;
 
 use std::collections::BTreeMap;
 
 use beadscope_engine::command::Command;
 use beadscope_engine::hardware::{AxisReading, AxisUnit};
+use beadscope_engine::magnets::ForceState;
 use eframe::egui::{self, Button, DragValue, RichText};
 
 use crate::theme;
+use force::ForcePanel;
+
+/// A step that ends nearer to a limit than this part of the range is asked about first.
+const NEAR_LIMIT: f64 = 0.02;
 
 /// The steps that an axis is offered, and the digits behind its point.
 fn steps_of(unit: AxisUnit) -> (&'static [f64], usize) {
     match unit {
         AxisUnit::Mm => (&[0.01, 0.05, 0.1, 0.5, 1.0], 3),
+        AxisUnit::Um => (&[0.1, 1.0, 10.0, 100.0], 2),
         AxisUnit::Nm => (&[10.0, 50.0, 100.0, 500.0], 0),
         AxisUnit::Turns => (&[0.25, 1.0, 5.0, 10.0], 2),
     }
 }
 
-/// What was typed and chosen, by axis.
+/// What was typed and chosen.
 #[derive(Default)]
 pub struct Motors {
     chosen: BTreeMap<String, Chosen>,
+    force: ForcePanel,
+    /// Is asked about before it is done: the axis, what it is, and what it says.
+    doubtful: Option<(String, Command, String)>,
+    /// Is driven as long as its button is held.
+    driven: Option<String>,
 }
 
 struct Chosen {
@@ -29,32 +42,40 @@ struct Chosen {
 }
 
 impl Motors {
-    /// Draws the strip; what is asked for, if anything is.
-    pub fn show(&mut self, ui: &mut egui::Ui, axes: &[AxisReading]) -> Option<Command> {
-        let mut asked = None;
-        // A window of its own may be narrower than all motors.
-        let all = egui::ScrollArea::horizontal().auto_shrink(false);
-        all.show(ui, |ui| {
-            ui.horizontal(|ui| {
-                let stop = Button::new(RichText::new("⏹ Stop all").color(theme::colors(ui).danger));
-                if ui.add(stop).on_hover_text("Brings every motor to rest (Escape)").clicked() {
-                    asked = Some(Command::AxisStop { axis: None });
+    /// Draws the strip; what is asked for, in its order.
+    pub fn show(
+        &mut self,
+        ui: &mut egui::Ui,
+        axes: &[AxisReading],
+        force: Option<&ForceState>,
+    ) -> Vec<Command> {
+        let mut asked = Vec::new();
+        let mut held = None;
+        // A window of its own may be narrower than all motors, and lower.
+        egui::ScrollArea::both().auto_shrink(false).show(ui, |ui| {
+            ui.horizontal_top(|ui| {
+                ui.vertical(|ui| asked.extend(stops(ui, axes)));
+                if let Some(force) = force {
+                    ui.separator();
+                    ui.vertical(|ui| asked.extend(self.force.show(ui, force)));
                 }
                 for axis in axes {
                     ui.separator();
                     ui.vertical(|ui| {
-                        if let Some(command) = self.axis(ui, axis) {
-                            asked = Some(command);
-                        }
+                        asked.extend(self.axis(ui, axis));
+                        held = held.take().or(self.drive(ui, axis, &mut asked));
                     });
                 }
             })
         });
+        // A button that is no longer held, or is not there any more.
+        if let Some(axis) = self.driven.take_if(|driven| held.as_ref() != Some(driven)) {
+            asked.push(Command::AxisStop { axis: Some(axis) });
+        }
         asked
     }
 
     fn axis(&mut self, ui: &mut egui::Ui, axis: &AxisReading) -> Option<Command> {
-        let colors = theme::colors(ui);
         let (name, unit) = (&axis.info.name, axis.info.unit.symbol());
         let (steps, digits) = steps_of(axis.info.unit);
         let [least, greatest] = axis.info.limits;
@@ -63,24 +84,7 @@ impl Motors {
             step: steps[steps.len() / 2],
         });
         let mut asked = None;
-        ui.horizontal(|ui| {
-            ui.label(RichText::new(label(name)).color(colors.label));
-            match (axis.state, &axis.error) {
-                (Some(state), _) => {
-                    // No wider for a sign that comes and goes.
-                    let text = RichText::new(format!("{:>9.digits$} {unit}", state.position)).monospace();
-                    let moving = if state.is_moving { colors.accent } else { colors.value };
-                    ui.label(text.color(moving)).on_hover_text(format!(
-                        "{name}: goes from {least} to {greatest} {unit}{}",
-                        axis.target.map_or(String::new(), |target| format!(", sent to {target} {unit}"))
-                    ));
-                }
-                (None, error) => {
-                    let why = error.clone().unwrap_or_default();
-                    ui.label(RichText::new("not there").color(colors.danger)).on_hover_text(why);
-                }
-            }
-        });
+        ui.horizontal(|ui| where_it_is(ui, axis, digits));
         ui.horizontal(|ui| {
             let target = DragValue::new(&mut chosen.target)
                 .range(least..=greatest)
@@ -91,13 +95,15 @@ impl Motors {
             let entered = field.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter));
             let go = ui.button("Go").on_hover_text(format!("Sends {name} to {} {unit}", chosen.target));
             if go.clicked() || entered {
-                asked = Some(Command::AxisMove { axis: name.clone(), to: chosen.target });
+                let (axis, to) = (name.clone(), chosen.target);
+                asked = Some((Command::AxisMove { axis, to, speed: None, clamp: None }, to));
             }
+            let from = axis.target.or(axis.state.map(|state| state.position));
             for (sign, text) in [(-1.0, "−"), (1.0, "+")] {
                 let by = sign * chosen.step;
                 let step = ui.button(text).on_hover_text(format!("Moves {name} by {by} {unit}"));
                 if step.clicked() {
-                    asked = Some(Command::AxisStep { axis: name.clone(), by });
+                    asked = Some((Command::AxisStep { axis: name.clone(), by }, from.unwrap_or(0.0) + by));
                 }
             }
             let choice = egui::ComboBox::from_id_salt(name).width(56.0);
@@ -108,11 +114,135 @@ impl Motors {
                 }
             });
             choice.response.on_hover_text("Step of − and +");
+        });
+        let asked = asked.and_then(|(command, to)| {
+            let left = (to - least).min(greatest - to);
+            if left >= NEAR_LIMIT * (greatest - least) || left < 0.0 {
+                // What lies beyond is refused, with its reason.
+                return Some(command);
+            }
+            let doubt = format!("ends {left:.digits$} {unit} from its limit");
+            self.doubtful = Some((name.clone(), command, doubt));
+            None
+        });
+        asked.or_else(|| self.confirm(ui, name))
+    }
+
+    /// The question about what was asked last of this axis.
+    fn confirm(&mut self, ui: &mut egui::Ui, name: &str) -> Option<Command> {
+        let (_, command, doubt) = self.doubtful.as_ref().filter(|(axis, ..)| axis == name)?;
+        let (mut is_wanted, mut is_over) = (false, false);
+        ui.horizontal(|ui| {
+            ui.label(RichText::new(doubt).color(theme::colors(ui).warning));
+            is_wanted = ui.button("Do it").clicked();
+            is_over = is_wanted || ui.button("Cancel").clicked();
+        });
+        let command = is_wanted.then(|| command.clone());
+        if is_over {
+            self.doubtful = None;
+        }
+        command
+    }
+
+    /// What else an axis does; its name if it is to go on being driven.
+    fn drive(&mut self, ui: &mut egui::Ui, axis: &AxisReading, asked: &mut Vec<Command>) -> Option<String> {
+        let (name, unit) = (axis.info.name.clone(), axis.info.unit.symbol());
+        let mut held = None;
+        ui.horizontal(|ui| {
+            if axis.info.can.speed.is_some() {
+                // A fiftieth of its way in a second is seen and can be stopped.
+                let speed = (axis.info.limits[1] - axis.info.limits[0]) / 50.0;
+                for (sign, text) in [(-1.0, "◀"), (1.0, "▶")] {
+                    let drive = ui.add(Button::new(text).sense(egui::Sense::click_and_drag()));
+                    let drive = drive.on_hover_text(format!("Hold it: moves {name} at {speed:.3} {unit}/s"));
+                    let is_down = drive.is_pointer_button_down_on();
+                    if is_down && self.driven.is_none() {
+                        asked.push(Command::AxisDrive { axis: name.clone(), speed: sign * speed });
+                        self.driven = Some(name.clone());
+                    }
+                    if is_down {
+                        held = Some(name.clone());
+                    }
+                }
+            }
             if ui.button("⏹").on_hover_text(format!("Brings {name} to rest")).clicked() {
-                asked = Some(Command::AxisStop { axis: Some(name.clone()) });
+                asked.push(Command::AxisStop { axis: Some(name.clone()) });
+            }
+            if axis.info.can.home {
+                let home = ui.button("Home").on_hover_text("Has it look for its reference");
+                if home.clicked() {
+                    let doubt = "may go through all of its way".to_owned();
+                    self.doubtful = Some((name.clone(), Command::AxisHome { axis: name.clone() }, doubt));
+                }
+            }
+            if axis.info.unit == AxisUnit::Turns {
+                let zero = ui.button("Zero").on_hover_text("Calls where it is 0; nothing moves");
+                if zero.clicked() {
+                    asked.push(Command::AxisZero { axis: name.clone() });
+                }
+            }
+            if let Some(owner) = axis.owner {
+                let take = if owner == "window" { "Free it" } else { "Take it" };
+                if ui.button(take).on_hover_text(format!("Held by the {owner}")).clicked() {
+                    asked.push(if owner == "window" {
+                        Command::AxisRelease { axis: name.clone() }
+                    } else {
+                        Command::AxisTake { axis: name.clone() }
+                    });
+                }
             }
         });
-        asked
+        held
+    }
+}
+
+/// The buttons that end all motion, and the one that allows it again.
+fn stops(ui: &mut egui::Ui, axes: &[AxisReading]) -> Option<Command> {
+    let danger = theme::colors(ui).danger;
+    if axes.iter().any(|axis| axis.is_stopped) {
+        ui.label(RichText::new("Emergency stop").color(danger).strong());
+        let resume = ui.button("Resume").on_hover_text("Lets motors move again: look first what happened");
+        return resume.clicked().then_some(Command::AxisResume {});
+    }
+    let stop = ui.add(Button::new(RichText::new("⏹ Stop all").color(danger)));
+    let stop = stop.on_hover_text("Brings every motor to rest (Escape)").clicked();
+    let emergency = ui.add(Button::new(RichText::new("Emergency stop").color(danger)));
+    let emergency = emergency
+        .on_hover_text("As fast as they can; nothing moves again before you resume (Shift+Escape)")
+        .clicked();
+    match (emergency, stop) {
+        (true, _) => Some(Command::AxisEmergencyStop {}),
+        (false, true) => Some(Command::AxisStop { axis: None }),
+        (false, false) => None,
+    }
+}
+
+fn where_it_is(ui: &mut egui::Ui, axis: &AxisReading, digits: usize) {
+    let colors = theme::colors(ui);
+    let (name, unit) = (&axis.info.name, axis.info.unit.symbol());
+    let [least, greatest] = axis.info.limits;
+    ui.label(RichText::new(label(name)).color(colors.label));
+    let Some(state) = axis.state else {
+        let why = axis.error.clone().unwrap_or_default();
+        ui.label(RichText::new("not there").color(colors.danger)).on_hover_text(why);
+        return;
+    };
+    // No wider for a sign that comes and goes.
+    let text = RichText::new(format!("{:>9.digits$} {unit}", state.position)).monospace();
+    let color = match (state.is_referenced, state.is_moving) {
+        (false, _) => colors.warning,
+        (true, true) => colors.accent,
+        (true, false) => colors.value,
+    };
+    ui.label(text.color(color)).on_hover_text(format!(
+        "{name}: goes from {least:.digits$} to {greatest:.digits$} {unit}{}",
+        axis.target.map_or(String::new(), |target| format!(", sent to {target:.digits$} {unit}"))
+    ));
+    if let Some(alarm) = state.alarm {
+        ui.label(RichText::new("⚠").color(colors.danger)).on_hover_text(alarm.to_string());
+    } else if !state.is_referenced {
+        let why = "It has no reference since its power came on: home it before it is sent anywhere";
+        ui.label(RichText::new("not homed").color(colors.warning)).on_hover_text(why);
     }
 }
 

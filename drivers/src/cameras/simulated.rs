@@ -12,15 +12,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::pace::Pace;
-use crate::axes::simulated::axes;
-use crate::axis::Axis;
 use crate::camera::{
     Camera, CameraConfig, CameraDriver, CameraError, CameraListing, CameraRequest, FrameInfo, PixelFormat,
     SensorWindow,
 };
-use crate::microscope::Timing;
 use crate::microscope::noise::Rng;
 pub use crate::microscope::{BeadTruth, Scene, Settings};
+use crate::microscope::{Timing, stage};
 use crate::sweep::FocusSweep;
 use crate::truth::{Truth, TruthRow};
 pub use faults::Faults;
@@ -227,8 +225,12 @@ impl Camera for SimulatedCamera {
         self.scene.focus_sweep(roi_px)
     }
 
-    fn axes(&self) -> Vec<Box<dyn Axis>> {
-        axes(&self.scene.stage())
+    fn stage(&self) -> Option<stage::Shared> {
+        Some(self.scene.stage())
+    }
+
+    fn force_table(&self) -> Vec<[f64; 2]> {
+        self.scene.settings().force_table()
     }
 
     fn truth(&self) -> Option<Arc<Truth>> {

@@ -18,7 +18,7 @@ mod relax;
 mod render;
 mod scene;
 mod sensor;
-mod settings;
+pub(crate) mod settings;
 pub mod stage;
 mod tether;
 mod twist;
@@ -27,4 +27,4 @@ mod wide;
 
 pub use scene::{BeadTruth, Scene};
 pub(crate) use settings::in_range;
-pub use settings::{Magnets, Molecule, MoleculeKind, Sensor, Settings, Timing};
+pub use settings::{Magnets, Molecule, MoleculeKind, MotorSettings, Sensor, Settings, Timing};

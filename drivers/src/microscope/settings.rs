@@ -1,5 +1,6 @@
 //! The `[camera.settings]` table of the simulated camera.
 
+use super::magnets::force_pn;
 use crate::camera::{CameraError, PixelFormat};
 use crate::cameras::simulated::Faults;
 
@@ -158,6 +159,17 @@ const TABLE_MARGIN_NM: f64 = 200.0;
 const FOCUS_MARGIN_NM: f64 = 300.0;
 
 impl Settings {
+    /// Heights and forces of the magnets, mm and pN, from one end of their way to the other.
+    pub(crate) fn force_table(&self) -> Vec<[f64; 2]> {
+        let [least, greatest] = self.stage.magnet_height.limits;
+        let height = |row: u32| least + (greatest - least) * f64::from(row) / 400.0;
+        let mut rows: Vec<[f64; 2]> =
+            (0..=400).map(height).map(|height_mm| [height_mm, force_pn(&self.magnets, height_mm)]).collect();
+        // Beyond the ends of a measured curve the force stays, and no height belongs to it.
+        rows.dedup_by(|next, before| next[1] >= before[1]);
+        rows
+    }
+
     /// Reads the settings table and checks every value.
     ///
     /// # Errors

@@ -6,7 +6,9 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use super::settings::{MotorSettings, Stage as Settings};
+use super::settings::Stage as Settings;
+use crate::axis::AxisUnit;
+use crate::motor::Motor;
 
 /// Which axis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -22,6 +24,15 @@ pub enum Moved {
 impl Moved {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::MagnetHeight, Self::MagnetTurns, Self::Focus];
+
+    /// As commands call it, and its unit.
+    pub fn name(self) -> (&'static str, AxisUnit) {
+        match self {
+            Self::MagnetHeight => ("magnet_height", AxisUnit::Mm),
+            Self::MagnetTurns => ("magnet_turns", AxisUnit::Turns),
+            Self::Focus => ("focus", AxisUnit::Nm),
+        }
+    }
 }
 
 /// Where everything is.
@@ -50,10 +61,6 @@ pub type Shared = Arc<Mutex<Stage>>;
 
 /// With the camera silent for so long, whoever asks lets time pass.
 const SILENT: Duration = Duration::from_millis(250);
-/// Steps of the motors, s.
-const STEP_S: f64 = 1e-3;
-/// A motor that is nearer to its aim than this, in parts of the way of a second, has arrived.
-const ARRIVED: f64 = 1e-4;
 
 impl Stage {
     /// A stage as its settings say.
@@ -107,8 +114,24 @@ impl Stage {
 
     /// Brings an axis to rest as fast as it can.
     pub fn stop(&mut self, axis: Moved) {
-        let motor = &mut self.motors[axis as usize];
-        motor.target = motor.at + 0.5 * motor.speed * motor.speed.abs() / motor.settings.acceleration;
+        self.motors[axis as usize].stop();
+    }
+
+    /// Stops an axis where it is, without its way to rest: brakes, a jam.
+    pub fn halt(&mut self, axis: Moved) {
+        self.motors[axis as usize].halt();
+    }
+
+    /// Its speed and acceleration from now on, units per second and per second squared.
+    pub fn set_rates(&mut self, axis: Moved, speed: f64, acceleration: f64) {
+        let settings = &mut self.motors[axis as usize].settings;
+        (settings.speed, settings.acceleration) = (speed, acceleration);
+    }
+
+    /// Its speed and acceleration.
+    pub fn rates(&self, axis: Moved) -> [f64; 2] {
+        let settings = &self.motors[axis as usize].settings;
+        [settings.speed, settings.acceleration]
     }
 
     /// The limits of an axis.
@@ -117,64 +140,11 @@ impl Stage {
     }
 }
 
-/// A motor: its screw follows a trapezoid of speed, what it moves follows the screw.
-#[derive(Clone, Copy, Debug)]
-struct Motor {
-    settings: MotorSettings,
-    target: f64,
-    /// Position and speed of the screw.
-    at: f64,
-    speed: f64,
-    /// The nut, which has play on the screw.
-    nut: f64,
-    /// What is moved lags behind.
-    shown: f64,
-}
-
-impl Motor {
-    fn new(settings: &MotorSettings) -> Self {
-        let start = settings.start;
-        Self { settings: *settings, target: start, at: start, speed: 0.0, nut: start, shown: start }
-    }
-
-    fn has_arrived(&self) -> bool {
-        let near = ARRIVED * self.settings.speed;
-        (self.at - self.target).abs() < near && self.speed == 0.0 && (self.shown - self.nut).abs() < near
-    }
-
-    fn advance(&mut self, dt_s: f64) {
-        let MotorSettings { speed, acceleration, play, lag_s, .. } = self.settings;
-        let mut left_s = dt_s;
-        while left_s > 0.0 && !(self.at == self.target && self.speed == 0.0 && self.shown == self.nut) {
-            let step_s = left_s.min(STEP_S);
-            left_s -= step_s;
-            let way = self.target - self.at;
-            let change = acceleration * step_s;
-            // As fast as it may go and still stop in time, in steps of this time.
-            let fastest = (0.25 * change * change + 2.0 * acceleration * way.abs()).sqrt() - 0.5 * change;
-            let wanted = way.signum() * fastest.min(speed);
-            self.speed += (wanted - self.speed).clamp(-change, change);
-            let step = self.speed * step_s;
-            if step.abs() >= way.abs()
-                && way.signum() == self.speed.signum()
-                && self.speed.abs() <= 2.0 * change
-            {
-                (self.at, self.speed) = (self.target, 0.0);
-            } else {
-                self.at += step;
-            }
-            self.nut = self.nut.clamp(self.at - 0.5 * play, self.at + 0.5 * play);
-            self.shown += (self.nut - self.shown) * -(-step_s / lag_s.max(1e-6)).exp_m1();
-            if (self.shown - self.nut).abs() < 1e-9 * (1.0 + self.nut.abs()) {
-                self.shown = self.nut;
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::microscope::settings::MotorSettings;
+    use crate::motor::STEP_S;
 
     const MOTOR: MotorSettings = MotorSettings {
         start: 2.0,

@@ -12,6 +12,7 @@ use crate::acquire::control::ControlError;
 use crate::bead_set::{BeadError, Beads};
 use crate::hardware::{AxisReading, HardwareError};
 use crate::ledger::Ledger;
+use crate::magnets::{ForceError, ForceState, RampState};
 use crate::record::error::RecordError;
 use crate::replace::Refused;
 use crate::rois::RoisError;
@@ -62,6 +63,8 @@ pub enum Applied {
     Beads(Beads),
     /// Where the axes are.
     Axes(Vec<AxisReading>),
+    /// The force of the magnets; `None` if nobody has said what it is.
+    Force(Option<Box<ForceState>>),
     /// Heights are looked up in this Z-LUT now.
     ZLut(ZLutInUse),
     /// A Z-LUT was written.
@@ -101,6 +104,9 @@ pub enum CommandError {
     /// An axis does not do it.
     #[error(transparent)]
     Hardware(#[from] HardwareError),
+    /// The force is not had.
+    #[error(transparent)]
+    Force(#[from] ForceError),
     /// The sweep cannot be begun or ended, or has no such Z-LUT.
     #[error(transparent)]
     Sweep(#[from] SweepError),
@@ -198,6 +204,26 @@ impl fmt::Display for Applied {
                     target.map_or(Ok(()), |target| write!(f, " (to {target})"))?;
                 }
                 Ok(())
+            }
+            Self::Force(None) => f.write_str("the force of the magnets is not known"),
+            Self::Force(Some(state)) => {
+                match state.force {
+                    Some(force) => write!(f, "{:.3} pN", force.pn)?,
+                    None => f.write_str("nobody knows where the magnets are")?,
+                }
+                if state.force.is_some_and(|force| !force.is_calibrated) {
+                    f.write_str(" or beyond: the magnets are where nobody has calibrated them")?;
+                }
+                write!(f, ", from {}", state.source)?;
+                match &state.ramp {
+                    Some(ramp) if ramp.is_running => {
+                        write!(f, "; a ramp goes to {} pN at {} pN/s", ramp.to_pn, ramp.rate_pn_per_s)
+                    }
+                    Some(RampState { failure: Some(why), .. }) => {
+                        write!(f, "; the last ramp has ended: {why}")
+                    }
+                    _ => Ok(()),
+                }
             }
             Self::ZLut(ZLutInUse { hash, planes, range_nm: [low, high], doubts, .. }) => {
                 write!(f, "Z-LUT {hash}: {planes} planes from {low:.0} to {high:.0} nm")?;

@@ -17,6 +17,7 @@ use crate::clock::Clock;
 use crate::cut::Cut;
 use crate::frame::FrameHeader;
 use crate::hardware::{HardwareHandle, Order};
+use crate::magnets::Forces;
 use crate::record::RecorderHandle;
 use crate::record::error::RecordError;
 use crate::record::info::{RunInfo, camera_text};
@@ -52,6 +53,7 @@ pub(crate) struct Parts {
     pub(crate) camera: Arc<Control>,
     pub(crate) retarget: SyncSender<Retarget>,
     pub(crate) hardware: HardwareHandle,
+    pub(crate) forces: Forces,
     /// Counts the frames of the frame ring.
     pub(crate) frames: Monitor<FrameHeader>,
     pub(crate) clock: Clock,
@@ -103,8 +105,10 @@ impl CommandBus {
     pub fn send(&self, sender: Sender, command: Command) -> Result<Applied, CommandError> {
         let parts = &self.0.parts;
         // A motor is stopped also while a disk takes its time to end a recording.
-        let order = axis_order(&command);
-        let state = order.is_none().then(|| self.0.state.lock().unwrap_or_else(PoisonError::into_inner));
+        let order = Order::of(&command);
+        let is_force = command.name().starts_with("force.");
+        let is_motion = order.is_some() || is_force;
+        let state = (!is_motion).then(|| self.0.state.lock().unwrap_or_else(PoisonError::into_inner));
         let session_ns = parts.clock.now_ns();
         let line = command.to_string();
         let is_question = command.is_question();
@@ -123,13 +127,13 @@ impl CommandBus {
         }
         let checked = command.check().map_err(Into::into);
         let done = match (order, state) {
-            (Some(order), _) => checked.and_then(|()| move_axis(parts, order)),
+            (Some(order), _) => checked.and_then(|()| move_axis(parts, sender, order)),
             (None, Some(mut state)) => {
                 let done = checked.and_then(|()| state.carry_out(parts, command));
                 self.shown().clone_from(state.beads.now());
                 done
             }
-            (None, None) => checked.map(|()| Applied::Done),
+            (None, None) => checked.and_then(|()| change_force(parts, sender, &command)),
         };
         if !is_question {
             let answer = done.as_ref().map_or_else(ToString::to_string, ToString::to_string);
@@ -152,19 +156,23 @@ impl CommandBus {
     }
 }
 
-/// What a command asks of the hardware thread, if it does.
-fn axis_order(command: &Command) -> Option<Order> {
-    match command.clone() {
-        Command::AxisMove { axis, to } => Some(Order::Move { axis, to }),
-        Command::AxisStep { axis, by } => Some(Order::Step { axis, by }),
-        Command::AxisStop { axis } => Some(Order::Stop { axis }),
-        _ => None,
-    }
+fn move_axis(parts: &Parts, sender: Sender, order: Order) -> Result<Applied, CommandError> {
+    parts.hardware.ask(sender, order)?;
+    Ok(Applied::Axes(parts.hardware.readings()))
 }
 
-fn move_axis(parts: &Parts, order: Order) -> Result<Applied, CommandError> {
-    parts.hardware.ask(order)?;
-    Ok(Applied::Axes(parts.hardware.readings()))
+/// The same of the force of the magnets.
+fn change_force(parts: &Parts, sender: Sender, command: &Command) -> Result<Applied, CommandError> {
+    match *command {
+        Command::ForceGo { force_pn } => {
+            parts.forces.go(sender, force_pn)?;
+            return Ok(Applied::Axes(parts.hardware.readings()));
+        }
+        Command::ForceRamp { to_pn, rate_pn_per_s } => parts.forces.begin_ramp(to_pn, rate_pn_per_s)?,
+        Command::ForceStop {} => parts.forces.end_ramp()?,
+        _ => {}
+    }
+    Ok(Applied::Force(parts.forces.state().map(Box::new)))
 }
 
 impl State {
@@ -216,8 +224,19 @@ impl State {
             // Sent on before; the answer would be the same.
             Command::AxisMove { .. }
             | Command::AxisStep { .. }
+            | Command::AxisDrive { .. }
+            | Command::AxisHome { .. }
+            | Command::AxisZero { .. }
+            | Command::AxisTake { .. }
+            | Command::AxisRelease { .. }
+            | Command::AxisEmergencyStop {}
+            | Command::AxisResume {}
             | Command::AxisStop { .. }
             | Command::AxisList {} => Ok(Applied::Axes(parts.hardware.readings())),
+            Command::ForceGo { .. }
+            | Command::ForceRamp { .. }
+            | Command::ForceStop {}
+            | Command::ForceState {} => Ok(Applied::Force(parts.forces.state().map(Box::new))),
             Command::ZLutSweep { from_nm, to_nm, step_nm, frames, settle_ms } => {
                 let settle_ms = settle_ms.unwrap_or(SETTLE_MS);
                 self.sweep(parts, Asked { from_nm, to_nm, step_nm, frames, settle_ms })

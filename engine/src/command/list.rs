@@ -85,6 +85,7 @@ impl Command {
                 | Self::RoiList {}
                 | Self::SettingList {}
                 | Self::AxisList {}
+                | Self::ForceState {}
                 | Self::ZLutState {}
                 | Self::CameraSet { rate_hz: None, exposure_us: None }
         )
@@ -187,6 +188,10 @@ commands! {
         axis: String ["bytes" 1.0, 100.0],
         /// Where to, in its unit: see the command axis.list.
         to: f64 ["" -1e9, 1e9],
+        /// At most so fast, in its unit per second; left out, as fast as it usually goes.
+        speed: Option<f64> ["" 1e-9, 1e9],
+        /// As near as it may go, in place of a refusal; left out, false.
+        clamp: Option<bool> ["" 0.0, 1.0],
     }
     /// Sends a motor on by so much, from where it was sent last.
     "axis.step" AxisStep {
@@ -195,6 +200,37 @@ commands! {
         /// How far, in its unit.
         by: f64 ["" -1e9, 1e9],
     }
+    /// Has a motor go on at a speed, as far as it may or until axis.stop.
+    "axis.drive" AxisDrive {
+        /// Which.
+        axis: String ["bytes" 1.0, 100.0],
+        /// How fast, in its unit per second; below 0 downwards.
+        speed: f64 ["" -1e9, 1e9],
+    }
+    /// Has a motor look for its reference. It may go through all of its way.
+    "axis.home" AxisHome {
+        /// Which.
+        axis: String ["bytes" 1.0, 100.0],
+    }
+    /// Calls the position of a motor 0; nothing moves. Its limits and rules keep their places.
+    "axis.zero" AxisZero {
+        /// Which.
+        axis: String ["bytes" 1.0, 100.0],
+    }
+    /// Holds a motor: nobody else moves it, though everybody stops it. The window takes it from anybody.
+    "axis.take" AxisTake {
+        /// Which.
+        axis: String ["bytes" 1.0, 100.0],
+    }
+    /// Gives a motor back that is held.
+    "axis.release" AxisRelease {
+        /// Which.
+        axis: String ["bytes" 1.0, 100.0],
+    }
+    /// Brings all motors to rest as fast as they can; nothing moves again before axis.resume.
+    "axis.emergency_stop" AxisEmergencyStop {}
+    /// Lets motors move again after an emergency stop.
+    "axis.resume" AxisResume {}
     /// Brings motors to rest.
     "axis.stop" AxisStop {
         /// Which; left out, all.
@@ -202,6 +238,22 @@ commands! {
     }
     /// Lists the motors: unit, limits, position, target.
     "axis.list" AxisList {}
+    /// Sends the magnets to where their force is that. Answered with where all motors are.
+    "force.go" ForceGo {
+        /// The force.
+        force_pn: f64 ["pN" 0.0, 1000.0],
+    }
+    /// Changes the force steadily, from what it is now. Answered at once; force.state tells how it goes.
+    "force.ramp" ForceRamp {
+        /// The force at its end.
+        to_pn: f64 ["pN" 0.0, 1000.0],
+        /// How fast.
+        rate_pn_per_s: f64 ["pN/s" 1e-4, 1e4],
+    }
+    /// Ends the ramp; the magnets stay where they are.
+    "force.stop" ForceStop {}
+    /// Tells the force of the magnets, from what it is known, and how a ramp goes.
+    "force.state" ForceState {}
     /// Records a Z-LUT of every bead: moves the focus from height to height, takes images at each, and brings it back. Answered
     /// at once; zlut.state tells how it goes.
     "zlut.sweep" ZLutSweep {

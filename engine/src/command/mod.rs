@@ -34,6 +34,14 @@ pub enum Sender {
     Text,
     /// The session itself, as its settings tell it to.
     Session,
+    /// A signal of the system: Ctrl-C.
+    Signal,
+    /// A focus sweep that makes Z-LUTs.
+    Sweep,
+    /// A force ramp.
+    Ramp,
+    /// A lock that holds a bead where it is.
+    Lock,
 }
 
 impl Sender {
@@ -43,6 +51,10 @@ impl Sender {
             Self::Window => "window",
             Self::Text => "text",
             Self::Session => "session",
+            Self::Signal => "signal",
+            Self::Sweep => "focus sweep",
+            Self::Ramp => "force ramp",
+            Self::Lock => "lock",
         }
     }
 }

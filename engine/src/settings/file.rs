@@ -10,6 +10,8 @@ use crate::settings::keys::{self, CAMERA_SETTINGS, KEYS, Key, MAGTRACK, Wrong};
 use crate::settings::merge::Values;
 use crate::settings::source::{Given, Layer, Source};
 
+/// Controllers may name a file each.
+const CONTROLLERS: &str = "motors.controllers";
 /// Names the user's file; empty: there is none.
 const USER_FILE_VARIABLE: &str = "BEADSCOPE_USER_CONFIG";
 
@@ -117,13 +119,29 @@ pub(super) fn checked(
         let wrong = match wrong {
             Wrong::Kind(kind) => format!("must be {kind}: {}", key.allowed()),
             Wrong::Range => format!("is out of range: {}", key.allowed()),
+            Wrong::Because(why) => format!("cannot be used: {why}"),
         };
         SettingError::Value { name: name.to_owned(), value: text, wrong, place: source.place() }
     })?;
     match value {
         Value::String(path) if key.is_path(name) => Ok(Value::String(utf8(folder.join(path))?)),
+        Value::Array(tables) if name == CONTROLLERS => tables
+            .into_iter()
+            .map(|table| with_protocol(table, folder))
+            .collect::<Result<_, _>>()
+            .map(Value::Array),
         value => Ok(value),
     }
+}
+
+/// A controller whose description, if it has one in a file, is found from anywhere.
+fn with_protocol(mut controller: Value, folder: &Path) -> Result<Value, SettingError> {
+    if let Some(Value::String(path)) = controller.get_mut("protocol")
+        && path.ends_with(".toml")
+    {
+        *path = utf8(folder.join(&*path))?;
+    }
+    Ok(controller)
 }
 
 /// A path as settings keep it.

@@ -2,12 +2,16 @@
 //! rig --show` and the tests of the example and of [`Rig`](crate::rig::Rig) read this one table; defaults are
 //! `Rig::default()`'s.
 
+use std::collections::BTreeMap;
+
+use beadscope_drivers::axis::ControllerConfig;
 use beadscope_shaders::magtrack::{Options, options};
 use beadscope_shaders::params::{MAX_ROI_PX, MIN_ROI_PX, Method};
 use serde::Serialize;
 use toml::Value;
 
 use crate::magtrack_options::{options_from_toml, toml_from_options};
+use crate::safety::SafetySection;
 use crate::track::backend::Backend;
 use crate::video::Mode;
 
@@ -66,6 +70,8 @@ pub enum Values {
     MagTrack,
     /// Only the driver knows.
     Any,
+    /// Tables, which are checked by this.
+    Tables(fn(&Value) -> Result<(), String>),
 }
 
 /// What is wrong with a value.
@@ -75,6 +81,8 @@ pub(super) enum Wrong {
     Kind(&'static str),
     /// It is beyond its range.
     Range,
+    /// It is not as it should be, for this reason.
+    Because(String),
 }
 
 /// No machine has more cores.
@@ -183,12 +191,68 @@ pub static KEYS: &[Key] = &[
     key("recording.split_gb", Values::Number(0.001, 1e6), "a recording goes on in another file at this size")
         .unit("GB")
         .left_out("never for its size"),
+    key("motors.poll_hz", Values::Number(1.0, 200.0), "how often each motor is asked where it is").unit("Hz"),
+    key(
+        "motors.controllers",
+        Values::Tables(are_controllers),
+        "the controllers that are connected, and their axes",
+    )
+    .left_out("a simulated microscope brings its own"),
+    key("safety.axes", Values::Tables(are_axis_rules), "what each axis may do")
+        .left_out("all that its controller allows"),
+    key("safety.conditions", Values::Tables(are_conditions), "what axes may do while others are somewhere")
+        .left_out("axes do not depend on each other"),
+    key("magnets.bead", Values::Text, "the kind of bead for which their force was calibrated")
+        .left_out("not said"),
+    key("magnets.table", Values::Path, "a text file with two columns, height in mm and force in pN")
+        .left_out("the formula below, if it is there"),
+    key("magnets.greatest_pn", Values::Number(1e-3, 1e3), "force at height 0")
+        .unit("pN")
+        .left_out("a table, or no force is known"),
+    key("magnets.near_share", Values::Number(0.0, 1.0), "share of the force that decays sooner")
+        .left_out("a table, or no force is known"),
+    key("magnets.near_decay_mm", Values::Number(1e-3, 1e3), "the shorter decay")
+        .unit("mm")
+        .left_out("a table, or no force is known"),
+    key("magnets.far_decay_mm", Values::Number(1e-3, 1e3), "the longer decay")
+        .unit("mm")
+        .left_out("a table, or no force is known"),
+    key("magnets.least_pn", Values::Number(0.0, 1e3), "force that remains far away")
+        .unit("pN")
+        .left_out("a table, or no force is known"),
+    key("magnets.from_mm", Values::Number(-1e3, 1e3), "least height at which the force was calibrated")
+        .unit("mm")
+        .left_out("that of the table"),
+    key("magnets.to_mm", Values::Number(-1e3, 1e3), "greatest height at which the force was calibrated")
+        .unit("mm")
+        .left_out("that of the table"),
     key("threads.realtime", Values::Flag, "the camera thread goes before all that is not real-time"),
     key("threads.camera_core", Values::Whole(0, MAX_CORE), "the core of the camera thread, from 0")
         .left_out("as the system chooses"),
     key("threads.tracking_cores", Values::Wholes(0, MAX_CORE), "one tracking thread on each of these cores")
         .left_out("a thread for every core, where the system chooses"),
 ];
+
+fn are_controllers(value: &Value) -> Result<(), String> {
+    let controllers: Vec<ControllerConfig> = read(value)?;
+    controllers.iter().try_for_each(|config| config.check().map_err(|error| error.to_string()))
+}
+
+fn are_axis_rules(value: &Value) -> Result<(), String> {
+    let section = SafetySection { axes: read(value)?, conditions: Vec::new() };
+    section.check().map_err(|error| error.to_string())
+}
+
+fn are_conditions(value: &Value) -> Result<(), String> {
+    let section = SafetySection { axes: BTreeMap::new(), conditions: read(value)? };
+    section.check().map_err(|error| error.to_string())
+}
+
+fn read<T: serde::de::DeserializeOwned>(value: &Value) -> Result<T, String> {
+    // The rest of its text is a picture of the place, which we tell ourselves.
+    let first_line = |error: toml::de::Error| error.message().lines().next().unwrap_or_default().to_owned();
+    value.clone().try_into().map_err(first_line)
+}
 
 const fn magtrack(name: &'static str, about: &'static str) -> Key {
     key(name, Values::MagTrack, about)
@@ -228,6 +292,7 @@ impl Key {
             Values::Path => "a file or a folder".to_owned(),
             Values::MagTrack => options::allowed(self.name.trim_start_matches(MAGTRACK)).to_owned(),
             Values::Any => "as the driver says".to_owned(),
+            Values::Tables(_) => "tables; `beadscope rig --example` shows them".to_owned(),
         }
     }
 
@@ -270,6 +335,7 @@ impl Key {
                 toml_from_options(&options).remove(option).ok_or(Wrong::Range)
             }
             (Values::Any, _) => Ok(value.clone()),
+            (Values::Tables(check), _) => check(value).map(|()| value.clone()).map_err(Wrong::Because),
         }
     }
 
@@ -287,7 +353,7 @@ impl Key {
             Values::Number(..) => whole.or_else(|| number.parse().ok().map(Value::Float)),
             Values::Whole(..) => whole,
             // A word that is no TOML, such as a serial number with letters in it, is text.
-            Values::Any | Values::Flag | Values::Wholes(..) => toml_value(text),
+            Values::Any | Values::Tables(_) | Values::Flag | Values::Wholes(..) => toml_value(text),
             Values::Word(_) | Values::MagTrack => Some(number.into()),
             Values::Text | Values::Path => None,
         };

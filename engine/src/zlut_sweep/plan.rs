@@ -2,7 +2,7 @@
 
 use beadscope_zlut::table::MIN_PLANES;
 
-use crate::hardware::{AxisReading, AxisUnit};
+use crate::hardware::AxisReading;
 
 /// The axis that is moved.
 pub(super) const FOCUS: &str = "focus";
@@ -154,7 +154,7 @@ impl Plan {
     /// The way of a sweep, from where the axes are now.
     pub(super) fn new(asked: &Asked, axes: &[AxisReading]) -> Result<Self, SweepError> {
         let focus = axes.iter().find(|axis| axis.info.name == FOCUS);
-        let scale = |axis: &AxisReading| nm_per_unit(axis.info.unit);
+        let scale = |axis: &AxisReading| axis.info.unit.nm();
         let no_focus = || SweepError::NoFocus { there: names(axes) };
         let (axis, nm_per_unit) = focus.and_then(|axis| Some((axis, scale(axis)?))).ok_or_else(no_focus)?;
         let Some(state) = axis.state else {
@@ -201,15 +201,6 @@ impl Plan {
     }
 }
 
-/// `None` for turns.
-pub(super) fn nm_per_unit(unit: AxisUnit) -> Option<f64> {
-    match unit {
-        AxisUnit::Nm => Some(1.0),
-        AxisUnit::Mm => Some(1e6),
-        AxisUnit::Turns => None,
-    }
-}
-
 fn names(axes: &[AxisReading]) -> String {
     let names: Vec<&str> = axes.iter().map(|axis| axis.info.name.as_str()).collect();
     if names.is_empty() { "no motors".to_owned() } else { names.join(", ") }
@@ -241,12 +232,23 @@ fn offsets(asked: &Asked) -> Result<Vec<f64>, SweepError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::hardware::{AxisInfo, AxisState};
+    use beadscope_drivers::axis::Abilities;
+
+    use crate::hardware::{AxisInfo, AxisState, AxisUnit};
 
     fn axis(name: &str, unit: AxisUnit, at: f64, limits: [f64; 2]) -> AxisReading {
-        let info = AxisInfo { name: name.to_owned(), unit, limits };
-        let state = Some(AxisState { position: at, is_moving: false });
-        AxisReading { info, state, target: None, error: None }
+        let can = Abilities::default();
+        let info = AxisInfo { name: name.to_owned(), unit, limits, can };
+        let state = Some(AxisState::at(at, false));
+        AxisReading {
+            info,
+            state,
+            target: None,
+            error: None,
+            owner: None,
+            is_stopped: false,
+            at: std::time::Instant::now(),
+        }
     }
 
     fn asked(from_nm: f64, to_nm: f64, step_nm: f64) -> Asked {
@@ -293,7 +295,7 @@ mod tests {
         let told = refused(&asked(0.0, 300.0, 100.0), &turned);
         assert!(told.starts_with("there is no focus motor; the instrument has: magnet_turns"), "{told}");
         let mut moving = axes.clone();
-        moving[0].state = Some(AxisState { position: 0.0, is_moving: true });
+        moving[0].state = Some(AxisState::at(0.0, true));
         assert_eq!(Plan::new(&asked(0.0, 300.0, 100.0), &moving), Err(SweepError::Moving));
         moving[0].state = None;
         assert!(matches!(Plan::new(&asked(0.0, 300.0, 100.0), &moving), Err(SweepError::Silent(_))));

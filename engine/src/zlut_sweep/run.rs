@@ -19,11 +19,13 @@ use super::plan::{Asked, FOCUS, Plan};
 use super::state::{Phase, Preview, SweptBead, SweptPlane, ZLutSweep};
 use crate::calibrate::Meter;
 use crate::clock;
+use crate::command::Sender;
 use crate::correction;
 use crate::frame::{FrameHeader, FrameView};
 use crate::hardware::{AxisReading, HardwareError, Order};
 use crate::ring::SkippingReader;
 use crate::roi::Roi;
+use crate::safety::Wish;
 
 /// How often the focus and the frame ring are looked at.
 const LOOK: Duration = Duration::from_millis(5);
@@ -78,9 +80,11 @@ impl Run {
     /// Sweeps, brings the focus back, and tells how it went.
     pub(super) fn run(mut self) {
         let shared = self.shared.clone();
-        let mut frames = lock(&shared.frames);
-        let swept = self.sweep(&mut frames);
-        drop(frames);
+        let hold = |order: fn(String) -> Order| shared.hardware.ask(Sender::Sweep, order(FOCUS.to_owned()));
+        let swept = hold(|axis| Order::Take { axis }).map_err(End::from).and_then(|()| {
+            let mut frames = lock(&shared.frames);
+            self.sweep(&mut frames)
+        });
         let interfered = matches!(&swept, Err(End::Failed(SweepFailure::Interfered)));
         let sent_back = if interfered { Ok(()) } else { self.send_to(self.plan.start_nm) };
         self.tell(|state| state.phase = Phase::Building);
@@ -91,6 +95,8 @@ impl Run {
             Ok(()) => self.arrive_at(self.plan.start_nm, false).map(|_| ()),
             Err(failure) => Err(failure),
         };
+        // Where the session has ended, nobody wants it any more.
+        let _ = hold(|axis| Order::Release { axis });
         let notice = match came_back {
             Ok(()) => None,
             Err(End::Cancelled) => None,
@@ -178,8 +184,8 @@ impl Run {
     }
 
     fn send_to(&self, nm: f64) -> Result<(), End> {
-        let order = Order::Move { axis: FOCUS.to_owned(), to: nm / self.plan.nm_per_unit };
-        Ok(self.shared.hardware.ask(order)?)
+        let wish = Wish::Move { to: nm / self.plan.nm_per_unit, speed: None, clamp: false };
+        Ok(self.shared.hardware.ask(Sender::Sweep, Order::Wish { axis: FOCUS.to_owned(), wish })?)
     }
 
     fn focus(&self) -> Option<AxisReading> {
@@ -261,7 +267,7 @@ impl Run {
 
     /// Where the focus is at this moment; the recording has it, too.
     fn rested_at(&self, target_nm: f64) -> Result<f64, End> {
-        self.shared.hardware.ask(Order::Record)?;
+        self.shared.hardware.ask(Sender::Sweep, Order::Record)?;
         let (at_nm, is_moving) = self.look_patiently(target_nm)?;
         let way_nm = (at_nm - target_nm).abs();
         if is_moving || way_nm > self.plan.tolerance_nm {

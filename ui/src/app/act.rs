@@ -92,6 +92,12 @@ impl App<'_> {
                     self.send(Command::AxisStop { axis: None });
                 }
             }
+            Action::EmergencyStop => {
+                self.send(Command::AxisEmergencyStop {});
+            }
+            Action::ResumeMotors => {
+                self.send(Command::AxisResume {});
+            }
             Action::Search => self.palette.toggle(),
             Action::Open(pane) => self.layout.open(pane),
             Action::ResetLayout => self.layout.reset(),

@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use beadscope_drivers::CAMERAS;
+use beadscope_drivers::{CAMERAS, CONTROLLERS};
 use beadscope_engine::instrument::Instrument;
 use beadscope_engine::record::info::RunInfo;
 use beadscope_engine::rig::Rig;
@@ -32,8 +32,8 @@ impl Window {
         let mut rig = Rig::default();
         rig.camera.settings =
             "beads = 6\nreference_beads = 2\nwidth_px = 480\nheight_px = 360".parse().unwrap();
-        let Instrument { camera, config, tracker, zlut, pixel_size_nm, .. } =
-            Instrument::open(&rig, CAMERAS).unwrap();
+        let Instrument { camera, config, motors, tracker, zlut, pixel_size_nm, .. } =
+            Instrument::open(&rig, CAMERAS, CONTROLLERS).unwrap();
         let rois = tracker.rois().to_vec();
         assert_eq!(rois.len(), 6);
         let info = RunInfo {
@@ -47,6 +47,7 @@ impl Window {
         let setup = Setup {
             camera,
             config,
+            motors,
             tracker,
             frame_limit: None,
             info,

@@ -6,9 +6,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::axis::Axis;
 use crate::camera::{Camera, CameraConfig, CameraError, CameraRequest, FrameInfo};
 use crate::microscope::noise::Rng;
+use crate::microscope::stage;
 use crate::sweep::FocusSweep;
 use crate::truth::Truth;
 
@@ -219,8 +219,12 @@ impl<C: Camera> Camera for Faulty<C> {
         self.camera.focus_sweep(roi_px)
     }
 
-    fn axes(&self) -> Vec<Box<dyn Axis>> {
-        self.camera.axes()
+    fn stage(&self) -> Option<stage::Shared> {
+        self.camera.stage()
+    }
+
+    fn force_table(&self) -> Vec<[f64; 2]> {
+        self.camera.force_table()
     }
 
     fn truth(&self) -> Option<Arc<Truth>> {

@@ -50,6 +50,10 @@ fn the_example_mentions_every_setting_with_its_range() {
         let line = mentioned.iter().find(|(name, _)| name == key.name);
         match (key.values, line) {
             (Allowed::Any, _) => {}
+            (Allowed::Tables(_), _) => {
+                let is_shown = |begin: &str| EXAMPLE.contains(&format!("# [{begin}{}", key.name));
+                assert!(is_shown("") || is_shown("["), "{}", key.name);
+            }
             (Allowed::Number(..) | Allowed::Whole(..), Some((_, rest))) => {
                 let range = key.allowed();
                 assert!(rest.contains(&range), "{}: {rest}: {range}", key.name);
@@ -85,6 +89,12 @@ fn some_value(key: &keys::Key) -> String {
         Allowed::Flag => "true".to_owned(),
         Allowed::Wholes(low, high) => format!("[{low}, {high}]"),
         Allowed::Text | Allowed::Path | Allowed::Any => "x".to_owned(),
+        Allowed::Tables(_) => match key.name {
+            "motors.controllers" => "[{ driver = 'zaber', axes = [{ name = 'focus', unit = 'nm' }] }]",
+            "safety.axes" => "{ focus = { limits = [0.0, 1.0] } }",
+            _ => "[{ axis = 'a', between = [0.0, 1.0], keeps = 'b', within = [0.0, 1.0], why = 'so' }]",
+        }
+        .to_owned(),
         Allowed::MagTrack => Settings::load(None, None)
             .unwrap()
             .get(key.name)
@@ -105,7 +115,12 @@ fn every_setting_can_be_changed_and_reaches_the_rig() {
         }
         let change = settings.change(&name, &some_value(key)).unwrap();
         let written = Files::new(&settings.rig().to_toml().unwrap(), "").load().unwrap();
-        assert_eq!(written.get(&name).unwrap().value, Some(change.new), "{name}");
+        if let Allowed::Tables(_) = key.values {
+            assert_eq!(written.rig(), settings.rig(), "{name}");
+            assert_ne!(*written.rig(), Rig::default(), "{name}");
+        } else {
+            assert_eq!(written.get(&name).unwrap().value, Some(change.new), "{name}");
+        }
         assert!(
             !key.about.is_empty()
                 && (key.left_out.is_empty()

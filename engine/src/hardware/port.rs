@@ -1,0 +1,202 @@
+//! The thread of a port: has its controller do what is asked and granted, tells where its axes are, and finds a lost one again.
+//!
+//! Runs on: `beadscope-hardware-N`, one for each controller. It alone holds the controller, behind a [`Guard`]. A device that does not answer
+//! costs its deadlines and no more; then it is looked for with growing pauses, and its axes may be anywhere until they are read again.
+
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use beadscope_drivers::axis::AxisError;
+
+use super::guard::Guard;
+use super::pulse::Pulse;
+use super::{Asked, AxisReading, HardwareError, Order};
+
+/// How often an axis that stays is recorded all the same.
+const RECORD_ALL: Duration = Duration::from_secs(1);
+/// The pause before a lost controller is looked for again: at first, and at most.
+const PAUSES: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(5)];
+
+/// The thread's own.
+pub(crate) struct Port<F> {
+    pub(super) guard: Guard,
+    pub(super) orders: Receiver<Asked>,
+    /// Of all ports; this one writes from `first` on.
+    pub(super) readings: Arc<Mutex<Vec<AxisReading>>>,
+    pub(super) first: usize,
+    /// Gets what has changed since it got it last, and everything once a second.
+    pub(super) record: F,
+    pub(super) recorded: Option<Instant>,
+    /// How often its axes are asked where they are.
+    pub(super) poll: Duration,
+    pub(super) pulse: Pulse,
+    /// When to look for a lost controller again, and the pause after that.
+    pub(super) lost: Option<(Instant, Duration)>,
+}
+
+impl<F: FnMut(Vec<AxisReading>)> Port<F> {
+    /// Works until `is_over`. A motion that was asked for ends where it was to end, unless the session has `failed`: nobody would see what it
+    /// does.
+    pub(crate) fn run(mut self, is_over: impl Fn() -> bool, failed: impl Fn() -> bool) {
+        let mut next = Instant::now() + self.poll;
+        while !is_over() {
+            self.heed_others();
+            let wait = self.pulse.cut(next.saturating_duration_since(Instant::now()));
+            match self.orders.recv_timeout(wait) {
+                Ok(first) => {
+                    let waiting: Vec<Asked> = std::iter::once(first).chain(self.orders.try_iter()).collect();
+                    self.obey_all(waiting);
+                }
+                Err(RecvTimeoutError::Timeout) if Instant::now() < next => {}
+                Err(RecvTimeoutError::Timeout) => {
+                    self.reconnect();
+                    self.read();
+                    next = Instant::now() + self.poll;
+                }
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+        }
+        if failed() {
+            // Where it does not answer there is nothing else to do.
+            let _ = self.guard.stop_all();
+        }
+    }
+
+    /// Stops if there is an emergency, or if another port's controller has died or its thread hangs: what one axis does may need the other.
+    fn heed_others(&mut self) {
+        if self.pulse.is_emergency_new() {
+            let stopped = self.guard.emergency_stop();
+            self.fault(stopped.err());
+            self.read();
+        }
+        if let Some(why) = self.pulse.check() {
+            tracing::error!("motors are stopped: {why}");
+            let stopped = self.guard.stop_all();
+            self.fault(stopped.err());
+            self.read();
+        }
+    }
+
+    /// In their order, but what waits before a stop of everything is not begun any more.
+    pub(super) fn obey_all(&mut self, waiting: Vec<Asked>) {
+        let is_stop = |asked: &Asked| matches!(asked.order, Order::Stop { axis: None } | Order::Emergency);
+        let stop = waiting.iter().rposition(is_stop);
+        for (place, Asked { order, sender, until, answer }) in waiting.into_iter().enumerate() {
+            let done = if stop.is_some_and(|stop| place < stop) {
+                Err(HardwareError::Stopped)
+            } else if Instant::now() > until {
+                // Whoever asked was told that it is not done.
+                Err(HardwareError::Busy)
+            } else {
+                let done = self.obey(sender, &order);
+                if let Err(HardwareError::Axis(error)) = &done {
+                    self.fault(Some(error.clone()));
+                }
+                done
+            };
+            self.read();
+            // Whoever asked may have gone.
+            let _ = answer.send(done);
+        }
+    }
+
+    fn obey(&mut self, sender: crate::command::Sender, order: &Order) -> Result<(), HardwareError> {
+        match order {
+            Order::Record => self.recorded = None,
+            Order::Wish { axis, wish } => {
+                let axis = self.find(axis)?;
+                self.guard.obey(sender, axis, *wish)?;
+            }
+            Order::Stop { axis: Some(axis) } => {
+                let axis = self.find(axis)?;
+                self.guard.stop(axis)?;
+            }
+            Order::Stop { axis: None } => self.guard.stop_all()?,
+            Order::Emergency => {
+                // Done here, it need not be done for the others' sake.
+                self.pulse.is_emergency_new();
+                self.guard.emergency_stop()?;
+            }
+            Order::Resume => self.guard.gate().resume(sender)?,
+            Order::Take { axis } => {
+                let axis = self.first + self.find(axis)?;
+                self.guard.gate().take(sender, axis)?;
+            }
+            Order::Release { axis } => {
+                let axis = self.first + self.find(axis)?;
+                self.guard.gate().release(sender, axis);
+            }
+            Order::Zero { axis } => {
+                let axis = self.first + self.find(axis)?;
+                self.guard.gate().set_zero(axis)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The place of an axis in this controller. Whoever asks knows that it is here.
+    fn find(&self, name: &str) -> Result<usize, HardwareError> {
+        let gate = self.guard.gate();
+        let place = gate.find(name).and_then(|place| place.checked_sub(self.first));
+        place
+            .filter(|place| *place < self.guard.axes())
+            .ok_or_else(|| HardwareError::no_axis(name, &gate.names()))
+    }
+
+    /// Notes a broken link: motions of this controller are stopped as far as it hears, and the other ports are told.
+    fn fault(&mut self, error: Option<AxisError>) {
+        let Some(error) = error.filter(AxisError::is_fault) else { return };
+        if self.lost.is_none() {
+            tracing::error!("{error}");
+            self.pulse.died(&error.to_string());
+            self.lost = Some((Instant::now() + PAUSES[0], PAUSES[0]));
+            self.guard.is_lost = true;
+            let _ = self.guard.emergency_stop();
+        }
+    }
+
+    fn reconnect(&mut self) {
+        let Some((when, pause)) = self.lost else { return };
+        if Instant::now() < when {
+            return;
+        }
+        match self.guard.reconnect() {
+            Ok(()) => {
+                tracing::info!("motors answer again; look where they are before you move them");
+                self.lost = None;
+                self.guard.is_lost = false;
+            }
+            Err(_) => self.lost = Some((Instant::now() + pause, (2 * pause).min(PAUSES[1]))),
+        }
+    }
+
+    /// Asks every axis where it is.
+    pub(super) fn read(&mut self) {
+        let mut readings = Vec::with_capacity(self.guard.axes());
+        for axis in 0..self.guard.axes() {
+            let (reading, fault) = self.guard.read(axis);
+            self.fault(fault);
+            readings.push(reading);
+        }
+        let before: Vec<AxisReading> = {
+            let mut all = self.readings.lock().unwrap_or_else(PoisonError::into_inner);
+            // At first there is nothing of this port yet.
+            let end = all.len().min(self.first + readings.len());
+            all.splice(self.first..end, readings.clone()).collect()
+        };
+        let is_due = self.recorded.is_none_or(|at| at.elapsed() >= RECORD_ALL);
+        if is_due {
+            self.recorded = Some(Instant::now());
+        }
+        let is_new = |place: usize, now: &AxisReading| {
+            before.get(place).is_none_or(|before| !now.says_the_same(before))
+        };
+        let changed = readings.into_iter().enumerate().filter(|(place, now)| is_due || is_new(*place, now));
+        let changed: Vec<AxisReading> = changed.map(|(_, now)| now).collect();
+        if !changed.is_empty() {
+            (self.record)(changed);
+        }
+        self.pulse.beat();
+    }
+}

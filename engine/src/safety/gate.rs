@@ -1,0 +1,578 @@
+//! What is known of all axes, and what may be asked of them.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use beadscope_drivers::axis::{Alarm, AxisInfo, AxisState};
+
+use super::section::{AxisRules, SafetyError, SafetySection};
+use super::violation::{Rule, Violation};
+use crate::command::Sender;
+
+/// An axis that rests where it was, so long after it was sent elsewhere, does not go there any more.
+const STARTED: Duration = Duration::from_millis(500);
+/// How far from its target an axis rests, as a part of its range: its own steps, the noise of its sensor.
+const NEAR: f64 = 1e-3;
+/// Over which a lock's way is summed.
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// What somebody wants an axis to do.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Wish {
+    /// Go there, at most so fast; with `clamp`, as near as it may.
+    Move { to: f64, speed: Option<f64>, clamp: bool },
+    /// Go on by so much from where it was sent.
+    Step { by: f64 },
+    /// Go on at this speed, up or down, as far as it may.
+    Drive { speed: f64 },
+    /// Look for its reference.
+    Home,
+}
+
+/// A part of a motion that may be made.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Leg {
+    pub(crate) to: f64,
+    /// To be set before; `None`: as the controller has it.
+    pub(crate) speed: Option<f64>,
+}
+
+/// All axes of a session.
+#[derive(Clone)]
+pub(crate) struct Gate {
+    axes: Vec<Axis>,
+    conditions: Vec<Bound>,
+    is_stopped: bool,
+    /// A rule that tests leave out, to see that it is needed.
+    #[cfg(test)]
+    pub(super) without: Option<Rule>,
+}
+
+#[derive(Clone)]
+struct Axis {
+    /// As commands see it: its limits are those of device and rules together.
+    info: AxisInfo,
+    /// How far the device goes, whatever the rules say.
+    device: [f64; 2],
+    rules: AxisRules,
+    /// The speed of motions for which nobody asks for another.
+    usual_speed: Option<f64>,
+    seen: Result<AxisState, String>,
+    /// Where it may be; `None`: anywhere.
+    envelope: Option<[f64; 2]>,
+    target: Option<f64>,
+    sent: Option<Instant>,
+    /// It looks for its reference, and may be anywhere.
+    is_homing: bool,
+    owner: Option<Sender>,
+    /// What locks have moved it by, and when.
+    locked: VecDeque<(Instant, f64)>,
+    /// Where people have set its zero, in what the controller counts.
+    zero: f64,
+}
+
+/// A condition, with its axes by their places.
+#[derive(Clone)]
+struct Bound {
+    axis: usize,
+    between: [f64; 2],
+    keeps: usize,
+    within: [f64; 2],
+    why: String,
+}
+
+/// From where to where an axis may go now, and what forbids more.
+struct Reach {
+    limits: [f64; 2],
+    /// The condition that narrows each end.
+    by: [Option<usize>; 2],
+    /// The condition that allows nothing.
+    stuck: Option<usize>,
+}
+
+impl Gate {
+    /// A gate for these axes, with the speeds that they are given when nobody asks for another.
+    pub(crate) fn new(
+        axes: Vec<(AxisInfo, Option<f64>)>,
+        rules: &SafetySection,
+    ) -> Result<Self, SafetyError> {
+        let infos: Vec<AxisInfo> = axes.iter().map(|(info, _)| info.clone()).collect();
+        rules.check_axes(&infos)?;
+        let place = |name: &str| infos.iter().position(|info| info.name == name).unwrap_or_default();
+        let conditions = rules.conditions.iter().map(|condition| Bound {
+            axis: place(&condition.axis),
+            between: condition.between,
+            keeps: place(&condition.keeps),
+            within: condition.within,
+            why: condition.why.clone(),
+        });
+        let conditions = conditions.collect();
+        let axes =
+            axes.into_iter().map(|(info, usual)| Axis::new(info, usual, rules)).collect::<Result<_, _>>()?;
+        Ok(Self {
+            axes,
+            conditions,
+            is_stopped: false,
+            #[cfg(test)]
+            without: None,
+        })
+    }
+
+    /// Whether a rule is in force: all are, but in tests of the rules.
+    fn is_on(&self, rule: Rule) -> bool {
+        #[cfg(test)]
+        if self.without == Some(rule) {
+            return false;
+        }
+        let _ = rule;
+        true
+    }
+
+    /// What commands see of an axis.
+    pub(crate) fn info(&self, axis: usize) -> &AxisInfo {
+        &self.axes[axis].info
+    }
+
+    /// Where it was sent, if it is still to go there.
+    pub(crate) fn target(&self, axis: usize) -> Option<f64> {
+        self.axes[axis].target
+    }
+
+    /// Who holds it.
+    pub(crate) fn owner(&self, axis: usize) -> Option<Sender> {
+        self.axes[axis].owner
+    }
+
+    /// What the controller counts where people say 0.
+    pub(crate) fn zero(&self, axis: usize) -> f64 {
+        self.axes[axis].zero
+    }
+
+    /// Everything was stopped and nobody has resumed.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.is_stopped
+    }
+
+    /// Notes where an axis was seen, as people count, or why it was not.
+    pub(crate) fn see(&mut self, axis: usize, seen: Result<AxisState, String>, now: Instant) {
+        let axis = &mut self.axes[axis];
+        let was_referenced = axis.seen.as_ref().is_ok_and(|state| state.is_referenced);
+        let has_given_up = axis.sent.is_none_or(|sent| now.duration_since(sent) > STARTED);
+        axis.is_homing &= !(has_given_up && seen.as_ref().is_ok_and(|state| !state.is_moving));
+        axis.envelope = match &seen {
+            Ok(state) if state.is_referenced && !axis.is_homing => {
+                let at = [state.position; 2];
+                let near = NEAR * (axis.device[1] - axis.device[0]);
+                let has_arrived = axis.target.is_none_or(|target| (target - state.position).abs() <= near);
+                if !state.is_moving && (has_arrived || has_given_up) {
+                    Some(at)
+                } else {
+                    // What moves since nobody saw it may be sent anywhere.
+                    let known = axis.envelope.filter(|_| was_referenced);
+                    let to = axis.target.unwrap_or(state.position);
+                    known.map(|known| hull(hull(known, at), [to; 2]))
+                }
+            }
+            _ => None,
+        };
+        if axis.envelope.is_none() {
+            axis.target = None;
+        }
+        axis.seen = seen;
+    }
+
+    /// Whether somebody may have an axis do that. What is granted counts as if it were under way.
+    pub(crate) fn ask(
+        &mut self,
+        sender: Sender,
+        axis: usize,
+        wish: Wish,
+        now: Instant,
+    ) -> Result<Vec<Leg>, Violation> {
+        let there = &self.axes[axis];
+        let name = || there.info.name.clone();
+        if self.is_stopped && self.is_on(Rule::Emergency) {
+            return Err(Violation::Emergency);
+        }
+        if let Some(by) = there.owner.filter(|owner| *owner != sender && self.is_on(Rule::Owner)) {
+            return Err(Violation::Held { axis: name(), by: by.name() });
+        }
+        let state = match &there.seen {
+            Ok(state) => Some(*state),
+            Err(why) if self.is_on(Rule::Seen) => {
+                return Err(Violation::Unseen { axis: name(), why: why.clone() });
+            }
+            Err(_) => None,
+        };
+        if wish == Wish::Home {
+            self.may_home(axis)?;
+            let there = &mut self.axes[axis];
+            // On its way it may be anywhere.
+            (there.envelope, there.target, there.sent, there.is_homing) = (None, None, Some(now), true);
+            return Ok(Vec::new());
+        }
+        let is_lost = there.is_homing || state.is_some_and(|state| !state.is_referenced);
+        if is_lost && self.is_on(Rule::Referenced) {
+            return Err(Violation::NotReferenced { axis: name() });
+        }
+        if let Some(alarm) = state.and_then(|state| state.alarm)
+            && alarm == Alarm::Stalled
+            && self.is_on(Rule::Alarm)
+        {
+            return Err(Violation::Alarm { axis: name(), alarm });
+        }
+        let from = state.map_or(0.0, |state| state.position);
+        let (to, speed) = self.aim(axis, wish, there.target.unwrap_or(from))?;
+        if sender == Sender::Lock {
+            // From where it is: it may still be on somebody else's way.
+            self.may_lock(axis, to - from, now)?;
+        }
+        let legs = self.legs(axis, from, to, speed)?;
+        let there = &mut self.axes[axis];
+        if sender == Sender::Lock {
+            there.locked.retain(|(when, _)| now.duration_since(*when) < MINUTE);
+            there.locked.push_back((now, (to - from).abs()));
+        }
+        there.envelope = Some(hull(there.envelope.unwrap_or(there.device), [to; 2]));
+        (there.target, there.sent) = (Some(to), Some(now));
+        Ok(legs)
+    }
+
+    /// Where a wish ends, and how fast it wants to go.
+    fn aim(&self, axis: usize, wish: Wish, from: f64) -> Result<(f64, Option<f64>), Violation> {
+        let there = &self.axes[axis];
+        let reach = self.reach(axis);
+        let (asked, speed, clamp) = match wish {
+            Wish::Move { to, speed, clamp } => (to, speed, clamp),
+            Wish::Step { by } => (from + by, None, false),
+            Wish::Drive { speed } if speed.is_finite() && speed != 0.0 => {
+                (reach.limits[usize::from(speed > 0.0)], Some(speed.abs()), true)
+            }
+            Wish::Drive { speed } => {
+                let (axis, unit) = (there.info.name.clone(), there.info.unit);
+                return Err(Violation::Speed { axis, asked: speed, unit, why: "that is no speed" });
+            }
+            Wish::Home => (from, None, false),
+        };
+        let [least, greatest] = reach.limits;
+        if let Some(stuck) = reach.stuck {
+            return Err(self.forbidden(axis, asked, stuck));
+        }
+        if asked >= least && asked <= greatest {
+            return Ok((asked, speed));
+        }
+        if clamp && least <= greatest && !asked.is_nan() {
+            return Ok((asked.clamp(least, greatest), speed));
+        }
+        let side = usize::from(asked > greatest);
+        match reach.by[side].filter(|_| !asked.is_nan()) {
+            Some(condition) => Err(self.forbidden(axis, asked, condition)),
+            None => {
+                let (limits, unit) = (there.info.limits, there.info.unit);
+                Err(Violation::Limits { axis: there.info.name.clone(), asked, limits, unit })
+            }
+        }
+    }
+
+    fn forbidden(&self, axis: usize, asked: f64, condition: usize) -> Violation {
+        let condition = &self.conditions[condition];
+        let other = if condition.axis == axis { condition.keeps } else { condition.axis };
+        Violation::Condition {
+            axis: self.axes[axis].info.name.clone(),
+            asked,
+            unit: self.axes[axis].info.unit,
+            other: self.axes[other].info.name.clone(),
+            why: condition.why.clone(),
+        }
+    }
+
+    /// From where to where an axis may go, with all others where they may be.
+    fn reach(&self, axis: usize) -> Reach {
+        let there = &self.axes[axis];
+        let limits = if self.is_on(Rule::Limits) { there.info.limits } else { [f64::MIN, f64::MAX] };
+        let mut reach = Reach { limits, by: [None; 2], stuck: None };
+        if !self.is_on(Rule::Condition) {
+            return reach;
+        }
+        let narrow = |reach: &mut Reach, side: usize, to: f64, by: usize| {
+            let is_narrower = if side == 0 { to > reach.limits[0] } else { to < reach.limits[1] };
+            if is_narrower {
+                (reach.limits[side], reach.by[side]) = (to, Some(by));
+            }
+        };
+        for (place, condition) in self.conditions.iter().enumerate() {
+            if condition.keeps == axis && self.may_be_between(condition.axis, condition.between) {
+                narrow(&mut reach, 0, condition.within[0], place);
+                narrow(&mut reach, 1, condition.within[1], place);
+            }
+            if condition.axis == axis && !self.is_within(condition.keeps, condition.within) {
+                let [from, to] = condition.between;
+                match there.envelope {
+                    Some([_, greatest]) if greatest <= from => narrow(&mut reach, 1, from, place),
+                    Some([least, _]) if least >= to => narrow(&mut reach, 0, to, place),
+                    // It may be there already; the other one is brought within first.
+                    _ => reach.stuck = Some(place),
+                }
+            }
+        }
+        reach
+    }
+
+    fn may_be_between(&self, axis: usize, [from, to]: [f64; 2]) -> bool {
+        self.axes[axis].envelope.is_none_or(|[least, greatest]| least < to && greatest > from)
+    }
+
+    fn is_within(&self, axis: usize, [from, to]: [f64; 2]) -> bool {
+        self.axes[axis].envelope.is_some_and(|[least, greatest]| from <= least && greatest <= to)
+    }
+
+    /// While it looks for its reference an axis may pass everything that its device reaches.
+    fn may_home(&self, axis: usize) -> Result<(), Violation> {
+        let there = &self.axes[axis];
+        let refuse = |why: String| Err(Violation::Homing { axis: there.info.name.clone(), why });
+        if !there.rules.may_home && self.is_on(Rule::Homing) {
+            return refuse(format!(
+                "the rig forbids it ([safety.axes.{}] may_home = false); home it by hand",
+                there.info.name
+            ));
+        }
+        if !self.is_on(Rule::Condition) {
+            return Ok(());
+        }
+        for condition in &self.conditions {
+            let [least, greatest] = there.device;
+            let [from, to] = condition.within;
+            let leaves = condition.keeps == axis
+                && self.may_be_between(condition.axis, condition.between)
+                && !(from <= least && greatest <= to);
+            let [from, to] = condition.between;
+            let enters = condition.axis == axis
+                && least < to
+                && greatest > from
+                && !self.is_within(condition.keeps, condition.within);
+            if leaves || enters {
+                let other = if leaves { condition.axis } else { condition.keeps };
+                let other = &self.axes[other].info.name;
+                return refuse(format!("on its way, with {other} where it may be, {}", condition.why));
+            }
+        }
+        Ok(())
+    }
+
+    fn may_lock(&self, axis: usize, by: f64, now: Instant) -> Result<(), Violation> {
+        let there = &self.axes[axis];
+        let (name, unit) = (|| there.info.name.clone(), there.info.unit);
+        let [step, per_minute] = there.rules.lock(unit);
+        if by.abs() > step && self.is_on(Rule::LockStep) {
+            return Err(Violation::LockStep { axis: name(), asked: by, most: step, unit });
+        }
+        let recent = there.locked.iter().filter(|(when, _)| now.duration_since(*when) < MINUTE);
+        let way: f64 = recent.map(|(_, by)| by).sum();
+        if way + by.abs() > per_minute && self.is_on(Rule::LockPerMinute) {
+            return Err(Violation::LockPerMinute { axis: name(), most: per_minute, unit });
+        }
+        Ok(())
+    }
+
+    /// The fastest that an axis may go at a position: what the rules say, else what it usually does; `None` if neither is known.
+    pub(crate) fn top_speed(&self, axis: usize, at: f64) -> Option<f64> {
+        let there = &self.axes[axis];
+        let far = there.rules.max_speed.or(there.usual_speed);
+        let is_near = |near: &super::Near| (near.between[0]..=near.between[1]).contains(&at);
+        match there.rules.near.filter(is_near) {
+            Some(near) => Some(far.map_or(near.speed, |far| far.min(near.speed))),
+            None => far,
+        }
+    }
+
+    /// The way from here to there, in parts of one speed each.
+    fn legs(&self, axis: usize, from: f64, to: f64, asked: Option<f64>) -> Result<Vec<Leg>, Violation> {
+        let there = &self.axes[axis];
+        let Some([slowest, fastest]) = there.info.can.speed else {
+            return match asked {
+                None => Ok(vec![Leg { to, speed: None }]),
+                Some(asked) => {
+                    let (axis, unit) = (there.info.name.clone(), there.info.unit);
+                    Err(Violation::Speed { axis, asked, unit, why: "it takes no speed" })
+                }
+            };
+        };
+        let most = if self.is_on(Rule::Speed) { there.rules.max_speed } else { None };
+        let speed = match (asked.or(there.usual_speed), most) {
+            (Some(speed), Some(most)) => Some(speed.min(most)),
+            (speed, most) => speed.or(most),
+        };
+        let speed = speed.map(|speed| speed.clamp(slowest, fastest));
+        let Some(near) = there.rules.near.filter(|_| self.is_on(Rule::Speed)) else {
+            return Ok(vec![Leg { to, speed }]);
+        };
+        let slow = speed.map_or(near.speed, |speed| speed.min(near.speed)).max(slowest);
+        let [mut first, mut last] = near.between;
+        if to < from {
+            std::mem::swap(&mut first, &mut last);
+        }
+        let is_before = |at: f64, edge: f64| if to < from { at > edge } else { at < edge };
+        let mut legs = Vec::new();
+        if is_before(from, first) {
+            if !is_before(first, to) {
+                return Ok(vec![Leg { to, speed }]);
+            }
+            legs.push(Leg { to: first, speed });
+        }
+        if is_before(from, last) {
+            let end = if is_before(last, to) { last } else { to };
+            legs.push(Leg { to: end, speed: Some(slow) });
+        }
+        if is_before(last, to) {
+            legs.push(Leg { to, speed });
+        }
+        if legs.is_empty() {
+            legs.push(Leg { to, speed: Some(slow) });
+        }
+        Ok(legs)
+    }
+
+    /// An axis was stopped: it ends wherever it comes to rest.
+    pub(crate) fn stopped(&mut self, axis: usize) {
+        self.axes[axis].target = None;
+    }
+
+    /// Nothing is granted any more until a person resumes.
+    pub(crate) fn emergency(&mut self) {
+        self.is_stopped = true;
+        self.axes.iter_mut().for_each(|axis| axis.target = None);
+    }
+
+    /// Motions are granted again, if a person says so.
+    pub(crate) fn resume(&mut self, sender: Sender) -> Result<(), Violation> {
+        if !matches!(sender, Sender::Window | Sender::Text) {
+            return Err(Violation::Emergency);
+        }
+        self.is_stopped = false;
+        Ok(())
+    }
+
+    /// Somebody holds an axis from now on: what is free, and a person at the window takes it from anybody.
+    pub(crate) fn take(&mut self, sender: Sender, axis: usize) -> Result<(), Violation> {
+        let there = &mut self.axes[axis];
+        match there.owner {
+            Some(by) if by != sender && sender != Sender::Window => {
+                Err(Violation::Held { axis: there.info.name.clone(), by: by.name() })
+            }
+            _ => {
+                there.owner = Some(sender);
+                Ok(())
+            }
+        }
+    }
+
+    /// Whoever holds an axis gives it back; a person at the window frees any.
+    pub(crate) fn release(&mut self, sender: Sender, axis: usize) {
+        let there = &mut self.axes[axis];
+        if there.owner == Some(sender) || sender == Sender::Window {
+            there.owner = None;
+        }
+    }
+
+    /// Calls where the axis rests 0. Everything that counts from the old zero moves along; nothing else moves.
+    pub(crate) fn set_zero(&mut self, axis: usize) -> Result<(), Violation> {
+        let there = &self.axes[axis];
+        let name = || there.info.name.clone();
+        let by = match &there.seen {
+            Ok(state) if !state.is_referenced => return Err(Violation::NotReferenced { axis: name() }),
+            // Parts of a motion that are still to come count from the old zero.
+            Ok(_) if there.envelope.is_none_or(|[from, to]| from < to) && self.is_on(Rule::Rest) => {
+                return Err(Violation::Moving { axis: name() });
+            }
+            Ok(state) => state.position,
+            Err(why) => return Err(Violation::Unseen { axis: name(), why: why.clone() }),
+        };
+        let shift = |range: &mut [f64; 2]| range.iter_mut().for_each(|end| *end -= by);
+        let there = &mut self.axes[axis];
+        there.zero += by;
+        shift(&mut there.info.limits);
+        shift(&mut there.device);
+        there.envelope.iter_mut().for_each(shift);
+        there.rules.near.iter_mut().for_each(|near| shift(&mut near.between));
+        there.target.iter_mut().for_each(|target| *target -= by);
+        if let Ok(state) = &mut there.seen {
+            state.position -= by;
+        }
+        for condition in &mut self.conditions {
+            if condition.axis == axis {
+                shift(&mut condition.between);
+            }
+            if condition.keeps == axis {
+                shift(&mut condition.within);
+            }
+        }
+        Ok(())
+    }
+
+    /// As if every motion had ended where it was sent: for trying what is to come.
+    pub(crate) fn arrive(&mut self) {
+        for axis in &mut self.axes {
+            if let (Ok(state), Some(target)) = (&mut axis.seen, axis.target) {
+                (state.position, state.is_moving) = (target, false);
+                axis.envelope = Some([target; 2]);
+            }
+        }
+    }
+
+    /// As if an axis had found its reference, at the lower end of its way: for trying what is to come.
+    pub(crate) fn home_in_thought(&mut self, axis: usize) {
+        let axis = &mut self.axes[axis];
+        axis.is_homing = false;
+        if let Ok(state) = &mut axis.seen {
+            *state = AxisState::at(axis.device[0], false);
+            axis.envelope = Some([axis.device[0]; 2]);
+        }
+    }
+
+    /// The axis of this name.
+    pub(crate) fn find(&self, name: &str) -> Option<usize> {
+        self.axes.iter().position(|axis| axis.info.name == name)
+    }
+
+    /// Names of all axes.
+    pub(crate) fn names(&self) -> Vec<&str> {
+        self.axes.iter().map(|axis| axis.info.name.as_str()).collect()
+    }
+}
+
+impl Axis {
+    fn new(info: AxisInfo, usual_speed: Option<f64>, rules: &SafetySection) -> Result<Self, SafetyError> {
+        let rules = rules.axes.get(&info.name).cloned().unwrap_or_default();
+        let device = info.limits;
+        let limits =
+            rules.limits.map_or(device, |[least, greatest]| [least.max(device[0]), greatest.min(device[1])]);
+        if limits[0] >= limits[1] {
+            return Err(SafetyError(format!(
+                "axes.{}: limits leave nothing of where the device goes, {} to {} {}",
+                info.name,
+                device[0],
+                device[1],
+                info.unit.symbol()
+            )));
+        }
+        Ok(Self {
+            info: AxisInfo { limits, ..info },
+            device,
+            rules,
+            usual_speed,
+            seen: Err("it was not asked yet".to_owned()),
+            envelope: None,
+            target: None,
+            sent: None,
+            is_homing: false,
+            owner: None,
+            locked: VecDeque::new(),
+            zero: 0.0,
+        })
+    }
+}
+
+/// The smallest interval that holds both.
+fn hull(one: [f64; 2], other: [f64; 2]) -> [f64; 2] {
+    [one[0].min(other[0]), one[1].max(other[1])]
+}
