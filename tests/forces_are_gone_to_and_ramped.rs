@@ -95,7 +95,7 @@ fn a_force_is_gone_to_and_one_that_nobody_has_calibrated_is_refused() {
     let told = |line: &str| ask(&session, line).unwrap_err().to_string();
     assert_eq!(
         told("force.go force_pn=100"),
-        "the magnets were calibrated from 0.11603600283006895 to 85.02 pN; 100 pN is outside"
+        "the magnets were calibrated from 0.116 to 85.020 pN; 100 pN is outside"
     );
     // 70 pN is where the magnets may not go.
     assert!(told("force.go force_pn=70").starts_with("magnet_height goes from 0.5 to 19 mm, not to 0.2"));

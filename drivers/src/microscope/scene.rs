@@ -1,6 +1,6 @@
 //! The simulated sample: beads, where they truly are, and what the camera sees of them.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::magnets;
 use super::noise::{Noise, Rng};
@@ -140,6 +140,7 @@ impl Scene {
     /// A window larger than the sensor is cut to the sensor's size. Allocates; not for the camera thread.
     pub fn set_readout(&mut self, window: SensorWindow, format: PixelFormat, exposure_s: f64) {
         self.exposure_s = exposure_s;
+        self.stage.lock().unwrap_or_else(PoisonError::into_inner).begin();
         let width_px = window.width_px.clamp(1, self.settings.width_px);
         let height_px = window.height_px.clamp(1, self.settings.height_px);
         self.renderer.set_window(SensorWindow { width_px, height_px, ..window });

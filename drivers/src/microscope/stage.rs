@@ -70,11 +70,18 @@ impl Stage {
         Self { motors, advanced: Instant::now(), ahead_s: 0.0 }
     }
 
+    /// A camera begins to film: it tells of the time from now on, and of none before.
+    pub(super) fn begin(&mut self) {
+        self.positions();
+        self.advanced = Instant::now();
+        self.ahead_s = 0.0;
+    }
+
     /// Lets the camera's time pass.
     pub(super) fn advance(&mut self, dt_s: f64) {
+        // A camera that was only slow tells, in many frames, of time that somebody else let pass.
         let known_s = self.ahead_s.min(dt_s);
-        // What is left of it was a pause, which the camera does not tell.
-        self.ahead_s = 0.0;
+        self.ahead_s -= known_s;
         self.pass(dt_s - known_s);
     }
 
@@ -191,6 +198,22 @@ mod tests {
         motor.target = 2.0;
         trace(&mut motor, 3.0);
         assert!((motor.shown - 2.01).abs() < 1e-6, "{}", motor.shown);
+    }
+
+    #[test]
+    fn a_camera_that_is_late_lets_no_time_pass_twice() {
+        let mut stage = Stage::new(&Settings { magnet_height: MOTOR, ..Settings::default() });
+        stage.go(Moved::MagnetHeight, 10.0);
+        stage.begin();
+        std::thread::sleep(SILENT + Duration::from_millis(50));
+        // Somebody asks before the first frame is there, which then tells of the same time in small parts.
+        let seen = stage.position(Moved::MagnetHeight).0;
+        assert!(seen > 2.7, "{seen}");
+        (0..60).for_each(|_| stage.advance(0.005));
+        let told = stage.position(Moved::MagnetHeight).0;
+        assert!(told - seen < 0.2, "{seen} and then {told}");
+        (0..60).for_each(|_| stage.advance(0.005));
+        assert!(stage.position(Moved::MagnetHeight).0 > told + 0.8);
     }
 
     #[test]

@@ -67,7 +67,7 @@ pub enum MagnetError {
     #[error("[magnets] {0}")]
     Formula(String),
     /// No height has that force.
-    #[error("the magnets were calibrated from {least} to {greatest} pN; {asked} pN is outside")]
+    #[error("the magnets were calibrated from {least:.3} to {greatest:.3} pN; {asked} pN is outside")]
     OutOfRange {
         /// What was asked, pN.
         asked: f64,
