@@ -123,7 +123,7 @@ impl std::fmt::Display for Alarm {
         to.write_str(match self {
             Self::Stalled => "it stalled and has lost its position: free it, then home it",
             Self::AtLimitSwitch => "it ran into the switch at its end: drive it back, then home it",
-            Self::MotorOff => "its motor is off: look at the emergency button and the controller",
+            Self::MotorOff => "its motor or servo is off: a motion may switch it on, else look at the emergency button and the controller",
             Self::Supply => "too hot, or its supply is out of range: look at the controller",
             Self::Other => "it reports a fault: look at the controller",
         })
@@ -138,7 +138,7 @@ pub trait ControllerDriver: Sync {
     /// Which devices it drives, in a line.
     fn about(&self) -> &'static str;
 
-    /// A complete, commented `[[motors]]` table without its name (its axes are `[[axes]]` here) and without `port`.
+    /// A complete, commented `[[motors.controllers]]` table without its name (its axes are `[[axes]]` here) and without `port`.
     fn example(&self) -> &'static str;
 
     /// Opens the controller and asks for all its axes. Nothing moves.

@@ -48,7 +48,7 @@ fn a_rack_with_several_bays_keeps_the_contract() {
     let folder = tempfile::tempdir().unwrap();
     let config = config(&folder, RACK);
     let _simulation = start(Driver.simulate(&config, None).unwrap(), &config);
-    let checks = check_controller(&Driver, &config, 0.2);
+    let checks = check_controller(&Driver, &config, 0.2, true);
     let failed: Vec<_> = checks.iter().filter(|check| check.outcome.is_err()).collect();
     assert!(checks.len() > 10 && failed.is_empty(), "{failed:?}\n{}", config.transcript.unwrap().text());
 }

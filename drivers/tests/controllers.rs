@@ -71,7 +71,7 @@ fn every_driver_keeps_the_contract_on_its_simulated_device() {
     for driver in CONTROLLERS {
         let bench = Bench::new(*driver);
         bench.hurry();
-        let checks = check_controller(*driver, &bench.config, 0.2);
+        let checks = check_controller(*driver, &bench.config, 0.2, true);
         for check in &checks {
             eprintln!("{}: {:<60} {:?}", driver.name(), check.name, check.outcome);
         }

@@ -275,7 +275,7 @@ fn a_copy_of_what_is_built_in_is_spoken_as_well() {
     let folder = tempfile::tempdir().unwrap();
     let config = described(&folder, SMC100, AXIS);
     let _simulation = start(Driver.simulate(&config, None).unwrap(), &config);
-    let checks = check_controller(&Driver, &config, 0.0);
+    let checks = check_controller(&Driver, &config, 0.0, true);
     assert!(checks.len() > 5 && checks.iter().all(|check| check.outcome.is_ok()), "{checks:?}");
 }
 
@@ -493,7 +493,7 @@ fn a_protocol_with_answers_to_commands_keeps_the_contract() {
     let mut config = config;
     config.axes.iter_mut().for_each(|axis| axis.limits = Some([-10.0, 10.0]));
     config.transcript = Some(Transcript::default());
-    let checks = check_controller(&Driver, &config, 0.2);
+    let checks = check_controller(&Driver, &config, 0.2, true);
     let failed: Vec<_> = checks.iter().filter(|check| check.outcome.is_err()).collect();
     assert!(checks.len() > 10 && failed.is_empty(), "{failed:?}\n{}", config.transcript.unwrap().text());
 }

@@ -80,7 +80,7 @@ fn a_daisy_chain_of_motors_keeps_the_contract() {
         body.set_rates(2000.0, 2e6);
         body.lose_reference(0.01);
     });
-    let checks = check_controller(bench.driver, &bench.config, 0.2);
+    let checks = check_controller(bench.driver, &bench.config, 0.2, true);
     for check in &checks {
         eprintln!("{:<60} {:?}", check.name, check.outcome);
     }

@@ -103,8 +103,10 @@ pub enum HardwareError {
     /// The device refuses, or does not answer.
     #[error(transparent)]
     Axis(#[from] AxisError),
-    /// The thread is busy with a device that does not answer. The order is not carried out later.
-    #[error("the hardware did not answer within 2 s; look at cables and power")]
+    /// The thread is busy with a device that does not answer. What it has begun it may still do; what waits is not begun later.
+    #[error(
+        "the hardware did not answer within 2 s, and may still do it; look where everything is, at cables and power"
+    )]
     Busy,
     /// A stop came after it, and before its turn.
     #[error("everything was stopped before this had its turn")]
@@ -163,6 +165,16 @@ impl Order {
         }
     }
 
+    /// It stops something; it is never too late.
+    fn is_stop(&self) -> bool {
+        matches!(self, Self::Stop { .. } | Self::Emergency)
+    }
+
+    /// It stops everything.
+    fn stops_all(&self) -> bool {
+        matches!(self, Self::Stop { axis: None } | Self::Emergency)
+    }
+
     /// The axis that it is for; `None`: for all.
     fn axis(&self) -> Option<&str> {
         match self {
@@ -202,6 +214,9 @@ impl HardwareHandle {
             self.gate().emergency();
             self.pulses.emergency();
         }
+        if self.settle(sender, &order)? {
+            return Ok(());
+        }
         let ports: Vec<&SyncSender<Asked>> = match order.axis() {
             None => self.ports.iter().map(|(_, port)| port).collect(),
             Some(axis) => vec![self.port_of(axis)?],
@@ -220,6 +235,39 @@ impl HardwareHandle {
             })
             .collect();
         answers.into_iter().collect()
+    }
+
+    /// Does what concerns only who may, which needs no thread; whether it was that.
+    fn settle(&self, sender: Sender, order: &Order) -> Result<bool, HardwareError> {
+        {
+            let mut gate = self.gate();
+            let place = |gate: &Gate, axis: &str| {
+                gate.find(axis).ok_or_else(|| HardwareError::no_axis(axis, &gate.names()))
+            };
+            match order {
+                Order::Resume => gate.resume(sender)?,
+                Order::Take { axis } => {
+                    let axis = place(&gate, axis)?;
+                    gate.take(sender, axis)?;
+                }
+                Order::Release { axis } => {
+                    let axis = place(&gate, axis)?;
+                    gate.release(sender, axis);
+                }
+                _ => return Ok(false),
+            }
+        }
+        self.tell_owners();
+        Ok(true)
+    }
+
+    /// What people see of who holds what, before the axes are asked again.
+    fn tell_owners(&self) {
+        let gate = self.gate();
+        let mut readings = self.readings.lock().unwrap_or_else(PoisonError::into_inner);
+        for (axis, reading) in readings.iter_mut().enumerate() {
+            (reading.owner, reading.is_stopped) = (gate.owner(axis).map(Sender::name), gate.is_stopped());
+        }
     }
 
     fn port_of(&self, axis: &str) -> Result<&SyncSender<Asked>, HardwareError> {
@@ -288,8 +336,8 @@ pub fn rehearse_script(
     rules: &SafetySection,
     script: &str,
 ) -> Result<Rehearsed, SafetyError> {
-    let (_, handle) = prepare(motors.controllers, rules, || |_| ())?;
-    let rehearsed = rehearse(&handle.gate(), script);
+    let (_ports, handle) = prepare(motors.controllers, rules, || |_| ())?;
+    let rehearsed = rehearse(&handle.gate(), motors.magnets.as_ref(), script);
     Ok(rehearsed)
 }
 

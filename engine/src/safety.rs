@@ -17,7 +17,7 @@ mod section;
 mod tests;
 mod violation;
 
-pub(crate) use gate::{Gate, Leg, Wish};
+pub(crate) use gate::{Gate, Leg, STARTED, Wish};
 pub use rehearse::Rehearsed;
 pub(crate) use rehearse::rehearse;
 pub use section::{AxisRules, Condition, Near, SafetyError, SafetySection};

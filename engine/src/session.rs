@@ -192,8 +192,9 @@ impl Session {
         let into = handle.clone();
         let Motors { controllers, simulations, magnets } = motors;
         let (ports, axes) = hardware::prepare(controllers, &settings.rig().safety, || {
-            let into = into.clone();
+            let (into, status) = (into.clone(), status.clone());
             move |readings: Vec<AxisReading>| {
+                status.motors.note(&readings);
                 let unix_ns = clock.unix_ns(clock.now_ns());
                 into.sample(readings.into_iter().map(|reading| reading.at(unix_ns)).collect());
             }

@@ -1,11 +1,13 @@
 //! What every thread of a session counts and every reader may look at: atomics, and texts that are written once in a
 //! while by threads that may wait.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
 use crate::camera_status::{CameraHealth, CameraStatus};
+use crate::hardware::AxisReading;
 use crate::health::gpu::StageTimes;
 use crate::health::process::Threads;
 use crate::health::vitals::Vitals;
@@ -96,6 +98,33 @@ impl Lacking {
     }
 }
 
+/// Motors that do not do what they should, and why.
+#[derive(Default)]
+pub(crate) struct Troubled(Mutex<BTreeMap<String, String>>);
+
+impl Troubled {
+    /// Takes note of where some axes are, or why nobody knows.
+    pub(crate) fn note(&self, readings: &[AxisReading]) {
+        let mut troubled = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for AxisReading { info, state, error, .. } in readings {
+            let alarm = state.and_then(|state| state.alarm).map(|alarm| alarm.to_string());
+            match error.clone().or(alarm) {
+                Some(why) => drop(troubled.insert(info.name.clone(), why)),
+                None => drop(troubled.remove(&info.name)),
+            }
+        }
+    }
+
+    fn notices(&self) -> Vec<Notice> {
+        let troubled = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let notice = |(axis, why): (&String, &String)| Notice {
+            matter: format!("axis {axis}"),
+            text: format!("{axis}: {why}"),
+        };
+        troubled.iter().map(notice).collect()
+    }
+}
+
 /// Something that the experimenter should know.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notice {
@@ -139,6 +168,8 @@ pub(crate) struct Status {
     pub(crate) not_asked: Counter,
     pub(crate) lost_record_failed: Counter,
     pub(crate) lacking: Lacking,
+    /// Motors that do not do what they should.
+    pub(crate) motors: Troubled,
 
     pub(crate) first_arrival_ns: Counter,
     pub(crate) last_arrival_ns: Counter,
@@ -219,6 +250,9 @@ pub struct Health {
     /// What recordings lack beside frames.
     #[serde(skip)]
     pub lacking: Vec<Notice>,
+    /// Motors that do not do what they should, now.
+    #[serde(skip)]
+    pub motors: Vec<Notice>,
 }
 
 impl Health {
@@ -233,7 +267,11 @@ impl Health {
         });
         let video = self.video.iter().flat_map(VideoHealth::notices);
         let notices = self.on.notice.iter().chain(&self.camera.notices).map(Notice::from);
-        notices.chain(passed_over).chain(video).chain(self.lacking.iter().cloned()).collect()
+        notices
+            .chain(passed_over)
+            .chain(video)
+            .chain(self.lacking.iter().chain(&self.motors).cloned())
+            .collect()
     }
 }
 
@@ -337,6 +375,7 @@ impl Status {
             not_located: self.not_located.get(),
             video: self.video.health(),
             lacking: self.lacking.notices(),
+            motors: self.motors.notices(),
         }
     }
 

@@ -30,13 +30,16 @@ pub struct DriversCheckArguments {
     /// The port of a real device (default: a simulated device).
     #[arg(long, value_name = "PORT")]
     pub port: Option<String>,
-    /// A file with the [[motors.controllers]] table of the device, without its name (default: the driver's example; of a camera its
-    /// [camera.settings]).
+    /// A file with the [[motors.controllers]] table of the device, without its name (default, for a simulated device: the driver's
+    /// example); of a camera its [camera.settings].
     #[arg(long, value_name = "FILE.toml")]
     pub settings: Option<PathBuf>,
     /// The part of its range by which each axis of a real device may be moved, 0 to 1 (default: nothing moves).
     #[arg(long, value_name = "PART", default_value_t = 0.0)]
     pub may_move: f64,
+    /// Homes an axis of a real device that has no reference; it may go all of its way.
+    #[arg(long, requires = "may_move")]
+    pub may_home: bool,
     /// Writes what went over the port into a file.
     #[arg(long, value_name = "FILE")]
     pub transcript: Option<PathBuf>,

@@ -48,7 +48,7 @@ pub fn list(arguments: &DriversListArguments) -> Result<()> {
 }
 
 pub fn check(arguments: &DriversCheckArguments) -> Result<()> {
-    let DriversCheckArguments { name, port, settings, may_move, transcript, json } = arguments;
+    let DriversCheckArguments { name, port, settings, may_move, may_home, transcript, json } = arguments;
     ensure!((0.0..=1.0).contains(may_move), "--may-move is a part of the range, 0 to 1");
     let checks = if let Some(camera) = find_camera(CAMERAS, name) {
         let table = settings.as_deref().map(read).transpose()?.unwrap_or_default();
@@ -60,7 +60,17 @@ pub fn check(arguments: &DriversCheckArguments) -> Result<()> {
         config.transcript = Some(written.clone());
         let checks = match port {
             Some(port) => {
-                check_controller(driver, &ControllerConfig { port: port.clone(), ..config }, *may_move)
+                // The example's scale and limits are of another device.
+                ensure!(
+                    settings.is_some(),
+                    "--port needs --settings with the device's table: beadscope drivers list {name}"
+                );
+                check_controller(
+                    driver,
+                    &ControllerConfig { port: port.clone(), ..config },
+                    *may_move,
+                    *may_home,
+                )
             }
             None => check_simulated(driver, config)?,
         };
@@ -121,7 +131,7 @@ fn check_simulated(driver: &dyn ControllerDriver, mut config: ControllerConfig) 
     let path = folder.path().join("port");
     config.port = path.to_string_lossy().into_owned();
     let simulation = start(driver, &config, &path)?;
-    let checks = check_controller(driver, &config, SIMULATED_PART);
+    let checks = check_controller(driver, &config, SIMULATED_PART, true);
     drop(simulation);
     Ok(checks)
 }

@@ -116,10 +116,10 @@ fn with_place(settings: &Settings, error: OpenError) -> anyhow::Error {
     anyhow!("{error}{place}")
 }
 
-/// Stops all motors, as a signal of the system asks.
+/// Stops all motors as fast as they can, as a signal of the system asks.
 fn stop_motors(session: &Session) {
     // What went wrong is in the log, with the command.
-    let _ = session.commands().send(Sender::Signal, Command::AxisStop { axis: None });
+    let _ = session.commands().send(Sender::Signal, Command::AxisEmergencyStop {});
 }
 
 /// Whether a session went as it should, with or without a window.

@@ -95,12 +95,21 @@ pub fn run(arguments: &RunArguments) -> Result<()> {
 
 /// A dry run of a script's motions.
 fn rehearse(settings: &Settings, script: &Path) -> Result<()> {
-    let text = std::fs::read_to_string(script)
-        .with_context(|| format!("cannot read the commands: {}", script.display()))?;
+    let text = if script == Path::new("-") {
+        std::io::read_to_string(std::io::stdin())
+    } else {
+        std::fs::read_to_string(script)
+    };
+    let text = text.with_context(|| format!("cannot read the commands: {}", script.display()))?;
     let (setup, _) = super::open(settings)?;
     let rehearsed = rehearse_script(setup.motors, &settings.rig().safety, &text)?;
     for (number, line, why) in &rehearsed.refused {
         output::print(&format!("line {number}: {line}: {why}\n"))?;
+    }
+    for (number, line) in &rehearsed.not_tried {
+        output::print(&format!(
+            "line {number}: {line}: not tried, its motions depend on what happens meanwhile\n"
+        ))?;
     }
     output::print(&format!("{} motions would be made\n", rehearsed.motions))?;
     let refused = rehearsed.refused.len();

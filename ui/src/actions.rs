@@ -144,6 +144,7 @@ pub const ALL: &[Entry] = &[
     entry(Action::Renumber, "Number the beads from 0", &[], "reassign ids reset"),
     entry(Action::FindBeads, "Find beads in the picture", &[], "auto detect select search"),
     entry(Action::LockBeads, "Lock the beads, or unlock them", &[key(Key::L)], "protect edit"),
+    entry(Action::StopMotors, "Stop all motors", &[key(Key::Escape)], "halt emergency axis"),
     entry(
         Action::EmergencyStop,
         "Emergency stop of all motors",
@@ -151,7 +152,6 @@ pub const ALL: &[Entry] = &[
         "halt axis danger",
     ),
     entry(Action::ResumeMotors, "Let motors move again after an emergency stop", &[], "axis reset release"),
-    entry(Action::StopMotors, "Stop all motors", &[key(Key::Escape)], "halt emergency axis"),
     entry(
         Action::Open(Pane::Camera),
         "Pane: Camera",

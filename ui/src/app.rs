@@ -180,6 +180,9 @@ impl<'a> App<'a> {
             _ => None,
         };
         let answer = session.commands().send(Sender::Window, command);
+        if let Some(stop) = self.desk.motors.let_go(false) {
+            self.send(stop);
+        }
         self.take_edits();
         match answer {
             Ok(applied) => {
@@ -340,7 +343,7 @@ impl eframe::App for App<'_> {
         if self.quit.load(Ordering::Relaxed) {
             if let (false, Some(session)) = (self.is_quitting, &self.session) {
                 // Nobody is left to watch a motion; what went wrong is in the log.
-                let _ = session.commands().send(Sender::Signal, Command::AxisStop { axis: None });
+                let _ = session.commands().send(Sender::Signal, Command::AxisEmergencyStop {});
             }
             self.is_quitting = true;
             context.send_viewport_cmd(ViewportCommand::Close);
@@ -348,6 +351,10 @@ impl eframe::App for App<'_> {
         context.request_repaint_after(LOOK);
         for written in self.screenshots.taken() {
             self.tell_written(Some(written));
+        }
+        let is_held = self.layout.is_seen(Pane::Motors) && context.input(|input| input.pointer.any_down());
+        if let Some(stop) = self.desk.motors.let_go(is_held) {
+            self.send(stop);
         }
         self.take_edits();
         self.desk.feed.wants_profile =

@@ -172,8 +172,7 @@ impl Contents for Desk {
         // Escape leaves a field, gives a drag up and closes what lies over the window before it stops motors: a sweep does not end with
         // a search.
         let is_taken = is_over || is_typing || was_typing || context.egui_is_using_pointer();
-        let escape = context.input(|input| input.key_pressed(Key::Escape).then_some(input.modifiers.shift));
-        match escape {
+        match escape(context) {
             // Whatever else is going on.
             Some(true) => self.todo.push(Todo::Action(Action::EmergencyStop)),
             Some(false) if !is_taken => self.todo.push(Todo::Action(Action::StopMotors)),
@@ -194,6 +193,18 @@ impl Contents for Desk {
             }
         }
     }
+}
+
+/// Escape was pressed, and whether with Shift: as it was then, not at the end of a long frame.
+fn escape(context: &egui::Context) -> Option<bool> {
+    context.input(|input| {
+        let presses = input.events.iter().filter_map(|event| match event {
+            Event::Key { key: Key::Escape, pressed: true, modifiers, .. } => Some(modifiers.shift),
+            _ => None,
+        });
+        // The graver of two.
+        presses.max()
+    })
 }
 
 impl Desk {

@@ -235,7 +235,7 @@ fn usual() -> Tree<Pane> {
             share,
         ))
     };
-    let root = column([across, motors], 0.86);
+    let root = column([across, motors], 0.82);
     Tree::new(egui::Id::unique("panes"), root, tiles)
 }
 

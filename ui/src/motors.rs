@@ -14,14 +14,17 @@ use force::ForcePanel;
 
 /// A step that ends nearer to a limit than this part of the range is asked about first.
 const NEAR_LIMIT: f64 = 0.02;
+/// Width of an axis, points.
+const COLUMN: f32 = 300.0;
 
-/// The steps that an axis is offered, and the digits behind its point.
-fn steps_of(unit: AxisUnit) -> (&'static [f64], usize) {
+/// The steps that an axis is offered, the digits behind its point, and how fast it goes while a button is held, in a second: slow enough to
+/// be stopped by eye.
+fn steps_of(unit: AxisUnit) -> (&'static [f64], usize, f64) {
     match unit {
-        AxisUnit::Mm => (&[0.01, 0.05, 0.1, 0.5, 1.0], 3),
-        AxisUnit::Um => (&[0.1, 1.0, 10.0, 100.0], 2),
-        AxisUnit::Nm => (&[10.0, 50.0, 100.0, 500.0], 0),
-        AxisUnit::Turns => (&[0.25, 1.0, 5.0, 10.0], 2),
+        AxisUnit::Mm => (&[0.01, 0.05, 0.1, 0.5, 1.0], 3, 0.5),
+        AxisUnit::Um => (&[0.1, 1.0, 10.0, 100.0], 2, 50.0),
+        AxisUnit::Nm => (&[10.0, 50.0, 100.0, 500.0], 0, 200.0),
+        AxisUnit::Turns => (&[0.25, 1.0, 5.0, 10.0], 2, 1.0),
     }
 }
 
@@ -42,6 +45,12 @@ struct Chosen {
 }
 
 impl Motors {
+    /// What is driven stops once its button is no longer held, whatever lies over it.
+    pub fn let_go(&mut self, is_held: bool) -> Option<Command> {
+        let driven = self.driven.take_if(|_| !is_held)?;
+        Some(Command::AxisStop { axis: Some(driven) })
+    }
+
     /// Draws the strip; what is asked for, in its order.
     pub fn show(
         &mut self,
@@ -62,8 +71,14 @@ impl Motors {
                 for axis in axes {
                     ui.separator();
                     ui.vertical(|ui| {
+                        // No wider for a question that comes and goes: what is held stays under the pointer.
+                        ui.set_width(COLUMN);
                         asked.extend(self.axis(ui, axis));
-                        held = held.take().or(self.drive(ui, axis, &mut asked));
+                        if self.is_doubtful(&axis.info.name) {
+                            asked.extend(self.confirm(ui));
+                        } else {
+                            held = held.take().or(self.drive(ui, axis, &mut asked));
+                        }
                     });
                 }
             })
@@ -77,7 +92,7 @@ impl Motors {
 
     fn axis(&mut self, ui: &mut egui::Ui, axis: &AxisReading) -> Option<Command> {
         let (name, unit) = (&axis.info.name, axis.info.unit.symbol());
-        let (steps, digits) = steps_of(axis.info.unit);
+        let (steps, digits, _) = steps_of(axis.info.unit);
         let [least, greatest] = axis.info.limits;
         let chosen = self.chosen.entry(name.clone()).or_insert_with(|| Chosen {
             target: axis.state.map_or(least, |state| state.position),
@@ -115,7 +130,7 @@ impl Motors {
             });
             choice.response.on_hover_text("Step of − and +");
         });
-        let asked = asked.and_then(|(command, to)| {
+        asked.and_then(|(command, to)| {
             let left = (to - least).min(greatest - to);
             if left >= NEAR_LIMIT * (greatest - least) || left < 0.0 {
                 // What lies beyond is refused, with its reason.
@@ -124,13 +139,16 @@ impl Motors {
             let doubt = format!("ends {left:.digits$} {unit} from its limit");
             self.doubtful = Some((name.clone(), command, doubt));
             None
-        });
-        asked.or_else(|| self.confirm(ui, name))
+        })
     }
 
-    /// The question about what was asked last of this axis.
-    fn confirm(&mut self, ui: &mut egui::Ui, name: &str) -> Option<Command> {
-        let (_, command, doubt) = self.doubtful.as_ref().filter(|(axis, ..)| axis == name)?;
+    fn is_doubtful(&self, axis: &str) -> bool {
+        self.doubtful.as_ref().is_some_and(|(doubtful, ..)| doubtful == axis)
+    }
+
+    /// The question about what was asked last.
+    fn confirm(&mut self, ui: &mut egui::Ui) -> Option<Command> {
+        let (_, command, doubt) = self.doubtful.as_ref()?;
         let (mut is_wanted, mut is_over) = (false, false);
         ui.horizontal(|ui| {
             ui.label(RichText::new(doubt).color(theme::colors(ui).warning));
@@ -149,9 +167,8 @@ impl Motors {
         let (name, unit) = (axis.info.name.clone(), axis.info.unit.symbol());
         let mut held = None;
         ui.horizontal(|ui| {
-            if axis.info.can.speed.is_some() {
-                // A fiftieth of its way in a second is seen and can be stopped.
-                let speed = (axis.info.limits[1] - axis.info.limits[0]) / 50.0;
+            if let Some([slowest, fastest]) = axis.info.can.speed {
+                let speed = steps_of(axis.info.unit).2.clamp(slowest, fastest);
                 for (sign, text) in [(-1.0, "◀"), (1.0, "▶")] {
                     let drive = ui.add(Button::new(text).sense(egui::Sense::click_and_drag()));
                     let drive = drive.on_hover_text(format!("Hold it: moves {name} at {speed:.3} {unit}/s"));
@@ -202,7 +219,9 @@ fn stops(ui: &mut egui::Ui, axes: &[AxisReading]) -> Option<Command> {
     if axes.iter().any(|axis| axis.is_stopped) {
         ui.label(RichText::new("Emergency stop").color(danger).strong());
         let resume = ui.button("Resume").on_hover_text("Lets motors move again: look first what happened");
-        return resume.clicked().then_some(Command::AxisResume {});
+        let again = ui.button("Stop again").on_hover_text("For one that has not heard (Shift+Escape)");
+        let again = again.clicked().then_some(Command::AxisEmergencyStop {});
+        return again.or(resume.clicked().then_some(Command::AxisResume {}));
     }
     let stop = ui.add(Button::new(RichText::new("⏹ Stop all").color(danger)));
     let stop = stop.on_hover_text("Brings every motor to rest (Escape)").clicked();

@@ -1,4 +1,4 @@
-//! What a rig says of a controller and its axes: `[[motors]]` and `[[motors.axes]]`.
+//! What a rig says of a controller and its axes: `[[motors.controllers]]` and `[[motors.controllers.axes]]`.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{AxisError, AxisInfo, AxisUnit};
 use crate::link::Transcript;
 
-/// A controller: one `[[motors]]` table.
+/// A controller: one `[[motors.controllers]]` table.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ControllerConfig {
@@ -19,7 +19,7 @@ pub struct ControllerConfig {
     /// Bits per second; left out, what these controllers come with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub baud: Option<u32>,
-    /// How long an answer may take, ms; 10 to 10 000, default 500.
+    /// How long an answer may take, ms; 10 to 2000, default 500.
     #[serde(default = "default_deadline_ms")]
     pub deadline_ms: f64,
     /// A file that describes the protocol; for the driver `described` only.
@@ -37,7 +37,7 @@ fn default_deadline_ms() -> f64 {
     500.0
 }
 
-/// An axis: one `[[motors.axes]]` table.
+/// An axis: one `[[motors.controllers.axes]]` table.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AxisConfig {
@@ -66,7 +66,7 @@ pub struct AxisConfig {
 }
 
 impl ControllerConfig {
-    /// Reads one `[[motors]]` table without its brackets.
+    /// Reads one `[[motors.controllers]]` table without its name; its axes are `[[axes]]`.
     ///
     /// # Errors
     /// [`AxisError::Settings`] with what is wrong in it.
@@ -82,11 +82,14 @@ impl ControllerConfig {
     /// [`AxisError::Settings`] with the first that is not.
     pub fn check(&self) -> Result<(), AxisError> {
         let wrong = |what: String| Err(AxisError::Settings(what));
-        if !(10.0..=10_000.0).contains(&self.deadline_ms) {
-            return wrong(format!("deadline_ms = {} is out of range: 10 to 10000 ms", self.deadline_ms));
+        if !(10.0..=2_000.0).contains(&self.deadline_ms) {
+            return wrong(format!("deadline_ms = {} is out of range: 10 to 2000 ms", self.deadline_ms));
         }
         if self.axes.is_empty() {
-            return wrong(format!("the controller {} has no axes: add [[motors.axes]]", self.driver));
+            return wrong(format!(
+                "the controller {} has no axes: add [[motors.controllers.axes]]",
+                self.driver
+            ));
         }
         for (place, axis) in self.axes.iter().enumerate() {
             if self.axes[..place].iter().any(|before| before.name == axis.name) {

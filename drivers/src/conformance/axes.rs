@@ -18,7 +18,7 @@ type CheckFn = fn(&mut Bench, usize) -> Outcome;
 const CHECKS: &[(&str, bool, CheckFn)] = &[
     ("an axis has a name, limits and abilities that make sense", false, info_makes_sense),
     ("a read answers within its deadline", false, reads_in_time),
-    ("a position beyond the limits is refused, and nothing moves", false, refuses_beyond_limits),
+    ("a position beyond the limits is refused, and nothing moves", true, refuses_beyond_limits),
     ("a speed that is none is refused", false, refuses_no_speed),
     ("stopping a resting axis is fine", false, stops_at_rest),
     ("it connects again, and is where it was", false, reconnects),
@@ -38,18 +38,25 @@ struct Bench {
     deadline: Duration,
     /// The part of an axis' range that it may be moved by.
     part: f64,
+    /// It may go all of its way to find its reference.
+    may_home: bool,
 }
 
 /// Runs every check on the controller that `config` opens, on each of its axes. `part` is the part of its range by which an axis may be
-/// moved, 0 to 1; with 0 nothing moves. If it does not open, that is the only check, and it failed.
-pub fn check_controller(driver: &dyn ControllerDriver, config: &ControllerConfig, part: f64) -> Vec<Check> {
+/// moved, 0 to 1; with 0 nothing moves. Only with `may_home` an axis without reference is homed, which goes all of its way. If it does not open, that is the only check, and it failed.
+pub fn check_controller(
+    driver: &dyn ControllerDriver,
+    config: &ControllerConfig,
+    part: f64,
+    may_home: bool,
+) -> Vec<Check> {
     let opens = "the controller opens";
     let controller = match driver.open(config) {
         Ok(controller) => controller,
         Err(error) => return vec![Check { name: opens, outcome: Err(error.to_string()) }],
     };
     let axes = controller.axes().len();
-    let mut bench = Bench { controller, deadline: config.deadline(), part };
+    let mut bench = Bench { controller, deadline: config.deadline(), part, may_home };
     let mut checks = vec![Check { name: opens, outcome: Ok(format!("{axes} axes")) }];
     for (name, moves, check) in CHECKS {
         if *moves && part == 0.0 {
@@ -165,7 +172,8 @@ fn refuses_beyond_limits(bench: &mut Bench, axis: usize) -> Outcome {
     let before = bench.rest(axis)?.position;
     let [least, greatest] = bench.controller.axes()[axis].limits;
     let beyond = 0.01 * (greatest - least);
-    for target in [least - beyond, greatest + beyond, f64::NAN, f64::INFINITY] {
+    // The one that a driver cannot make a motion of by chance comes first.
+    for target in [f64::NAN, f64::INFINITY, least - beyond, greatest + beyond] {
         match bench.controller.move_to(axis, target) {
             Err(AxisError::OutOfRange { .. }) => {}
             Err(other) => {
@@ -225,6 +233,10 @@ fn homes(bench: &mut Bench, axis: usize) -> Outcome {
     }
     if !can_home {
         return Err("it has no reference and cannot look for it".to_owned());
+    }
+    if !bench.may_home {
+        return Err("it has no reference; home it first, or allow it to be homed, which goes all of its way"
+            .to_owned());
     }
     bench.controller.home(axis).map_err(told)?;
     let state = bench.rest(axis)?;

@@ -106,7 +106,13 @@ impl CommandBus {
         let parts = &self.0.parts;
         // A motor is stopped also while a disk takes its time to end a recording.
         let order = Order::of(&command);
-        let is_force = command.name().starts_with("force.");
+        let is_force = matches!(
+            command,
+            Command::ForceGo { .. }
+                | Command::ForceRamp { .. }
+                | Command::ForceStop {}
+                | Command::ForceState {}
+        );
         let is_motion = order.is_some() || is_force;
         let state = (!is_motion).then(|| self.0.state.lock().unwrap_or_else(PoisonError::into_inner));
         let session_ns = parts.clock.now_ns();

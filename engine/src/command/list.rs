@@ -184,11 +184,11 @@ commands! {
     }
     /// Sends a motor to a position. Answered with where all of them are.
     "axis.move" AxisMove {
-        /// Which: magnet_height, magnet_turns or focus.
+        /// Which: magnet_height, magnet_turns, focus, or another of the rig.
         axis: String ["bytes" 1.0, 100.0],
         /// Where to, in its unit: see the command axis.list.
         to: f64 ["" -1e9, 1e9],
-        /// At most so fast, in its unit per second; left out, as fast as it usually goes.
+        /// At most so fast, in its unit per second; left out, as its rig says, else as fast as the last time.
         speed: Option<f64> ["" 1e-9, 1e9],
         /// As near as it may go, in place of a refusal; left out, false.
         clamp: Option<bool> ["" 0.0, 1.0],
@@ -212,12 +212,13 @@ commands! {
         /// Which.
         axis: String ["bytes" 1.0, 100.0],
     }
-    /// Calls the position of a motor 0; nothing moves. Its limits and rules keep their places.
+    /// Calls the position of a motor that counts turns 0; nothing moves. Its limits and rules keep their places.
     "axis.zero" AxisZero {
         /// Which.
         axis: String ["bytes" 1.0, 100.0],
     }
-    /// Holds a motor: nobody else moves it, though everybody stops it. The window takes it from anybody.
+    /// Holds a motor: nobody else moves it, though everybody stops it. The window takes it from anybody. A focus sweep, a force
+    /// ramp and a lock hold what they move, until somebody stops it.
     "axis.take" AxisTake {
         /// Which.
         axis: String ["bytes" 1.0, 100.0],

@@ -45,6 +45,11 @@ pub enum Sender {
 }
 
 impl Sender {
+    /// It moves axes by itself, and only those that it holds: whoever stops one ends what it does.
+    pub(crate) fn must_hold(self) -> bool {
+        matches!(self, Self::Sweep | Self::Ramp | Self::Lock)
+    }
+
     /// As recordings and logs name it.
     pub fn name(self) -> &'static str {
         match self {

@@ -8,7 +8,10 @@ use beadscope_drivers::axis::{AxisError, AxisState, Controller};
 
 use super::{AxisReading, HardwareError};
 use crate::command::Sender;
-use crate::safety::{Gate, Leg, Wish};
+use crate::safety::{Gate, Leg, STARTED, Wish};
+
+/// How far from the end of a part of its way an axis may rest and go on, as a part of its range.
+const NEAR: f64 = 1e-3;
 
 /// A controller behind the gate.
 pub(crate) struct Guard {
@@ -30,6 +33,8 @@ struct Motion {
     legs: VecDeque<Leg>,
     /// The end of the one that it is on.
     on_way_to: Option<f64>,
+    /// When it was sent there.
+    sent: Option<Instant>,
     /// The speed that the controller was given last.
     speed: Option<f64>,
 }
@@ -52,44 +57,55 @@ impl Guard {
     /// Does what somebody wants of an axis, counted in this controller, if the gate grants it.
     pub(crate) fn obey(&mut self, sender: Sender, axis: usize, wish: Wish) -> Result<(), HardwareError> {
         // What it was a moment ago may be wrong by now: power was off and on again, it stalled.
-        let (seen, _) = self.look(axis);
+        let (mut seen, _) = self.look(axis);
+        if let (Ok(state), false) = (&mut seen, self.motions[axis].legs.is_empty()) {
+            // It rests between two parts of its way.
+            state.is_moving = true;
+        }
         self.gate().see(self.first + axis, seen, (self.clock)());
         let legs = self.gate().ask(sender, self.first + axis, wish, (self.clock)())?;
         self.motions[axis].legs.clear();
         self.motions[axis].on_way_to = None;
         if wish == Wish::Home {
+            // It comes back as its controller has it.
+            self.motions[axis].speed = None;
             return Ok(self.controller.home(axis)?);
         }
         self.motions[axis].legs = legs.into();
         Ok(self.next_leg(axis)?)
     }
 
-    /// Sends an axis on its way's next part, if there is one.
+    /// Sends an axis on its way's next part, if there is one. What fails halfway ends the motion: the rest of it was for the case that it
+    /// had not.
     fn next_leg(&mut self, axis: usize) -> Result<(), AxisError> {
+        let mut legs = std::mem::take(&mut self.motions[axis].legs);
+        self.motions[axis].on_way_to = None;
+        let place = self.first + axis;
+        let Some(leg) = legs.pop_front().filter(|_| !self.gate().is_stopped()) else { return Ok(()) };
+        self.gate().goes_on(place, (self.clock)());
+        let sent = self.send(axis, leg);
+        match sent {
+            Ok(()) => {
+                let motion = &mut self.motions[axis];
+                (motion.legs, motion.on_way_to, motion.sent) = (legs, Some(leg.to), Some((self.clock)()));
+            }
+            Err(_) => self.gate().ended(place),
+        }
+        sent
+    }
+
+    fn send(&mut self, axis: usize, leg: Leg) -> Result<(), AxisError> {
+        if let Some(speed) = leg.speed.filter(|speed| self.motions[axis].speed != Some(*speed)) {
+            self.motions[axis].speed = None;
+            self.controller.set_speed(axis, speed)?;
+            self.motions[axis].speed = Some(speed);
+        }
         let (zero, is_stopped) = {
             let gate = self.gate();
             (gate.zero(self.first + axis), gate.is_stopped())
         };
-        let motion = &mut self.motions[axis];
-        if is_stopped {
-            // Somebody has just stopped everything, and this thread is yet to hear of it.
-            motion.legs.clear();
-        }
-        let Some(leg) = motion.legs.pop_front() else {
-            motion.on_way_to = None;
-            return Ok(());
-        };
-        // What fails halfway ends the motion: the rest of it was for the case that it had not.
-        let rest = std::mem::take(&mut motion.legs);
-        if let Some(speed) = leg.speed.filter(|speed| motion.speed != Some(*speed)) {
-            motion.speed = None;
-            self.controller.set_speed(axis, speed)?;
-            self.motions[axis].speed = Some(speed);
-        }
-        self.controller.move_to(axis, leg.to + zero)?;
-        let motion = &mut self.motions[axis];
-        (motion.legs, motion.on_way_to) = (rest, Some(leg.to));
-        Ok(())
+        // Somebody may have stopped everything meanwhile, and this thread is yet to hear of it.
+        if is_stopped { Ok(()) } else { self.controller.move_to(axis, leg.to + zero) }
     }
 
     /// Where an axis is, as people count, or what its controller says.
@@ -117,14 +133,25 @@ impl Guard {
         let (mut seen, mut fault) = self.look(axis);
         let now = (self.clock)();
         if let Ok(state) = &mut seen {
-            let has_more = !self.motions[axis].legs.is_empty();
-            if has_more && (state.alarm.is_some() || !state.is_referenced) {
-                self.motions[axis].legs.clear();
-            } else if has_more && !state.is_moving {
-                if let Err(error) = self.next_leg(axis) {
-                    fault = Some(error);
+            let motion = &mut self.motions[axis];
+            if !state.is_referenced {
+                // Power was away, and with it what it was given.
+                motion.speed = None;
+            }
+            let [least, greatest] = self.controller.axes()[axis].limits;
+            let near = NEAR * (greatest - least);
+            let is_there = motion.on_way_to.is_some_and(|end| (end - state.position).abs() <= near);
+            if !motion.legs.is_empty() && !state.is_moving {
+                if is_there && state.alarm.is_none() && state.is_referenced {
+                    fault = self.next_leg(axis).err();
+                    state.is_moving = true;
+                } else if motion.sent.is_none_or(|sent| now.duration_since(sent) > STARTED) {
+                    tracing::warn!(
+                        "{} rests on its way; it is sent no further",
+                        self.controller.axes()[axis].name
+                    );
+                    motion.legs.clear();
                 }
-                state.is_moving = true;
             }
         } else {
             // What it was doing is not gone on with: where it is now is not known.
@@ -171,5 +198,14 @@ impl Guard {
     pub(crate) fn reconnect(&mut self) -> Result<(), AxisError> {
         self.motions.iter_mut().for_each(|motion| *motion = Motion::default());
         self.controller.reconnect()
+    }
+}
+
+impl Drop for Guard {
+    /// Nobody would see what its motors do after a panic.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let _ = self.controller.emergency_stop();
+        }
     }
 }

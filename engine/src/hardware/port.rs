@@ -1,8 +1,9 @@
 //! The thread of a port: has its controller do what is asked and granted, tells where its axes are, and finds a lost one again.
 //!
-//! Runs on: `beadscope-hardware-N`, one for each controller. It alone holds the controller, behind a [`Guard`]. A device that does not answer
+//! Runs on: `beadscope-hardware`, one for each controller. It alone holds the controller, behind a [`Guard`]. A device that does not answer
 //! costs its deadlines and no more; then it is looked for with growing pauses, and its axes may be anywhere until they are read again.
 
+use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -12,11 +13,15 @@ use beadscope_drivers::axis::AxisError;
 use super::guard::Guard;
 use super::pulse::Pulse;
 use super::{Asked, AxisReading, HardwareError, Order};
+use crate::command::Sender;
 
 /// How often an axis that stays is recorded all the same.
 const RECORD_ALL: Duration = Duration::from_secs(1);
 /// The pause before a lost controller is looked for again: at first, and at most.
 const PAUSES: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(5)];
+
+/// How soon everybody notices an emergency.
+const NOTICE: Duration = Duration::from_millis(10);
 
 /// The thread's own.
 pub(crate) struct Port<F> {
@@ -42,12 +47,9 @@ impl<F: FnMut(Vec<AxisReading>)> Port<F> {
         let mut next = Instant::now() + self.poll;
         while !is_over() {
             self.heed_others();
-            let wait = self.pulse.cut(next.saturating_duration_since(Instant::now()));
+            let wait = next.saturating_duration_since(Instant::now()).min(NOTICE);
             match self.orders.recv_timeout(wait) {
-                Ok(first) => {
-                    let waiting: Vec<Asked> = std::iter::once(first).chain(self.orders.try_iter()).collect();
-                    self.obey_all(waiting);
-                }
+                Ok(first) => self.obey_all(first),
                 Err(RecvTimeoutError::Timeout) if Instant::now() < next => {}
                 Err(RecvTimeoutError::Timeout) => {
                     self.reconnect();
@@ -57,9 +59,14 @@ impl<F: FnMut(Vec<AxisReading>)> Port<F> {
                 Err(RecvTimeoutError::Disconnected) => break,
             }
         }
-        if failed() {
+        // What was asked while the last order took its time.
+        let stops: Vec<Asked> = self.orders.try_iter().filter(|asked| asked.order.is_stop()).collect();
+        for Asked { order, sender, answer, .. } in stops {
+            let _ = answer.send(self.obey(sender, &order));
+        }
+        if failed() || self.pulse.is_emergency_new() {
             // Where it does not answer there is nothing else to do.
-            let _ = self.guard.stop_all();
+            let _ = self.guard.emergency_stop();
         }
     }
 
@@ -78,30 +85,33 @@ impl<F: FnMut(Vec<AxisReading>)> Port<F> {
         }
     }
 
-    /// In their order, but what waits before a stop of everything is not begun any more.
-    pub(super) fn obey_all(&mut self, waiting: Vec<Asked>) {
-        let is_stop = |asked: &Asked| matches!(asked.order, Order::Stop { axis: None } | Order::Emergency);
-        let stop = waiting.iter().rposition(is_stop);
-        for (place, Asked { order, sender, until, answer }) in waiting.into_iter().enumerate() {
-            let done = if stop.is_some_and(|stop| place < stop) {
-                Err(HardwareError::Stopped)
-            } else if Instant::now() > until {
+    /// In their order, but what waits before a stop of everything is not begun any more, and no stop is too late.
+    pub(super) fn obey_all(&mut self, first: Asked) {
+        let mut waiting = VecDeque::from([first]);
+        loop {
+            // Those, too, that came while the one before was carried out.
+            waiting.extend(self.orders.try_iter());
+            let stop = waiting.iter().rposition(|asked| asked.order.stops_all());
+            for Asked { answer, .. } in waiting.drain(..stop.unwrap_or_default()) {
+                // Whoever asked may have gone.
+                let _ = answer.send(Err(HardwareError::Stopped));
+            }
+            let Some(Asked { order, sender, until, answer }) = waiting.pop_front() else { return };
+            let done = if Instant::now() > until && !order.is_stop() {
                 // Whoever asked was told that it is not done.
                 Err(HardwareError::Busy)
             } else {
-                let done = self.obey(sender, &order);
-                if let Err(HardwareError::Axis(error)) = &done {
-                    self.fault(Some(error.clone()));
-                }
-                done
+                self.obey(sender, &order)
             };
+            if let Err(HardwareError::Axis(error)) = &done {
+                self.fault(Some(error.clone()));
+            }
             self.read();
-            // Whoever asked may have gone.
             let _ = answer.send(done);
         }
     }
 
-    fn obey(&mut self, sender: crate::command::Sender, order: &Order) -> Result<(), HardwareError> {
+    fn obey(&mut self, sender: Sender, order: &Order) -> Result<(), HardwareError> {
         match order {
             Order::Record => self.recorded = None,
             Order::Wish { axis, wish } => {
@@ -118,19 +128,12 @@ impl<F: FnMut(Vec<AxisReading>)> Port<F> {
                 self.pulse.is_emergency_new();
                 self.guard.emergency_stop()?;
             }
-            Order::Resume => self.guard.gate().resume(sender)?,
-            Order::Take { axis } => {
-                let axis = self.first + self.find(axis)?;
-                self.guard.gate().take(sender, axis)?;
-            }
-            Order::Release { axis } => {
-                let axis = self.first + self.find(axis)?;
-                self.guard.gate().release(sender, axis);
-            }
             Order::Zero { axis } => {
                 let axis = self.first + self.find(axis)?;
                 self.guard.gate().set_zero(axis)?;
             }
+            // The gate has done it.
+            Order::Resume | Order::Take { .. } | Order::Release { .. } => {}
         }
         Ok(())
     }
@@ -161,13 +164,17 @@ impl<F: FnMut(Vec<AxisReading>)> Port<F> {
         if Instant::now() < when {
             return;
         }
-        match self.guard.reconnect() {
-            Ok(()) => {
+        self.lost = Some((Instant::now() + pause, (2 * pause).min(PAUSES[1])));
+        // What it was told when it died it may not have heard.
+        let found = self.guard.reconnect().and_then(|()| self.guard.stop_all());
+        if found.is_ok() {
+            // Only once all of its axes answer is it there.
+            self.guard.is_lost = false;
+            if (0..self.guard.axes()).all(|axis| self.guard.read(axis).1.is_none()) {
                 tracing::info!("motors answer again; look where they are before you move them");
                 self.lost = None;
-                self.guard.is_lost = false;
             }
-            Err(_) => self.lost = Some((Instant::now() + pause, (2 * pause).min(PAUSES[1]))),
+            self.guard.is_lost = self.lost.is_some();
         }
     }
 
@@ -176,6 +183,9 @@ impl<F: FnMut(Vec<AxisReading>)> Port<F> {
         let mut readings = Vec::with_capacity(self.guard.axes());
         for axis in 0..self.guard.axes() {
             let (reading, fault) = self.guard.read(axis);
+            if let Some(refused) = fault.as_ref().filter(|error| !error.is_fault()) {
+                tracing::warn!("a motion ended on its way: {refused}");
+            }
             self.fault(fault);
             readings.push(reading);
         }

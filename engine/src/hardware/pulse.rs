@@ -1,13 +1,11 @@
 //! The watch that ports keep over each other: a controller that dies, or a thread that hangs in one, stops the motors of all.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// A thread that has not come round for so long hangs: longer than all deadlines of a poll.
+/// A thread that has not come round for so long hangs: an answer may take 2 s at most, and after one that is missed nothing more is asked.
 const HANGS: Duration = Duration::from_secs(10);
-/// How soon everybody notices an emergency.
-const NOTICE: Duration = Duration::from_millis(10);
 
 /// What all ports see of each other.
 pub(super) struct Pulses {
@@ -18,8 +16,6 @@ pub(super) struct Pulses {
     deaths: AtomicU64,
     death: Mutex<String>,
     emergencies: AtomicU64,
-    /// Those hanging ports that were told of.
-    told: Vec<AtomicBool>,
 }
 
 /// One port's end.
@@ -28,6 +24,8 @@ pub(crate) struct Pulse {
     port: usize,
     deaths: u64,
     emergencies: u64,
+    /// Those hanging ports that it knows of.
+    hanging: Vec<bool>,
 }
 
 impl Pulses {
@@ -38,12 +36,11 @@ impl Pulses {
             deaths: AtomicU64::new(0),
             death: Mutex::default(),
             emergencies: AtomicU64::new(0),
-            told: (0..ports).map(|_| AtomicBool::new(false)).collect(),
         })
     }
 
     pub(super) fn of(self: &Arc<Self>, port: usize) -> Pulse {
-        Pulse { all: self.clone(), port, deaths: 0, emergencies: 0 }
+        Pulse { all: self.clone(), port, deaths: 0, emergencies: 0, hanging: vec![false; self.beats.len()] }
     }
 
     /// Everybody is to stop as fast as possible.
@@ -79,15 +76,12 @@ impl Pulse {
         for (port, beat) in self.all.beats.iter().enumerate().filter(|(port, _)| *port != self.port) {
             let silent = Duration::from_nanos(now.saturating_sub(beat.load(Ordering::Relaxed)));
             let hangs = silent > HANGS;
-            if hangs && !self.all.told[port].swap(true, Ordering::Relaxed) {
+            if !std::mem::replace(&mut self.hanging[port], hangs) && hangs {
                 return Some(format!(
                     "the thread of controller {} hangs since {} s",
                     port + 1,
                     silent.as_secs()
                 ));
-            }
-            if !hangs {
-                self.all.told[port].store(false, Ordering::Relaxed);
             }
         }
         None
@@ -98,9 +92,30 @@ impl Pulse {
         let emergencies = self.all.emergencies.load(Ordering::Acquire);
         emergencies != std::mem::replace(&mut self.emergencies, emergencies)
     }
+}
 
-    /// How long to wait for orders: short enough to notice an emergency.
-    pub(super) fn cut(&self, wait: Duration) -> Duration {
-        wait.min(NOTICE)
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everybody_hears_once_of_a_thread_that_hangs() {
+        let mut all = Pulses::new(3);
+        let began = Instant::now().checked_sub(2 * HANGS).unwrap();
+        Arc::get_mut(&mut all).unwrap().began = began;
+        let mut pulses: Vec<Pulse> = (0..3).map(|port| all.of(port)).collect();
+        // The first has not come round since the beginning.
+        pulses[1].beat();
+        pulses[2].beat();
+        for port in [1, 2] {
+            let told = pulses[port].check().unwrap();
+            assert!(told.starts_with("the thread of controller 1 hangs since 20 s"), "{told}");
+            assert_eq!(pulses[port].check(), None);
+        }
+        pulses[0].beat();
+        assert_eq!(pulses[1].check(), None);
+        pulses[0].died("no power");
+        assert_eq!(pulses[0].check(), None, "it has stopped its own");
+        assert_eq!(pulses[2].check().as_deref(), Some("no power"));
     }
 }

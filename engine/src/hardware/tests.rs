@@ -29,8 +29,12 @@ struct Fake {
 fn fake(names: &[&str], is_slow: bool) -> (OpenController, Arc<Mutex<Device>>) {
     let device = Arc::new(Mutex::new(Device { at: 4.0, target: 4.0, is_there: true, ..Device::default() }));
     let can = Abilities::default();
-    let axis =
-        |name: &&str| AxisInfo { name: (*name).to_owned(), unit: AxisUnit::Mm, limits: [0.0, 10.0], can };
+    let axis = |name: &&str| AxisInfo {
+        name: (*name).to_owned(),
+        unit: if *name == "turns" { AxisUnit::Turns } else { AxisUnit::Mm },
+        limits: [0.0, 10.0],
+        can,
+    };
     let controller =
         Box::new(Fake { axes: names.iter().map(axis).collect(), device: device.clone(), is_slow });
     let poll = Duration::from_millis(10);
@@ -133,7 +137,7 @@ impl Running {
 #[test]
 fn what_waits_before_a_stop_or_too_long_is_not_done() {
     let (open, device) = fake(&["height"], false);
-    let (mut ports, _handle) = prepare(vec![open], &SafetySection::default(), || |_| ()).unwrap();
+    let (mut ports, handle) = prepare(vec![open], &SafetySection::default(), || |_| ()).unwrap();
     let asked = |order, late: bool| {
         let (answer, told) = sync_channel(1);
         let until = Instant::now() + PATIENCE;
@@ -145,7 +149,10 @@ fn what_waits_before_a_stop_or_too_long_is_not_done() {
     let orders = [(to(1.0), false), (Order::Stop { axis: None }, false), (to(2.0), false), (to(3.0), true)];
     let (orders, answers): (Vec<_>, Vec<_>) =
         orders.into_iter().map(|(order, late)| asked(order, late)).unzip();
-    ports[0].obey_all(orders);
+    let mut orders = orders.into_iter();
+    let first = orders.next().unwrap();
+    orders.for_each(|asked| handle.ports[0].1.try_send(asked).map_err(drop).unwrap());
+    ports[0].obey_all(first);
     let answers: Vec<_> = answers.into_iter().map(|told| told.recv().unwrap()).collect();
     assert_eq!(answers, [Err(HardwareError::Stopped), Ok(()), Ok(()), Err(HardwareError::Busy)]);
     assert_eq!(device.lock().unwrap().at, 2.0);
@@ -175,7 +182,7 @@ fn orders_are_carried_out_and_told() {
     let error = running.ask(r#"axis.drive axis="focus", speed=-1.0"#).unwrap_err();
     assert_eq!(error.to_string(), "focus does not go at 1 mm/s: it takes no speed");
     let error = running.ask(r#"axis.home axis="focus""#).unwrap_err();
-    assert_eq!(error.to_string(), "focus cannot look for its reference");
+    assert_eq!(error.to_string(), "focus is not homed: its controller cannot look for its reference");
     running.ask(r#"axis.zero axis="turns""#).unwrap();
     assert_eq!((at(1), running.handle.readings()[1].info.limits), (0.0, [-6.5, 3.5]));
     running.end();
@@ -204,7 +211,7 @@ fn a_held_axis_obeys_its_holder_and_stops_for_everybody() {
     let held = ask(Sender::Text, r#"axis.move axis="height", to=1.0"#).unwrap_err().to_string();
     assert_eq!(
         held,
-        "height is held by the focus sweep; wait for its end, or take it with axis.take axis=\"height\""
+        "height is held by the focus sweep; wait for its end, stop it, or take it in the pane Motors of the window"
     );
     assert!(ask(Sender::Text, r#"axis.take axis="height""#).is_err());
     ask(Sender::Sweep, r#"axis.move axis="height", to=1.0"#).unwrap();

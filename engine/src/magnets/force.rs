@@ -22,7 +22,7 @@ pub enum ForceError {
     #[error("the force of the magnets is not known; say it in [magnets] of the rig")]
     NoModel,
     /// There are no magnets to move.
-    #[error("there is no axis magnet_height in mm that answers")]
+    #[error("there is no axis magnet_height in mm that answers; name it so in [[motors.controllers.axes]]")]
     NoMagnets,
     /// Nobody has calibrated that.
     #[error(transparent)]
@@ -43,6 +43,16 @@ pub enum ForceError {
         at_pn: f64,
         /// How fast they may go there, mm/s.
         most: f64,
+    },
+    /// Where it begins is not known.
+    #[error(
+        "the magnets are where nobody has calibrated their force; go to a force from {least:.3} to {greatest:.3} pN first"
+    )]
+    Beyond {
+        /// Least force, pN.
+        least: f64,
+        /// Greatest force, pN.
+        greatest: f64,
     },
     /// One at a time.
     #[error("a ramp runs; end it with force.stop")]
@@ -109,6 +119,8 @@ impl Forces {
     /// Sends the magnets to where their force is that.
     pub(crate) fn go(&self, sender: Sender, force_pn: f64) -> Result<(), ForceError> {
         let to = self.model()?.height_mm(force_pn)?;
+        // Heights are in mm, and nothing else is.
+        magnets(&self.parts.hardware).ok_or(ForceError::NoMagnets)?;
         let wish = Wish::Move { to, speed: None, clamp: false };
         Ok(self.parts.hardware.ask(sender, Order::Wish { axis: MAGNET_HEIGHT.to_owned(), wish })?)
     }
@@ -135,6 +147,7 @@ impl Forces {
         // The one before has ended.
         *last = Some(thread.map_err(|error| {
             *self.ramp() = None;
+            let _ = hardware.ask(Sender::Ramp, Order::Release { axis: MAGNET_HEIGHT.to_owned() });
             ForceError::Thread(error.to_string())
         })?);
         Ok(())

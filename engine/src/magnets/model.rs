@@ -127,7 +127,9 @@ impl MagnetModel {
         ];
         let Some(path) = &section.table else {
             if formula.iter().all(|(_, value)| value.is_none()) {
-                return Ok(None);
+                let is_named = section.bead.is_some() || section.from_mm.is_some() || section.to_mm.is_some();
+                let lacks = "a table or the five numbers of the formula is missing".to_owned();
+                return if is_named { Err(MagnetError::Formula(lacks)) } else { Ok(None) };
             }
             let value = |place: usize| {
                 let (name, value) = formula[place];

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::MAGNET_HEIGHT;
 use super::force::{ForceError, RampParts, magnets};
-use super::model::MagnetModel;
+use super::model::{Force, MagnetModel};
 use crate::command::Sender;
 use crate::hardware::Order;
 use crate::safety::Wish;
@@ -64,7 +64,11 @@ impl Ramp {
         rate_pn_per_s: f64,
     ) -> Result<Self, ForceError> {
         let at = magnets(&parts.hardware).and_then(|magnets| magnets.state).ok_or(ForceError::NoMagnets)?;
-        let from_pn = model.force(at.position).pn;
+        let Force { pn: from_pn, is_calibrated } = model.force(at.position);
+        if !is_calibrated {
+            let [least, greatest] = model.forces_pn();
+            return Err(ForceError::Beyond { least, greatest });
+        }
         model.height_mm(to_pn)?;
         let ramp = Self { parts, state, model, from_pn, to_pn, rate_pn_per_s };
         ramp.check_speed()?;
@@ -90,7 +94,7 @@ impl Ramp {
         for part in 0..LOOKS {
             let [here, there] = [self.height_mm(at(part))?, self.height_mm(at(part + 1))?];
             let needed = (there - here).abs() / (length_s / f64::from(LOOKS));
-            let most = self.parts.hardware.top_speed(MAGNET_HEIGHT, 0.5 * (here + there));
+            let most = self.most(0.5 * (here + there));
             if let Some(most) = most.filter(|most| needed > *most) {
                 let (rate_pn_per_s, at_pn) = (self.rate_pn_per_s, self.wanted_pn(at(part)));
                 return Err(ForceError::TooFast { rate_pn_per_s, needed, at_pn, most });
@@ -116,7 +120,11 @@ impl Ramp {
 
     pub(super) fn run(self) {
         let done = self.climb();
-        if done.is_err() {
+        // Whoever stopped the magnets has taken them, and may have sent them on.
+        let is_ours = || {
+            magnets(&self.parts.hardware).is_some_and(|magnets| magnets.owner == Some(Sender::Ramp.name()))
+        };
+        if done.is_err() && is_ours() {
             let _ =
                 self.parts.hardware.ask(Sender::Ramp, Order::Stop { axis: Some(MAGNET_HEIGHT.to_owned()) });
         }
@@ -171,9 +179,14 @@ impl Ramp {
 
     /// A speed that the magnets take there.
     fn allowed(&self, speed: f64, at_mm: f64) -> Option<f64> {
-        let can = magnets(&self.parts.hardware)?.info.can.speed?;
-        let most = self.parts.hardware.top_speed(MAGNET_HEIGHT, at_mm).unwrap_or(can[1]);
-        Some(speed.min(most).clamp(can[0], can[1]))
+        let [slowest, _] = magnets(&self.parts.hardware)?.info.can.speed?;
+        Some(speed.min(self.most(at_mm)?).max(slowest))
+    }
+
+    /// The fastest that the magnets go there; `None` if they take no speed.
+    fn most(&self, at_mm: f64) -> Option<f64> {
+        let [_, fastest] = magnets(&self.parts.hardware)?.info.can.speed?;
+        Some(self.parts.hardware.top_speed(MAGNET_HEIGHT, at_mm).map_or(fastest, |most| most.min(fastest)))
     }
 
     fn check(&self) -> Result<(), String> {

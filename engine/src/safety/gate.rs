@@ -3,16 +3,14 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use beadscope_drivers::axis::{Alarm, AxisInfo, AxisState};
+use beadscope_drivers::axis::{Alarm, AxisInfo, AxisState, AxisUnit};
 
 use super::section::{AxisRules, SafetyError, SafetySection};
 use super::violation::{Rule, Violation};
 use crate::command::Sender;
 
-/// An axis that rests where it was, so long after it was sent elsewhere, does not go there any more.
-const STARTED: Duration = Duration::from_millis(500);
-/// How far from its target an axis rests, as a part of its range: its own steps, the noise of its sensor.
-const NEAR: f64 = 1e-3;
+/// An axis that rests so long after it was sent somewhere has arrived, or does not go there any more.
+pub(crate) const STARTED: Duration = Duration::from_millis(500);
 /// Over which a lock's way is summed.
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -156,15 +154,18 @@ impl Gate {
     /// Notes where an axis was seen, as people count, or why it was not.
     pub(crate) fn see(&mut self, axis: usize, seen: Result<AxisState, String>, now: Instant) {
         let axis = &mut self.axes[axis];
+        let is_number = |state: &AxisState| state.position.is_finite();
+        let seen =
+            seen.and_then(|state| is_number(&state).then_some(state).ok_or("it tells no number".to_owned()));
         let was_referenced = axis.seen.as_ref().is_ok_and(|state| state.is_referenced);
         let has_given_up = axis.sent.is_none_or(|sent| now.duration_since(sent) > STARTED);
         axis.is_homing &= !(has_given_up && seen.as_ref().is_ok_and(|state| !state.is_moving));
         axis.envelope = match &seen {
-            Ok(state) if state.is_referenced && !axis.is_homing => {
+            // One that has stalled does not know where it is.
+            Ok(state) if state.is_referenced && !axis.is_homing && state.alarm != Some(Alarm::Stalled) => {
                 let at = [state.position; 2];
-                let near = NEAR * (axis.device[1] - axis.device[0]);
-                let has_arrived = axis.target.is_none_or(|target| (target - state.position).abs() <= near);
-                if !state.is_moving && (has_arrived || has_given_up) {
+                // What was sent a moment ago may only not have begun.
+                if !state.is_moving && has_given_up {
                     Some(at)
                 } else {
                     // What moves since nobody saw it may be sent anywhere.
@@ -197,6 +198,10 @@ impl Gate {
         if let Some(by) = there.owner.filter(|owner| *owner != sender && self.is_on(Rule::Owner)) {
             return Err(Violation::Held { axis: name(), by: by.name() });
         }
+        // Whoever stops it takes it from them.
+        if sender.must_hold() && there.owner.is_none() && self.is_on(Rule::Owner) {
+            return Err(Violation::Taken { axis: name(), from: sender.name() });
+        }
         let state = match &there.seen {
             Ok(state) => Some(*state),
             Err(why) if self.is_on(Rule::Seen) => {
@@ -205,7 +210,7 @@ impl Gate {
             Err(_) => None,
         };
         if wish == Wish::Home {
-            self.may_home(axis)?;
+            self.may_home(sender, axis)?;
             let there = &mut self.axes[axis];
             // On its way it may be anywhere.
             (there.envelope, there.target, there.sent, there.is_homing) = (None, None, Some(now), true);
@@ -213,7 +218,12 @@ impl Gate {
         }
         let is_lost = there.is_homing || state.is_some_and(|state| !state.is_referenced);
         if is_lost && self.is_on(Rule::Referenced) {
-            return Err(Violation::NotReferenced { axis: name() });
+            let axis = name();
+            return Err(if there.is_homing {
+                Violation::Moving { axis }
+            } else {
+                Violation::NotReferenced { axis }
+            });
         }
         if let Some(alarm) = state.and_then(|state| state.alarm)
             && alarm == Alarm::Stalled
@@ -222,7 +232,11 @@ impl Gate {
             return Err(Violation::Alarm { axis: name(), alarm });
         }
         let from = state.map_or(0.0, |state| state.position);
-        let (to, speed) = self.aim(axis, wish, there.target.unwrap_or(from))?;
+        // On from where it was sent, so that two steps are the sum of both, unless it does not go there any more.
+        let goes_on = state.is_some_and(|state| state.is_moving)
+            || there.sent.is_some_and(|sent| now.duration_since(sent) <= STARTED);
+        let next = there.target.filter(|_| goes_on).unwrap_or(from);
+        let (to, speed) = self.aim(axis, wish, [from, next])?;
         if sender == Sender::Lock {
             // From where it is: it may still be on somebody else's way.
             self.may_lock(axis, to - from, now)?;
@@ -239,14 +253,17 @@ impl Gate {
     }
 
     /// Where a wish ends, and how fast it wants to go.
-    fn aim(&self, axis: usize, wish: Wish, from: f64) -> Result<(f64, Option<f64>), Violation> {
+    fn aim(&self, axis: usize, wish: Wish, [from, next]: [f64; 2]) -> Result<(f64, Option<f64>), Violation> {
         let there = &self.axes[axis];
         let reach = self.reach(axis);
         let (asked, speed, clamp) = match wish {
             Wish::Move { to, speed, clamp } => (to, speed, clamp),
-            Wish::Step { by } => (from + by, None, false),
+            Wish::Step { by } => (next + by, None, false),
             Wish::Drive { speed } if speed.is_finite() && speed != 0.0 => {
-                (reach.limits[usize::from(speed > 0.0)], Some(speed.abs()), true)
+                let end = reach.limits[usize::from(speed > 0.0)];
+                // From beyond a limit it is not driven backwards.
+                let end = if (end - from) * speed < 0.0 { from } else { end };
+                (end, Some(speed.abs()), false)
             }
             Wish::Drive { speed } => {
                 let (axis, unit) = (there.info.name.clone(), there.info.unit);
@@ -327,9 +344,15 @@ impl Gate {
     }
 
     /// While it looks for its reference an axis may pass everything that its device reaches.
-    fn may_home(&self, axis: usize) -> Result<(), Violation> {
+    fn may_home(&self, sender: Sender, axis: usize) -> Result<(), Violation> {
         let there = &self.axes[axis];
         let refuse = |why: String| Err(Violation::Homing { axis: there.info.name.clone(), why });
+        if !there.info.can.home {
+            return refuse("its controller cannot look for its reference".to_owned());
+        }
+        if sender == Sender::Lock {
+            return refuse("a lock homes nothing".to_owned());
+        }
         if !there.rules.may_home && self.is_on(Rule::Homing) {
             return refuse(format!(
                 "the rig forbids it ([safety.axes.{}] may_home = false); home it by hand",
@@ -402,7 +425,11 @@ impl Gate {
             (Some(speed), Some(most)) => Some(speed.min(most)),
             (speed, most) => speed.or(most),
         };
-        let speed = speed.map(|speed| speed.clamp(slowest, fastest));
+        if let Some(asked) = speed.filter(|speed| *speed < slowest) {
+            let (axis, unit) = (there.info.name.clone(), there.info.unit);
+            return Err(Violation::Speed { axis, asked, unit, why: "it cannot go so slowly" });
+        }
+        let speed = speed.map(|speed| speed.min(fastest));
         let Some(near) = there.rules.near.filter(|_| self.is_on(Rule::Speed)) else {
             return Ok(vec![Leg { to, speed }]);
         };
@@ -432,9 +459,21 @@ impl Gate {
         Ok(legs)
     }
 
-    /// An axis was stopped: it ends wherever it comes to rest.
+    /// An axis was stopped: it ends wherever it comes to rest, and who moved it by itself has it no more.
     pub(crate) fn stopped(&mut self, axis: usize) {
+        let there = &mut self.axes[axis];
+        there.target = None;
+        there.owner = there.owner.filter(|owner| !owner.must_hold());
+    }
+
+    /// A motion has failed: it ends wherever it comes to rest.
+    pub(crate) fn ended(&mut self, axis: usize) {
         self.axes[axis].target = None;
+    }
+
+    /// Another part of a motion begins.
+    pub(crate) fn goes_on(&mut self, axis: usize, now: Instant) {
+        self.axes[axis].sent = Some(now);
     }
 
     /// Nothing is granted any more until a person resumes.
@@ -478,10 +517,13 @@ impl Gate {
     pub(crate) fn set_zero(&mut self, axis: usize) -> Result<(), Violation> {
         let there = &self.axes[axis];
         let name = || there.info.name.clone();
+        if there.info.unit != AxisUnit::Turns {
+            return Err(Violation::NoZero { axis: name() });
+        }
         let by = match &there.seen {
             Ok(state) if !state.is_referenced => return Err(Violation::NotReferenced { axis: name() }),
             // Parts of a motion that are still to come count from the old zero.
-            Ok(_) if there.envelope.is_none_or(|[from, to]| from < to) && self.is_on(Rule::Rest) => {
+            Ok(_) if there.envelope.is_none_or(|[from, to]| from < to) => {
                 return Err(Violation::Moving { axis: name() });
             }
             Ok(state) => state.position,

@@ -5,6 +5,7 @@ use std::time::Instant;
 use super::gate::{Gate, Wish};
 use crate::command::{Command, ParseError, Sender};
 use crate::hardware::Order;
+use crate::magnets::{ForceError, MAGNET_HEIGHT, MagnetModel};
 
 /// What became of the motions of a script.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -13,11 +14,13 @@ pub struct Rehearsed {
     pub motions: usize,
     /// Lines that would have been refused: number, line, why.
     pub refused: Vec<(usize, String, String)>,
+    /// Lines whose motions depend on what happens meanwhile: number, line.
+    pub not_tried: Vec<(usize, String)>,
 }
 
 /// Tries the lines of a script one after the other, each motion from where the one before has ended. What is no motion is only checked for
 /// its form and ranges; when things happen is not looked at.
-pub(crate) fn rehearse(gate: &Gate, script: &str) -> Rehearsed {
+pub(crate) fn rehearse(gate: &Gate, magnets: Option<&MagnetModel>, script: &str) -> Rehearsed {
     let mut gate = gate.clone();
     let mut rehearsed = Rehearsed::default();
     for (number, line) in (1..).zip(script.lines()) {
@@ -25,18 +28,39 @@ pub(crate) fn rehearse(gate: &Gate, script: &str) -> Rehearsed {
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
-        match try_line(&mut gate, line) {
-            Ok(moved) => rehearsed.motions += usize::from(moved),
+        match try_line(&mut gate, magnets, line) {
+            Ok(Tried::Moved) => rehearsed.motions += 1,
+            Ok(Tried::Nothing) => {}
+            Ok(Tried::Not) => rehearsed.not_tried.push((number, line.to_owned())),
             Err(why) => rehearsed.refused.push((number, line.to_owned(), why)),
         }
     }
     rehearsed
 }
 
-fn try_line(gate: &mut Gate, line: &str) -> Result<bool, String> {
+/// What became of a line.
+enum Tried {
+    Moved,
+    Nothing,
+    Not,
+}
+
+fn try_line(gate: &mut Gate, magnets: Option<&MagnetModel>, line: &str) -> Result<Tried, String> {
     let command: Command = line.parse().map_err(|error: ParseError| error.to_string())?;
     command.check().map_err(|error| error.to_string())?;
-    let Some(order) = Order::of(&command) else { return Ok(false) };
+    let order = match &command {
+        Command::ForceGo { force_pn } => {
+            let to = magnets
+                .ok_or(ForceError::NoModel.to_string())?
+                .height_mm(*force_pn)
+                .map_err(|error| error.to_string())?;
+            let wish = Wish::Move { to, speed: None, clamp: false };
+            Some(Order::Wish { axis: MAGNET_HEIGHT.to_owned(), wish })
+        }
+        Command::ForceRamp { .. } | Command::ZLutSweep { .. } => return Ok(Tried::Not),
+        other => Order::of(other),
+    };
+    let Some(order) = order else { return Ok(Tried::Nothing) };
     let place = |gate: &Gate, name: &str| {
         gate.find(name)
             .ok_or_else(|| format!("there is no axis {name}; there are: {}", gate.names().join(", ")))
@@ -45,19 +69,21 @@ fn try_line(gate: &mut Gate, line: &str) -> Result<bool, String> {
         Order::Wish { axis, wish } => (place(gate, &axis)?, wish),
         Order::Emergency => {
             gate.emergency();
-            return Ok(false);
+            return Ok(Tried::Nothing);
         }
-        Order::Resume => return gate.resume(Sender::Text).map(|()| false).map_err(|error| error.to_string()),
+        Order::Resume => {
+            return gate.resume(Sender::Text).map(|()| Tried::Nothing).map_err(|error| error.to_string());
+        }
         Order::Zero { axis } => {
             let axis = place(gate, &axis)?;
-            return gate.set_zero(axis).map(|()| false).map_err(|error| error.to_string());
+            return gate.set_zero(axis).map(|()| Tried::Nothing).map_err(|error| error.to_string());
         }
-        _ => return Ok(false),
+        _ => return Ok(Tried::Nothing),
     };
     gate.ask(Sender::Text, axis, wish, Instant::now()).map_err(|error| error.to_string())?;
     if wish == Wish::Home {
         gate.home_in_thought(axis);
     }
     gate.arrive();
-    Ok(true)
+    Ok(Tried::Moved)
 }

@@ -40,12 +40,30 @@ pub enum Violation {
     )]
     Emergency,
     /// Somebody else has it.
-    #[error("{axis} is held by the {by}; wait for its end, or take it with axis.take axis=\"{axis}\"")]
+    #[error(
+        "{axis} is held by the {by}; wait for its end, stop it, or take it in the pane Motors of the window"
+    )]
     Held {
         /// The axis.
         axis: String,
         /// Who holds it.
         by: &'static str,
+    },
+    /// Somebody has stopped it, and with that taken it from who moved it by itself.
+    #[error("{axis} was taken from the {from}: somebody has stopped it")]
+    Taken {
+        /// The axis.
+        axis: String,
+        /// Who had it.
+        from: &'static str,
+    },
+    /// Its zero is that of the rig.
+    #[error(
+        "only an axis that counts turns is called 0 by hand; that of {axis} is `zero` in its table of the rig"
+    )]
+    NoZero {
+        /// The axis.
+        axis: String,
     },
     /// Nobody knows where it is.
     #[error("{axis} does not answer, so nobody knows where it is: {why}")]
@@ -104,7 +122,7 @@ pub enum Violation {
         why: String,
     },
     /// A lock wants too much at once.
-    #[error("a lock may move {axis} by {most} {} at once, not by {asked} (lock_step)", .unit.symbol())]
+    #[error("a lock may move {axis} by {most} {} at once, not by {asked}: lower its gain, or raise lock_step in [safety.axes]", .unit.symbol())]
     LockStep {
         /// The axis.
         axis: String,
@@ -116,7 +134,7 @@ pub enum Violation {
         unit: AxisUnit,
     },
     /// A lock wants too much in a minute.
-    #[error("a lock may move {axis} by {most} {} in a minute, and that is used up (lock_per_minute)", .unit.symbol())]
+    #[error("a lock may move {axis} by {most} {} in a minute, and that is used up: look what drifts so far, or raise lock_per_minute in [safety.axes]", .unit.symbol())]
     LockPerMinute {
         /// The axis.
         axis: String,
@@ -150,7 +168,7 @@ impl Violation {
     pub fn rule(&self) -> Rule {
         match self {
             Self::Emergency => Rule::Emergency,
-            Self::Held { .. } => Rule::Owner,
+            Self::Held { .. } | Self::Taken { .. } => Rule::Owner,
             Self::Unseen { .. } => Rule::Seen,
             Self::NotReferenced { .. } => Rule::Referenced,
             Self::Alarm { .. } => Rule::Alarm,
@@ -160,7 +178,7 @@ impl Violation {
             Self::LockStep { .. } => Rule::LockStep,
             Self::LockPerMinute { .. } => Rule::LockPerMinute,
             Self::Speed { .. } => Rule::Speed,
-            Self::Moving { .. } => Rule::Rest,
+            Self::Moving { .. } | Self::NoZero { .. } => Rule::Rest,
         }
     }
 }

@@ -81,11 +81,14 @@ impl Run {
     pub(super) fn run(mut self) {
         let shared = self.shared.clone();
         let hold = |order: fn(String) -> Order| shared.hardware.ask(Sender::Sweep, order(FOCUS.to_owned()));
-        let swept = hold(|axis| Order::Take { axis }).map_err(End::from).and_then(|()| {
+        let held = hold(|axis| Order::Take { axis });
+        // A focus that somebody else has stays where it is.
+        let is_ours = held.is_ok();
+        let swept = held.map_err(End::from).and_then(|()| {
             let mut frames = lock(&shared.frames);
             self.sweep(&mut frames)
         });
-        let interfered = matches!(&swept, Err(End::Failed(SweepFailure::Interfered)));
+        let interfered = !is_ours || matches!(&swept, Err(End::Failed(SweepFailure::Interfered)));
         let sent_back = if interfered { Ok(()) } else { self.send_to(self.plan.start_nm) };
         self.tell(|state| state.phase = Phase::Building);
         let built = swept.and_then(|swept| self.build(&swept));

@@ -157,7 +157,7 @@ fn check() -> anyhow::Result<Vec<beadscope_drivers::conformance::Check>> {
         ..ControllerConfig::from_toml(Homemade.example())?
     };
     let simulation = Simulation::start(Homemade.simulate(&config, None)?, &port)?;
-    let checks = check_controller(&Homemade, &config, 0.1);
+    let checks = check_controller(&Homemade, &config, 0.1, true);
     drop(simulation);
     Ok(checks)
 }

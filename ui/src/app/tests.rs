@@ -339,3 +339,38 @@ fn a_key_that_is_held_counts_once_and_typed_commands_show_in_the_bar() {
     window.press(Modifiers::COMMAND, Key::Z);
     assert!(window.messages().contains("locked"), "{}", window.messages());
 }
+
+#[test]
+fn magnets_go_to_a_force_and_nothing_moves_after_an_emergency_stop_until_somebody_resumes() {
+    let mut window = Window::open();
+    let height = |app: &App<'_>| app.desk.axes[0].state.unwrap().position;
+    // 1 pN, which is asked for before anything is typed.
+    window.click("Ramp");
+    window.wait("ramp", |app| app.desk.force.as_ref().is_some_and(|force| force.ramp.is_some()));
+    window.wait("force", |app| app.desk.force.as_ref().unwrap().force.unwrap().pn < 5.0);
+    window.press(Modifiers::SHIFT, Key::Escape);
+    window.wait("emergency", |app| app.desk.axes.iter().all(|axis| axis.is_stopped));
+    let stopped = height(window.app());
+    window.press(Modifiers::COMMAND, Key::K);
+    window.type_text("axis.step axis=\"magnet_height\", by=1");
+    window.press(Modifiers::NONE, Key::Enter);
+    assert!(window.messages().contains("resume"), "{}", window.messages());
+    assert!((height(window.app()) - stopped).abs() < 0.05);
+    window.click("Resume");
+    window.wait("motors", |app| app.desk.axes.iter().all(|axis| !axis.is_stopped));
+    // A step that would end at the limit is asked about, and not made before.
+    window.harness.state_mut().desk.todo.push(Todo::Command(Command::AxisMove {
+        axis: "magnet_height".to_owned(),
+        to: 19.5,
+        speed: None,
+        clamp: None,
+    }));
+    window.wait("height", |app| (height(app) - 19.5).abs() < 0.01);
+    window.harness.get_all_by_label("+").next().unwrap().click();
+    window.harness.step();
+    window.harness.step();
+    let asked = window.harness.query_by_label_contains("from its limit");
+    assert!(asked.is_some() && window.app().desk.axes[0].target == Some(19.5));
+    window.click("Do it");
+    window.wait("step", |app| (height(app) - 19.6).abs() < 0.01);
+}
