@@ -43,25 +43,23 @@ fn a_simulated_controller_runs_for_other_programs_and_goes_with_its_link() {
     BufReader::new(running.stdout.take().unwrap()).read_line(&mut told).unwrap();
     assert_eq!(Path::new(told.trim()), link);
     let transcript = folder.path().join("transcript.txt");
-    let told = beadscope_ok(&[
-        "drivers",
-        "check",
-        "zaber",
-        "--port",
-        link.to_str().unwrap(),
-        "--may-move",
-        "0.01",
-        "--transcript",
-        transcript.to_str().unwrap(),
-    ]);
+    let settings = folder.path().join("zaber.toml");
+    fs::write(&settings, CONTROLLERS[0].example()).unwrap();
+    let bare = ["drivers", "check", "zaber", "--port", link.to_str().unwrap()];
+    // The scale of another device would move it who knows where.
+    let refused = String::from_utf8(beadscope(&bare).stderr).unwrap();
+    assert!(refused.contains("--port needs --settings"), "{refused}");
+    let check = [&bare[..], &["--settings", settings.to_str().unwrap()]].concat();
+    let moving = ["--may-move", "0.01", "--transcript", transcript.to_str().unwrap()];
+    let told = beadscope_ok(&[&check[..], &moving].concat());
     assert!(told.lines().count() > 10 && told.lines().all(|line| line.starts_with("ok ")), "{told}");
     assert!(fs::read_to_string(transcript).unwrap().contains("> /1 1 move abs "));
     // Without leave to move it only reads.
-    let told = beadscope_ok(&["drivers", "check", "zaber", "--port", link.to_str().unwrap()]);
+    let told = beadscope_ok(&check);
     assert!(!told.contains("a motion begins"), "{told}");
     let stopped = Command::new("kill").args(["-TERM", &running.id().to_string()]).status().unwrap();
     assert!(stopped.success() && running.wait().unwrap().success() && !link.is_symlink());
-    let refused = beadscope(&["drivers", "check", "zaber", "--port", link.to_str().unwrap()]);
+    let refused = beadscope(&check);
     assert!(!refused.status.success());
     assert!(String::from_utf8(refused.stdout).unwrap().contains("cannot be opened"));
 }
