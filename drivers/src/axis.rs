@@ -13,9 +13,11 @@
 
 mod config;
 mod error;
+pub(crate) mod number;
 
 pub use config::{AxisConfig, ControllerConfig, Scale};
 pub use error::AxisError;
+pub use number::finite;
 
 use crate::microscope::stage;
 use crate::simulators::Device;
@@ -213,7 +215,8 @@ pub trait Controller: Send {
         Err(self.cannot(axis, "be given an acceleration"))
     }
 
-    /// Opens the port again after a fault and makes sure that the same device answers. Positions are unknown until they are read.
+    /// Gets into step again after a fault and makes sure that the same device answers; the port is opened again only where it must be
+    /// ([`Link::recover`](crate::link::Link::recover)). Positions are unknown until they are read.
     ///
     /// # Errors
     /// Why not yet.

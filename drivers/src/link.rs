@@ -1,15 +1,18 @@
 //! A serial port on which every request has a deadline.
 //!
 //! After a request that was not answered as it should be, the next answer may belong to it. So the link is out of step then: it takes no
-//! request until it was [opened again](Link::reopen) and nothing came for a while. Stops are [sent](Link::send_regardless) all the same.
+//! request until it was [recovered](Link::recover): until nothing came for a while. Stops are [sent](Link::send_regardless) all the same.
+
+mod transcript;
 
 use std::io::{ErrorKind, Read as _, Write as _};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use serialport::{FlowControl, SerialPort};
+use serialport::{ClearBuffer, FlowControl, SerialPort};
 
 use crate::axis::{AxisError, ControllerConfig};
+pub use transcript::Transcript;
+use transcript::told;
 
 /// The longest answer that anything gives; what is longer is noise.
 const LONGEST: usize = 4096;
@@ -17,6 +20,10 @@ const LONGEST: usize = 4096;
 const TOLD: usize = 64;
 /// A port that was silent for so long has told all of its late answers.
 const QUIET: Duration = Duration::from_millis(30);
+/// So often in a row a port that is there is only listened to before it is opened again, and so many answers make a row end: a driver that gets
+/// into step asks fewer.
+const RECOVERIES: u32 = 2;
+const IN_STEP: u32 = 32;
 
 /// How the bits go over a port, where it is not 8 data bits, no parity and 1 stop bit without flow control.
 #[derive(Clone, Copy, Debug)]
@@ -25,57 +32,6 @@ pub struct Line {
     pub baud: u32,
     /// RTS and CTS tell who may send.
     pub rts_cts: bool,
-}
-
-/// What went over a port, for people to read.
-#[derive(Clone, Debug, Default)]
-pub struct Transcript(Arc<Mutex<Vec<Entry>>>);
-
-#[derive(Clone, Debug)]
-enum Entry {
-    Remark(String),
-    Sent(Vec<u8>),
-    /// All that came before the next that was sent: how a system cuts it into pieces says nothing.
-    Received(Vec<u8>),
-}
-
-impl PartialEq for Transcript {
-    fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
-    }
-}
-
-impl Transcript {
-    /// So far: a line for what was sent (`>`), for what came (`<`) and for a remark (`#`), with bytes that are not printed escaped.
-    pub fn text(&self) -> String {
-        let line = |entry: &Entry| match entry {
-            Entry::Remark(text) => format!("# {text}\n"),
-            Entry::Sent(bytes) => format!("> {}\n", told(bytes)),
-            Entry::Received(bytes) => format!("< {}\n", told(bytes)),
-        };
-        self.entries().iter().map(line).collect()
-    }
-
-    /// Adds a line that is no traffic.
-    pub fn remark(&self, text: &str) {
-        self.entries().push(Entry::Remark(text.to_owned()));
-    }
-
-    fn sent(&self, bytes: &[u8]) {
-        self.entries().push(Entry::Sent(bytes.to_vec()));
-    }
-
-    fn received(&self, bytes: &[u8]) {
-        let mut entries = self.entries();
-        match entries.last_mut() {
-            Some(Entry::Received(before)) => before.extend_from_slice(bytes),
-            _ => entries.push(Entry::Received(bytes.to_vec())),
-        }
-    }
-
-    fn entries(&self) -> MutexGuard<'_, Vec<Entry>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 /// An open port with a device behind it.
@@ -90,6 +46,9 @@ pub struct Link {
     /// What has come and was not taken.
     received: Vec<u8>,
     fault: Option<String>,
+    /// How often it was recovered in a row without being opened, and how much was answered since.
+    recoveries: u32,
+    answers: u32,
     transcript: Option<Transcript>,
 }
 
@@ -108,19 +67,39 @@ impl Link {
             deadline: config.deadline(),
             received: Vec::new(),
             fault: None,
+            recoveries: 0,
+            answers: 0,
             transcript: config.transcript.clone(),
         };
         link.reopen()?;
         Ok(link)
     }
 
-    /// Opens the port again and waits until nothing comes any more. The link is in step then.
+    /// Waits until nothing comes any more; the link takes requests again then, of which the first should tell late answers from its own. A port
+    /// that is gone, or that was recovered in vain, is opened again: not before, because opening raises DTR, which resets an Arduino in the
+    /// middle of a motion, and its position is lost.
     ///
     /// # Errors
     /// [`AxisError::NoPort`] with what to do; [`AxisError::Garbled`] if it never gets silent.
-    pub fn reopen(&mut self) -> Result<(), AxisError> {
+    pub fn recover(&mut self) -> Result<(), AxisError> {
+        if self.answers >= IN_STEP || self.fault.is_none() {
+            self.recoveries = 0;
+        }
+        if self.port.is_some() && self.recoveries < RECOVERIES {
+            (self.recoveries, self.answers) = (self.recoveries + 1, 0);
+            self.received.clear();
+            self.fault = None;
+            if self.wait_for_silence().is_ok() {
+                return Ok(());
+            }
+        }
+        self.reopen()
+    }
+
+    /// Opens the port, again if it is open, and waits until nothing comes any more.
+    fn reopen(&mut self) -> Result<(), AxisError> {
         // Closed first: it is opened for one program only.
-        self.port = None;
+        self.close();
         let flow = if self.rts_cts { FlowControl::Hardware } else { FlowControl::None };
         let builder = serialport::new(&self.path, self.baud).flow_control(flow).timeout(self.deadline);
         let mut port = builder.open().map_err(|error| self.not_opened(&error))?;
@@ -129,7 +108,21 @@ impl Link {
         self.port = Some(port);
         self.received.clear();
         self.fault = None;
+        (self.recoveries, self.answers) = (0, 0);
         self.wait_for_silence()
+    }
+
+    /// A system waits for long with closing a port whose device does not take what is left to send. What is on its way still goes: it may be
+    /// a stop.
+    fn close(&mut self) {
+        let Some(port) = self.port.take() else { return };
+        if self.rts_cts {
+            let until = Instant::now() + QUIET;
+            while port.bytes_to_write().is_ok_and(|bytes| bytes > 0) && Instant::now() < until {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            let _ = port.clear(ClearBuffer::Output);
+        }
     }
 
     fn not_opened(&self, error: &serialport::Error) -> AxisError {
@@ -215,7 +208,7 @@ impl Link {
             if let Some(taken) = take(&mut self.received) {
                 return Ok(Some(taken));
             }
-            let has_more = self.received.len() < LONGEST && self.has_come();
+            let has_more = self.has_come()? && self.received.len() < LONGEST;
             if !has_more && Instant::now() >= until {
                 return Ok(None);
             }
@@ -239,8 +232,13 @@ impl Link {
         })
     }
 
-    fn has_come(&self) -> bool {
-        self.port.as_ref().is_some_and(|port| port.bytes_to_read().is_ok_and(|bytes| bytes > 0))
+    /// Whether something came that was not received. A port that cannot tell is gone, which is noticed here where nothing is asked.
+    fn has_come(&mut self) -> Result<bool, AxisError> {
+        let Some(port) = &self.port else { return Err(self.lost("it was closed")) };
+        match port.bytes_to_read() {
+            Ok(bytes) => Ok(bytes > 0),
+            Err(error) => Err(self.lost(&error.to_string())),
+        }
     }
 
     /// Sends bytes also while the link is out of step, and waits for no answer: what stops a motor.
@@ -294,6 +292,7 @@ impl Link {
         let mut came = Vec::new();
         loop {
             if let Some(answer) = take(&mut self.received) {
+                self.answers = self.answers.saturating_add(1);
                 return Ok(answer);
             }
             if self.received.len() > LONGEST {
@@ -340,7 +339,7 @@ impl Link {
 
     /// What came unasked is no answer to what is asked next.
     fn forget_unasked(&mut self) -> Result<(), AxisError> {
-        while self.has_come() {
+        while self.has_come()? {
             self.receive(Instant::now() + QUIET)?;
             if self.received.len() > LONGEST {
                 break;
@@ -363,7 +362,7 @@ impl Link {
     }
 
     fn lost(&mut self, reason: &str) -> AxisError {
-        self.port = None;
+        self.close();
         self.fail(AxisError::Gone { device: self.device.clone(), reason: reason.to_owned() })
     }
 
@@ -373,12 +372,13 @@ impl Link {
     }
 }
 
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
 /// Where `sought` begins.
 fn find(bytes: &[u8], sought: &[u8]) -> Option<usize> {
     bytes.windows(sought.len()).position(|window| window == sought)
-}
-
-/// Bytes as people read them.
-fn told(bytes: &[u8]) -> String {
-    bytes.escape_ascii().to_string()
 }

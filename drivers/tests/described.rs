@@ -132,8 +132,13 @@ fn a_mistake_is_told_with_its_line_its_key_and_what_is_allowed() {
         // What a late answer could be taken for.
         (
             "answer = \"{at}VE{version}\"",
-            "answer = \"{at}{version}\"",
+            "answer = \"{version}\"",
             "identify.answer: some text in it must always",
+        ),
+        (
+            "answer = \"{at}TP{position}\"",
+            "answer = \"{at}{position}TP\"",
+            "read.answer: nothing tells where {at} ends: put some text behind it",
         ),
         ("ask = \"{at}VE\"", "ask = \"{at}TP\"", "identify.ask: nothing else may ask this"),
         // Conditions.
@@ -470,6 +475,11 @@ fn a_protocol_with_answers_to_commands_keeps_the_contract() {
     controller.stop(0).unwrap();
     assert!(!rest(&mut *controller, 0).is_referenced, "its way to the reference was stopped");
     controller.home(0).unwrap();
+    assert!(rest(&mut *controller, 0).is_referenced);
+    // It is where it would go, and rests: whether it has not begun yet, nobody knows at first.
+    controller.home(0).unwrap();
+    let state = controller.read(0).unwrap();
+    assert!(state.is_moving && !state.is_referenced, "{state:?}");
     assert!(rest(&mut *controller, 0).is_referenced);
     controller.move_to(0, 12.345).unwrap();
     assert!((rest(&mut *controller, 0).position - 12.345).abs() < 1e-9);

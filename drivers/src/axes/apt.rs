@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use crate::axis::{
     Abilities, Alarm, AxisConfig, AxisError, AxisInfo, AxisState, Controller, ControllerConfig,
-    ControllerDriver, Scale,
+    ControllerDriver, Scale, number,
 };
 use crate::link::{Line, Link};
 use crate::microscope::stage::Shared;
@@ -68,7 +68,7 @@ speed = 2.0
         let model = apt.identify()?;
         for (axis, address) in config.axes.iter().zip(addresses) {
             let scale = axis.scale(None)?;
-            let (limits, counts) = limits(axis, scale)?;
+            let limits = limits(axis, scale)?;
             let rates = models::rates(&model);
             let units = |written: fn(&Rates) -> f64| {
                 rates.map(|rates| WRITTEN.map(|value| scale.units(value / written(&rates))))
@@ -80,7 +80,7 @@ speed = 2.0
             };
             apt.axes.push(AxisInfo { name: axis.name.clone(), unit: axis.unit, limits, can });
             let is_linear = axis.unit.nm().is_some();
-            apt.motors.push(Motor { address, scale, counts, rates, is_linear });
+            apt.motors.push(Motor { address, scale, rates, is_linear });
             let place = apt.axes.len() - 1;
             if !apt.greet(place)? {
                 apt.tell(&short(id::ENABLE, [CHANNEL, 1], address, HOST))?;
@@ -113,8 +113,6 @@ struct Apt {
 struct Motor {
     address: u8,
     scale: Scale,
-    /// The limits of the rig, in counts.
-    counts: [f64; 2],
     rates: Option<Rates>,
     is_linear: bool,
 }
@@ -124,42 +122,33 @@ struct Motor {
 /// # Errors
 /// [`AxisError::Settings`] if it is neither.
 pub(crate) fn addresses(config: &ControllerConfig) -> Result<Vec<u8>, AxisError> {
-    let wrong = |what: String| Err(AxisError::Settings(what));
-    let mut addresses = Vec::new();
-    for axis in &config.axes {
-        let address = match axis.at.parse() {
-            _ if axis.at.is_empty() => UNIT,
-            Ok(number @ 1..=10) => bay(number),
-            _ => {
-                return wrong(format!(
-                    "axis {}: at = {:?} must be empty for a unit with one motor, or a bay of 1 to 10",
-                    axis.name, axis.at
-                ));
-            }
-        };
-        if addresses.contains(&address) {
-            return wrong(format!("axis {}: there are two axes at {:?}", axis.name, axis.at));
-        }
-        addresses.push(address);
-    }
+    let addresses = config.places(|axis| match axis.at.parse() {
+        _ if axis.at.is_empty() => Ok(UNIT),
+        Ok(number @ 1..=10) => Ok(bay(number)),
+        _ => Err(AxisError::Settings(format!(
+            "axis {}: at = {:?} must be empty for a unit with one motor, or a bay of 1 to 10",
+            axis.name, axis.at
+        ))),
+    })?;
     if addresses.len() > 1 && addresses.contains(&UNIT) {
-        return wrong("a unit has one motor; in a rack each axis has its bay in `at`".to_owned());
+        let what = "a unit has one motor; in a rack each axis has its bay in `at`";
+        return Err(AxisError::Settings(what.to_owned()));
     }
     Ok(addresses)
 }
 
-/// The limits of the rig, and in counts, rounded towards the inside.
-fn limits(axis: &AxisConfig, scale: Scale) -> Result<([f64; 2], [f64; 2]), AxisError> {
+/// The limits of the rig, if the device can be sent to them.
+fn limits(axis: &AxisConfig, scale: Scale) -> Result<[f64; 2], AxisError> {
     let wrong = |what: &str| Err(AxisError::Settings(format!("axis {}: {what}", axis.name)));
     let Some(limits) = axis.limits else {
         return wrong("limits are missing: this controller does not tell where its stage ends");
     };
     let [one, other] = limits.map(|limit| scale.count_from_unit(limit));
-    let counts = [one.min(other).ceil(), one.max(other).floor()];
+    let counts = number::steps_in([one.min(other), one.max(other)], 1.0);
     // A position is written in 32 bits.
     let is_written = |count: &f64| (f64::from(i32::MIN)..=f64::from(i32::MAX)).contains(count);
     match counts[0] < counts[1] && counts.iter().all(is_written) {
-        true => Ok((limits, counts)),
+        true => Ok(limits),
         false => wrong("its limits are not -2147483648 to 2147483647 counts, or not one count apart"),
     }
 }
@@ -297,10 +286,11 @@ impl Controller for Apt {
         self.axes[axis].check(target)?;
         // A motion is not answered: whether the device is there is known from what comes before it.
         self.status(axis)?;
-        let Motor { address, scale, counts, .. } = &self.motors[axis];
-        let count = scale.count_from_unit(target).round().clamp(counts[0], counts[1]) as i32;
+        let Motor { address, scale, .. } = &self.motors[axis];
+        let count = scale.target(target, self.axes[axis].limits, 1.0) as i32;
         let data = [&[CHANNEL, 0][..], &count.to_le_bytes()].concat();
-        self.link.send(&long(id::MOVE_TO, &data, *address, HOST))
+        let message = long(id::MOVE_TO, &data, *address, HOST);
+        self.tell(&message)
     }
 
     fn stop(&mut self, axis: usize) -> Result<(), AxisError> {
@@ -316,17 +306,17 @@ impl Controller for Apt {
 
     fn emergency_stop(&mut self) -> Result<(), AxisError> {
         let stops: Vec<Vec<u8>> = (0..self.motors.len()).map(|axis| self.stop_message(axis, 1)).collect();
-        // Nothing confirms it, and the first may have come too soon behind a motion.
-        for pause in [Duration::ZERO, BREATH] {
-            std::thread::sleep(pause);
-            stops.iter().try_for_each(|stop| self.link.send_regardless(stop))?;
+        // Nothing confirms it, and the first may have come too soon behind a motion; so may each that is right behind another.
+        for stop in stops.iter().chain(&stops) {
+            self.link.send_regardless(stop)?;
+            std::thread::sleep(BREATH);
         }
         self.link.wait_for_silence()
     }
 
     fn home(&mut self, axis: usize) -> Result<(), AxisError> {
         self.status(axis)?;
-        self.link.send(&short(id::HOME, [CHANNEL, 0], self.motors[axis].address, HOST))
+        self.tell(&short(id::HOME, [CHANNEL, 0], self.motors[axis].address, HOST))
     }
 
     fn set_speed(&mut self, axis: usize, speed: f64) -> Result<f64, AxisError> {
@@ -344,7 +334,7 @@ impl Controller for Apt {
     }
 
     fn reconnect(&mut self) -> Result<(), AxisError> {
-        self.link.reopen()?;
+        self.link.recover()?;
         self.identify()?;
         // Each card of a rack answers for itself. A motor that was switched off stays so.
         (0..self.motors.len()).try_for_each(|axis| self.greet(axis).map(drop))
@@ -378,14 +368,14 @@ mod tests {
     }
 
     #[test]
-    fn limits_are_rounded_towards_the_inside_and_must_be_given() {
+    fn limits_must_be_given_and_can_be_told() {
         let axis = |keys: &str| {
             let config =
                 config(&format!("[[axes]]\nname = \"a\"\nunit = \"mm\"\ncounts_per_unit = 10\n{keys}"));
             let scale = config.axes[0].scale(None).unwrap();
             limits(&config.axes[0], scale)
         };
-        assert_eq!(axis("limits = [-0.55, 1.27]").unwrap(), ([-0.55, 1.27], [-5.0, 12.0]));
+        assert_eq!(axis("limits = [-0.55, 1.27]").unwrap(), [-0.55, 1.27]);
         for wrong in ["", "limits = [0.01, 0.02]", "limits = [0.0, 1e9]"] {
             assert!(axis(wrong).is_err(), "{wrong}");
         }

@@ -10,7 +10,8 @@
 
 use super::mark::resync;
 use crate::axis::{
-    Abilities, Alarm, AxisError, AxisInfo, AxisState, Controller, ControllerConfig, ControllerDriver, Scale,
+    Abilities, Alarm, AxisConfig, AxisError, AxisInfo, AxisState, Controller, ControllerConfig,
+    ControllerDriver, Scale, finite,
 };
 use crate::link::{Line, Link};
 use crate::microscope::stage::Shared;
@@ -70,21 +71,19 @@ limits = [-500.0, 500.0]
     }
 
     fn open(&self, config: &ControllerConfig) -> Result<Box<dyn Controller>, AxisError> {
+        let letters = config.places(|axis| letter(&axis.at))?;
         let link = Link::open(config, Line { baud: 9600, rts_cts: false })?;
         let mut asi = Asi { link, stages: Vec::new(), axes: Vec::new(), turn: 0 };
         asi.resync()?;
-        for axis in &config.axes {
-            let letter = letter(&axis.at)?;
+        for (axis, letter) in config.axes.iter().zip(letters) {
             let per_mm = asi.per_mm(letter)?;
             let scale = axis.scale(axis.unit.nm().map(|nm| per_mm * nm / 1e6))?;
-            let ends = [asi.get("SL", letter)?, asi.get("SU", letter)?].map(|mm| mm * per_mm);
-            // An axis that counts the other way has its upper limit below (page SETUP, note 2).
-            let counts = [ends[0].min(ends[1]), ends[0].max(ends[1])];
+            let counts = asi.ends(letter, per_mm)?;
             let limits = axis.limits(scale, counts)?;
             let fastest = scale.units(asi.fastest(letter)? * per_mm);
             let can = Abilities { speed: Some([SLOWEST * fastest, fastest]), ..Abilities::default() };
             asi.axes.push(AxisInfo { name: axis.name.clone(), unit: axis.unit, limits, can });
-            asi.stages.push(Stage { letter, scale, per_mm, counts, target: None });
+            asi.stages.push(Stage { letter, rig: axis.clone(), scale, per_mm, target: None });
             let place = asi.axes.len() - 1;
             axis.speed.map(|speed| asi.set_speed(place, speed)).transpose()?;
             axis.acceleration.map(|acceleration| asi.set_acceleration(place, acceleration)).transpose()?;
@@ -111,11 +110,11 @@ struct Asi {
 
 struct Stage {
     letter: char,
+    /// What the rig says of it.
+    rig: AxisConfig,
     scale: Scale,
     /// Counts in a mm.
     per_mm: f64,
-    /// Where the controller lets it go, in counts.
-    counts: [f64; 2],
     /// Where it was sent, in counts, unless it was stopped since.
     target: Option<f64>,
 }
@@ -168,7 +167,7 @@ impl Asi {
     fn number(&mut self, command: &str) -> Result<f64, AxisError> {
         let text = self.ask(command)?;
         let number = text.rsplit('=').next().unwrap_or_default().trim();
-        number.parse().map_err(|_| self.link.garbled(command.as_bytes(), text.as_bytes()))
+        finite(number).ok_or_else(|| self.link.garbled(command.as_bytes(), text.as_bytes()))
     }
 
     fn get(&mut self, command: &str, letter: char) -> Result<f64, AxisError> {
@@ -183,13 +182,38 @@ impl Asi {
         }
     }
 
-    /// The greatest speed of an axis, mm/s: what it makes of one that it cannot have. It has its own again afterwards.
+    /// Where the controller lets an axis go, in counts. One that counts the other way has its upper limit below (page SETUP, note 2).
+    fn ends(&mut self, letter: char, per_mm: f64) -> Result<[f64; 2], AxisError> {
+        let ends = [self.get("SL", letter)?, self.get("SU", letter)?].map(|mm| mm * per_mm);
+        Ok([ends[0].min(ends[1]), ends[0].max(ends[1])])
+    }
+
+    /// The status byte of an axis.
+    fn status(&mut self, letter: char) -> Result<u8, AxisError> {
+        let status = self.number(&format!("RS {letter}"))?;
+        match (0.0..=255.0).contains(&status) {
+            true => Ok(status as u8),
+            false => Err(self.link.garbled(b"RS", status.to_string().as_bytes())),
+        }
+    }
+
+    /// The greatest speed of an axis, mm/s: what it makes of one that it cannot have. It has its own again afterwards, whatever happens. One
+    /// that moves would go as fast meanwhile; so the greatest that it is given is the one that it has.
     fn fastest(&mut self, letter: char) -> Result<f64, AxisError> {
         let before = self.get("S", letter)?;
-        self.ask(&format!("S {letter}={TOO_FAST}"))?;
-        let fastest = self.get("S", letter)?;
-        self.ask(&format!("S {letter}={before}"))?;
-        Ok(fastest)
+        if self.status(letter)? & (MOVES | RAMPS) != 0 {
+            return Ok(before);
+        }
+        let restore = format!("S {letter}={before}");
+        let fastest = self.ask(&format!("S {letter}={TOO_FAST}")).and_then(|_| self.get("S", letter));
+        let restored = match &fastest {
+            Err(error) if error.is_fault() => Err(error.clone()),
+            _ => self.ask(&restore).map(drop),
+        };
+        if restored.as_ref().is_err_and(AxisError::is_fault) {
+            self.link.send_regardless(format!("{restore}\r").as_bytes())?;
+        }
+        restored.and(fastest)
     }
 
     /// STATUS is answered by one letter, VERSION by a line with a colon.
@@ -222,12 +246,9 @@ impl Controller for Asi {
     fn read(&mut self, axis: usize) -> Result<AxisState, AxisError> {
         let Stage { letter, scale, per_mm, target, .. } = self.stages[axis];
         // In this order: where a resting axis is, is where it came to rest.
-        let status = self.number(&format!("RS {letter}"))?;
-        if !(0.0..=255.0).contains(&status) {
-            return Err(self.link.garbled(b"RS", status.to_string().as_bytes()));
-        }
+        let status = self.status(letter)?;
         let count = self.number(&format!("W {letter}"))?;
-        let has = |bits: u8| status as u8 & bits != 0;
+        let has = |bits: u8| status & bits != 0;
         let is_moving = has(MOVES | RAMPS);
         // At the end of its range an axis may well be on purpose.
         let is_short = target.is_some_and(|target| (count - target).abs() > FAR * per_mm);
@@ -241,10 +262,9 @@ impl Controller for Asi {
 
     fn move_to(&mut self, axis: usize, target: f64) -> Result<(), AxisError> {
         self.axes[axis].check(target)?;
-        let Stage { letter, scale, counts, .. } = self.stages[axis];
-        // 10 nm, finer than its encoder; a limit is rounded towards the inside.
-        let count = (10.0 * scale.count_from_unit(target)).round() / 10.0;
-        let count = count.clamp(counts[0], counts[1]);
+        let Stage { letter, scale, .. } = self.stages[axis];
+        // 10 nm, finer than its encoder.
+        let count = scale.target(target, self.axes[axis].limits, 10.0);
         self.stages[axis].target = Some(count);
         self.ask(&format!("M {letter}={count:.1}")).map(drop)
     }
@@ -268,8 +288,25 @@ impl Controller for Asi {
     }
 
     fn reconnect(&mut self) -> Result<(), AxisError> {
-        self.link.reopen()?;
-        self.resync()
+        self.link.recover()?;
+        self.resync()?;
+        // It tells nothing that is its own; but another one, or one that somebody has set up anew, would take the same numbers for other
+        // places.
+        for axis in 0..self.stages.len() {
+            let Stage { letter, scale, per_mm, .. } = self.stages[axis];
+            let told = self.per_mm(letter)?;
+            if told != per_mm {
+                return Err(self
+                    .link
+                    .garbled(format!("UM {letter}?").as_bytes(), told.to_string().as_bytes()));
+            }
+            let counts = self.ends(letter, per_mm)?;
+            match self.stages[axis].rig.limits(scale, counts) {
+                Ok(limits) => self.axes[axis].limits = limits,
+                Err(error) => return Err(self.link.garbled(b"SL, SU", error.to_string().as_bytes())),
+            }
+        }
+        Ok(())
     }
 }
 

@@ -77,6 +77,8 @@ speed = 10.0
     }
 
     fn open(&self, config: &ControllerConfig) -> Result<Box<dyn Controller>, AxisError> {
+        // Two may be homed differently, but not be the same board.
+        config.places(|axis| Place::parse(&axis.at).map(|place| place.board))?;
         let link = Link::open(config, Line { baud: 9600, rts_cts: false })?;
         let mut mercury = Mercury { link, motors: Vec::new(), axes: Vec::new() };
         for axis in &config.axes {
@@ -95,7 +97,7 @@ speed = 10.0
                 acceleration: Some(RATES.map(|rate| scale.units(rate))),
             };
             mercury.axes.push(AxisInfo { name: axis.name.clone(), unit: axis.unit, limits, can });
-            mercury.motors.push(Motor { board, search, scale, is_searching: false, is_referenced: false });
+            mercury.motors.push(Motor { board, search, scale, searching: None, is_referenced: false });
         }
         mercury.resync()?;
         for (place, axis) in config.axes.iter().enumerate() {
@@ -130,9 +132,20 @@ struct Motor {
     board: u8,
     search: Search,
     scale: Scale,
-    /// It is looking for its reference switch; where it finds it is 0, which it is then told.
-    is_searching: bool,
+    /// It was told to look for its reference switch; where it finds it is 0, which it is then told.
+    searching: Option<Searching>,
     is_referenced: bool,
+}
+
+/// A search for the reference, which no answer confirms.
+#[derive(Clone, Copy)]
+struct Searching {
+    /// Where the counter was before.
+    from: f64,
+    /// The error that it told before.
+    error: u8,
+    /// It was seen on its way.
+    was_seen: bool,
 }
 
 impl Motor {
@@ -192,16 +205,31 @@ impl Mercury {
         let motor = &mut self.motors[axis];
         if status.is_motor_off {
             // So it is when power came back, and after it could not follow.
-            (motor.is_searching, motor.is_referenced) = (false, false);
-        } else if motor.is_searching && !status.is_moving() {
-            motor.is_searching = false;
-            // What ran into a limit switch has found no reference.
-            if !status.is_at_limit() {
-                self.tell(axis, "DH")?;
-                self.motors[axis].is_referenced = true;
-            }
+            (motor.searching, motor.is_referenced) = (None, false);
+            return Ok(status);
+        }
+        let Some(mut searching) = motor.searching else { return Ok(status) };
+        searching.was_seen |= status.is_searching;
+        motor.searching = Some(searching);
+        if status.is_moving() {
+            return Ok(status);
+        }
+        motor.searching = None;
+        // A command that was lost, or that it did not take, looks like a search that is over; and what ran into a limit switch, or gave up,
+        // has found no reference.
+        let has_searched =
+            searching.was_seen || (self.count(axis, "TP", b'P')? - searching.from).abs() > NEAR_ZERO;
+        if has_searched && !status.is_at_limit() && [0, searching.error].contains(&status.error) {
+            self.define_home(axis)?;
         }
         Ok(status)
+    }
+
+    /// Calls where it rests 0, and believes that once it says so itself.
+    fn define_home(&mut self, axis: usize) -> Result<(), AxisError> {
+        self.tell(axis, "DH")?;
+        self.motors[axis].is_referenced = self.count(axis, "TP", b'P')?.abs() < NEAR_ZERO;
+        Ok(())
     }
 
     /// Switches motor and amplifier on where they are off. The motor stays where it is.
@@ -234,7 +262,7 @@ impl Mercury {
 
     fn abort_regardless(&mut self, axis: usize) -> Result<(), AxisError> {
         let request = self.motors[axis].request("AB");
-        self.motors[axis].is_searching = false;
+        self.motors[axis].searching = None;
         self.link.send_regardless(&request)
     }
 }
@@ -263,8 +291,8 @@ impl Controller for Mercury {
             return Err(self.cannot(axis, "be sent anywhere before it was homed"));
         }
         self.hold(axis, status)?;
-        let count = self.motors[axis].scale.count_from_unit(target).round().clamp(-FARTHEST, FARTHEST);
-        let command = format!("MA{}", count + 0.0);
+        let count = self.motors[axis].scale.target(target, self.axes[axis].limits, 1.0);
+        let command = format!("MA{count}");
         self.tell(axis, &command)?;
         // It says nothing about what it does not do; so it is asked where it goes.
         if self.count(axis, "TT", b'T')? == count {
@@ -275,7 +303,7 @@ impl Controller for Mercury {
     }
 
     fn stop(&mut self, axis: usize) -> Result<(), AxisError> {
-        self.motors[axis].is_searching = false;
+        self.motors[axis].searching = None;
         match self.tell(axis, "AB").and_then(|()| self.status(axis)) {
             Err(error) if error.is_fault() => {
                 self.abort_regardless(axis)?;
@@ -292,12 +320,22 @@ impl Controller for Mercury {
 
     fn home(&mut self, axis: usize) -> Result<(), AxisError> {
         let status = self.status(axis)?;
+        if status.is_moving() {
+            let advice = "it moves: wait until it rests";
+            return Err(self.link.refused(self.motors[axis].search.command().as_bytes(), "moving", advice));
+        }
         self.hold(axis, status)?;
-        let motor = &mut self.motors[axis];
-        let command = motor.search.command();
-        (motor.is_searching, motor.is_referenced) =
-            (motor.search != Search::Here, motor.search == Search::Here);
-        self.tell(axis, command)
+        (self.motors[axis].searching, self.motors[axis].is_referenced) = (None, false);
+        if self.motors[axis].search == Search::Here {
+            return self.define_home(axis);
+        }
+        let from = self.count(axis, "TP", b'P')?;
+        self.tell(axis, self.motors[axis].search.command())?;
+        // Asked at once: a short way is soon over.
+        let begun = self.status(axis)?;
+        self.motors[axis].searching =
+            Some(Searching { from, error: status.error, was_seen: begun.is_searching });
+        Ok(())
     }
 
     fn set_speed(&mut self, axis: usize, speed: f64) -> Result<f64, AxisError> {
@@ -313,13 +351,13 @@ impl Controller for Mercury {
     }
 
     fn reconnect(&mut self) -> Result<(), AxisError> {
-        self.link.reopen()?;
+        self.link.recover()?;
         self.resync()?;
         for axis in 0..self.motors.len() {
             let is_kept = self.count(axis, "TP", b'P')?.abs() > NEAR_ZERO;
             let motor = &mut self.motors[axis];
             // A search may have ended in a power cut.
-            (motor.is_searching, motor.is_referenced) = (false, motor.is_referenced && is_kept);
+            (motor.searching, motor.is_referenced) = (None, motor.is_referenced && is_kept);
         }
         Ok(())
     }

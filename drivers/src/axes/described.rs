@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::axis::{
-    Abilities, AxisConfig, AxisError, AxisInfo, AxisState, AxisUnit, Controller, ControllerConfig,
+    Abilities, Alarm, AxisConfig, AxisError, AxisInfo, AxisState, AxisUnit, Controller, ControllerConfig,
     ControllerDriver, Scale,
 };
 use crate::link::Link;
@@ -29,6 +29,8 @@ use template::AT;
 
 /// How often it is asked whether an axis has come to rest.
 const PAUSE: Duration = Duration::from_millis(2);
+/// What rests so long after it was told to look for its reference was there already: it may take a while before it moves.
+const BEGINS: Duration = Duration::from_millis(500);
 
 /// The driver.
 pub struct Driver;
@@ -67,7 +69,11 @@ counts_per_unit = 360      # a rotary stage counts degrees
 
     fn open(&self, config: &ControllerConfig) -> Result<Box<dyn Controller>, AxisError> {
         let protocol = Arc::new(Protocol::load(config.protocol.as_deref())?);
-        check_addresses(&protocol, config)?;
+        config.places(|axis| {
+            let wrong = |what: String| AxisError::Settings(format!("axis {}: {what}", axis.name));
+            protocol.addresses.check(&axis.at).map_err(wrong)?;
+            Ok(axis.at.clone())
+        })?;
         let named = ControllerConfig { driver: protocol.name.clone(), ..config.clone() };
         let link = Link::open(&named, protocol.line)?;
         let talk = Talk { link, protocol: protocol.clone() };
@@ -109,21 +115,19 @@ struct Motor {
     /// Speed and acceleration of the rig that the device did not take yet.
     wanted: [Option<f64>; 2],
     /// It was told to look for its reference, and has not come to rest since.
-    is_homing: bool,
+    homing: Option<Homing>,
     /// It did so since the port was opened.
     was_homed: bool,
+    /// The first alarm that nobody was told yet: a device may forget its errors once they were read.
+    alarm: Option<Alarm>,
 }
 
-/// Whether every axis has an address that the protocol has, and no other has it too.
-fn check_addresses(protocol: &Protocol, config: &ControllerConfig) -> Result<(), AxisError> {
-    for (place, axis) in config.axes.iter().enumerate() {
-        let wrong = |what: String| AxisError::Settings(format!("axis {}: {what}", axis.name));
-        protocol.addresses.check(&axis.at).map_err(wrong)?;
-        if config.axes[..place].iter().any(|before| before.at == axis.at) {
-            return Err(wrong(format!("there are two axes at {:?}", axis.at)));
-        }
-    }
-    Ok(())
+/// A search for the reference.
+#[derive(Clone, Copy)]
+struct Homing {
+    since: Instant,
+    /// It was seen on its way.
+    was_seen: bool,
 }
 
 /// What the device counts in one unit of an axis, if both are known.
@@ -145,11 +149,12 @@ impl Described {
             counts: [0.0; 2],
             identity,
             wanted: [axis.speed, axis.acceleration],
-            is_homing: false,
+            homing: None,
             was_homed: false,
+            alarm: None,
         });
         self.talk.forget_error(&axis.at)?;
-        let seen = self.talk.see(&axis.at)?;
+        let seen = self.see(place)?;
         let is_referenced = self.is_referenced(place, &seen)?;
         let (limits, counts) = self.limits(axis, scale, is_referenced)?;
         self.motors[place].counts = counts;
@@ -212,7 +217,27 @@ impl Described {
     }
 
     fn see(&mut self, axis: usize) -> Result<Taken, AxisError> {
-        self.talk.see(&self.motors[axis].at)
+        let seen = self.talk.see(&self.motors[axis].at)?;
+        let mut alarm = None;
+        for (told, when) in &self.protocol.alarms {
+            if alarm.is_none() && self.talk.any(when, &seen)? {
+                alarm = Some(*told);
+            }
+        }
+        self.motors[axis].alarm = self.motors[axis].alarm.or(alarm);
+        Ok(seen)
+    }
+
+    /// Whether an axis still looks for its reference; once it rests, whether it has found it. `seen` is what was just seen of it.
+    fn follow_homing(&mut self, axis: usize, is_moving: bool, has_alarm: bool) -> bool {
+        let motor = &mut self.motors[axis];
+        let Some(homing) = &mut motor.homing else { return false };
+        homing.was_seen |= is_moving;
+        let has_run = homing.was_seen || homing.since.elapsed() > BEGINS;
+        if !is_moving && (has_run || has_alarm) {
+            (motor.homing, motor.was_homed) = (None, !has_alarm);
+        }
+        motor.homing.is_some()
     }
 
     fn is_moving(&mut self, seen: &Taken) -> Result<bool, AxisError> {
@@ -223,7 +248,7 @@ impl Described {
         match self.protocol.reference {
             Reference::Told => self.talk.any(&self.protocol.referenced, seen),
             Reference::Always => Ok(true),
-            Reference::SinceHomed => Ok(self.motors[axis].was_homed && !self.motors[axis].is_homing),
+            Reference::SinceHomed => Ok(self.motors[axis].was_homed && self.motors[axis].homing.is_none()),
         }
     }
 
@@ -231,7 +256,11 @@ impl Described {
     fn enable(&mut self, axis: usize, seen: &Taken) -> Result<(), AxisError> {
         match &self.protocol.enable {
             Some((command, when)) if self.talk.any(when, seen)? => {
-                self.talk.command(&self.motors[axis].at, command, None)
+                self.talk.command(&self.motors[axis].at, command, None)?;
+                // It is on now.
+                let motor = &mut self.motors[axis];
+                motor.alarm = motor.alarm.filter(|alarm| *alarm != Alarm::MotorOff);
+                Ok(())
             }
             _ => Ok(()),
         }
@@ -280,7 +309,7 @@ impl Described {
 
     /// It goes elsewhere, or comes to rest, before it has found its reference.
     fn forget_homing(&mut self, axis: usize) {
-        self.motors[axis].is_homing = false;
+        self.motors[axis].homing = None;
     }
 }
 
@@ -293,15 +322,8 @@ impl Controller for Described {
         let seen = self.see(axis)?;
         let count = self.talk.number_of(&seen, "position")?;
         let is_moving = self.is_moving(&seen)?;
-        if !is_moving && std::mem::take(&mut self.motors[axis].is_homing) {
-            self.motors[axis].was_homed = true;
-        }
-        let mut alarm = None;
-        for (told, when) in &self.protocol.alarms {
-            if alarm.is_none() && self.talk.any(when, &seen)? {
-                alarm = Some(*told);
-            }
-        }
+        let alarm = self.motors[axis].alarm.take();
+        let is_moving = self.follow_homing(axis, is_moving, alarm.is_some()) || is_moving;
         let is_referenced = self.is_referenced(axis, &seen)?;
         let position = self.motors[axis].scale.unit_from_count(count);
         Ok(AxisState { position, is_moving, is_referenced, alarm })
@@ -344,7 +366,7 @@ impl Controller for Described {
             let request = self.talk.line(&motor.at, stop, None);
             self.talk.link.send_regardless(&request)?;
         }
-        self.motors.iter_mut().for_each(|motor| motor.is_homing = false);
+        self.motors.iter_mut().for_each(|motor| motor.homing = None);
         self.talk.link.wait_for_silence()?;
         // Who had nothing to stop may have refused it, which is not the refusal of what comes next.
         let _ = self.motors.iter().try_for_each(|motor| self.talk.forget_error(&motor.at));
@@ -362,7 +384,8 @@ impl Controller for Described {
             return Ok(());
         }
         self.talk.command(&self.motors[axis].at, command, None)?;
-        (self.motors[axis].is_homing, self.motors[axis].was_homed) = (true, false);
+        let homing = Homing { since: Instant::now(), was_seen: false };
+        (self.motors[axis].homing, self.motors[axis].was_homed) = (Some(homing), false);
         Ok(())
     }
 
@@ -387,7 +410,7 @@ impl Controller for Described {
     }
 
     fn reconnect(&mut self) -> Result<(), AxisError> {
-        self.talk.link.reopen()?;
+        self.talk.link.recover()?;
         for motor in &mut self.motors {
             let identity = self.talk.ask(&motor.at, &self.protocol.identify)?;
             if identity != motor.identity {
@@ -397,7 +420,7 @@ impl Controller for Described {
             }
             self.talk.forget_error(&motor.at)?;
             // Its power may have been away.
-            (motor.is_homing, motor.was_homed) = (false, false);
+            (motor.homing, motor.was_homed, motor.alarm) = (None, false, None);
         }
         Ok(())
     }

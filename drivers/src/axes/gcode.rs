@@ -25,7 +25,7 @@ use crate::axis::{
 use crate::link::{Line, Link};
 use crate::microscope::stage::Shared;
 use crate::simulators::{self, Device};
-use machine::{CANCEL, Gcode, Jog, Joint, SLOWEST};
+use machine::{CANCEL, Gcode, HOLD, Jog, Joint, SLOWEST};
 use report::{State, alarm_of};
 
 /// If homing is refused, then within this time.
@@ -68,6 +68,7 @@ limits = [-50.0, 50.0]
     }
 
     fn open(&self, config: &ControllerConfig) -> Result<Box<dyn Controller>, AxisError> {
+        let letters = config.places(|axis| letter(&axis.at))?;
         let link = Link::open(config, Line { baud: 115_200, rts_cts: false })?;
         let mut gcode = Gcode {
             link,
@@ -84,8 +85,7 @@ limits = [-50.0, 50.0]
         gcode.resync()?;
         let has = gcode.settings()?;
         let is_origin_forced = gcode.options()?.contains('Z');
-        for axis in &config.axes {
-            let place = letter(&axis.at)?;
+        for (axis, place) in config.axes.iter().zip(letters) {
             let scale = axis.scale(Some(axis.unit.nm().map_or(1.0, |nm| nm / 1e6)))?;
             // Machine space is below the switch, unless the firmware was built to be above the one at the other end (system.c).
             let travel = has(130 + place as u8);
@@ -107,7 +107,7 @@ limits = [-50.0, 50.0]
             let speed = Some([SLOWEST, rate].map(|rate| scale.units(rate / 60.0)));
             let can = Abilities { home: has(22) != 0.0, speed, acceleration: None };
             gcode.axes.push(AxisInfo { name: axis.name.clone(), unit: axis.unit, limits, can });
-            gcode.joints.push(Joint { place, scale, counts, rate, goal: None, last: 0.0 });
+            gcode.joints.push(Joint { place, scale, rate, goal: None, last: 0.0 });
             let place = gcode.axes.len() - 1;
             axis.speed.map(|speed| gcode.set_speed(place, speed)).transpose()?;
             axis.acceleration.map(|acceleration| gcode.set_acceleration(place, acceleration)).transpose()?;
@@ -153,7 +153,7 @@ impl Controller for Gcode {
         if self.is_deaf {
             return Ok(lost(&self.joints[axis], false, alarm));
         }
-        if self.homing.is_some_and(|until| Instant::now() < until) {
+        if self.is_homing() {
             return Ok(lost(&self.joints[axis], true, None));
         }
         let report = self.report()?;
@@ -195,9 +195,8 @@ impl Controller for Gcode {
             return Err(self.link.refused(b"$J", state, advice));
         }
         let joint = &mut self.joints[axis];
-        // A ten-thousandth of what GRBL calls a mm; a limit is rounded towards the inside.
-        let count = (1e4 * joint.scale.count_from_unit(target)).round() / 1e4;
-        joint.goal = Some(count.clamp(joint.counts[0], joint.counts[1]));
+        // To a ten-thousandth of what GRBL calls a mm.
+        joint.goal = Some(joint.scale.target(target, self.axes[axis].limits, 1e4));
         self.jog = Jog::Waits;
         self.advance(&report)
     }
@@ -210,25 +209,34 @@ impl Controller for Gcode {
         self.joints[axis].goal = None;
         self.jog = Jog::Waits;
         let sent = self.link.send(CANCEL).and_then(|()| self.report());
-        sent.and_then(|report| self.advance(&report)).inspect_err(|error| {
+        let stopped = sent.and_then(|report| match report.state {
+            // That is no jog of ours, and it does not end with the jogs.
+            State::Run => {
+                self.forget_goals();
+                self.link.send(HOLD)
+            }
+            _ => self.advance(&report),
+        });
+        stopped.inspect_err(|error| {
             if error.is_fault() {
-                let _ = self.link.send_regardless(CANCEL);
+                let _ = self.link.send_regardless(&[CANCEL, HOLD].concat());
             }
         })
     }
 
     fn emergency_stop(&mut self) -> Result<(), AxisError> {
         if self.homing.is_some() || self.is_deaf {
-            return self.reset();
+            return self.reset_regardless();
         }
         // The fastest stop after which it knows where it is: a reset has no ramp.
         self.forget_goals();
         self.jog = Jog::Waits;
         self.link.send_regardless(CANCEL)?;
         match self.report() {
-            // That is no jog of ours.
-            Ok(report) if report.state == State::Run => self.reset(),
-            _ => Ok(()),
+            // That is no jog of ours; or nobody knows what it is.
+            Ok(report) if report.state == State::Run => self.reset_regardless(),
+            Err(_) => self.reset_regardless(),
+            Ok(_) => Ok(()),
         }
     }
 
@@ -238,6 +246,13 @@ impl Controller for Gcode {
         }
         if self.is_deaf {
             self.reset()?;
+        }
+        if self.homing.is_some() {
+            self.hear(Duration::ZERO)?;
+        }
+        if self.is_homing() {
+            // It homes all axes, and would not answer what it is asked.
+            return Ok(());
         }
         let report = self.rest()?;
         self.forget_goals();
@@ -260,7 +275,7 @@ impl Controller for Gcode {
     fn reconnect(&mut self) -> Result<(), AxisError> {
         // What was not sent before the fault is not sent after it.
         self.forget_goals();
-        self.link.reopen()?;
+        self.link.recover()?;
         self.resync()?;
         self.homing = None;
         Ok(())

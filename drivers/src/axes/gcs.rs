@@ -10,7 +10,7 @@
 //!
 //! A set command is not answered; `ERR?` tells how it went, once, and also what went wrong before. So it is asked before and after.
 //!
-//! No motion begins when a controller is opened, and no servo is switched on: that may move a piezo stage. The first motion switches it on.
+//! No motion begins when a controller is opened, and no servo is switched on: that may move a piezo stage. The first motion, or homing, switches it on.
 
 mod answers;
 mod station;
@@ -34,6 +34,9 @@ const UNIT: &str = "0x07000601";
 const GREATEST: [&str; 2] = ["0xA", "0x4A"];
 /// Least and greatest speed and acceleration where the controller tells none: it refuses what it cannot.
 const RATES: [f64; 2] = [1e-6, 1e6];
+
+/// Steps in what a controller counts in: a picometre of a piezo stage, a nanometre of a motor. Shorter to write, and finer than either is.
+const FINEST: f64 = 1e6;
 
 /// The driver.
 pub struct Driver;
@@ -62,10 +65,9 @@ limits = [0.0, 100000.0]
     }
 
     fn open(&self, config: &ControllerConfig) -> Result<Box<dyn Controller>, AxisError> {
+        let places = config.places(|axis| Place::parse(&axis.at))?;
         let link = Link::open(config, Line { baud: 115_200, rts_cts: false })?;
         let mut gcs = Gcs { link, stations: Vec::new(), motors: Vec::new(), axes: Vec::new() };
-        let places: Vec<Place> =
-            config.axes.iter().map(|axis| Place::parse(&axis.at)).collect::<Result<_, _>>()?;
         for place in &places {
             let station = Station::new(place.controller);
             if !gcs.stations.iter().any(|known| known.is_same(&station)) {
@@ -233,7 +235,7 @@ impl Gcs {
         }
     }
 
-    /// Switches the servo on if it is off: nothing moves in closed loop without. The axis stays where it is.
+    /// Switches the servo on if it is off: nothing moves in closed loop without. That may move a piezo stage; so it is done for a motion only.
     fn hold(&mut self, axis: usize) -> Result<(), AxisError> {
         let (link, station, motor) = self.parts(axis);
         if motor.status(link, station)?.has_servo {
@@ -253,17 +255,12 @@ impl Gcs {
     /// Sets a speed or an acceleration, and asks what it is now.
     fn set_rate(&mut self, axis: usize, command: &str, rate: f64) -> Result<f64, AxisError> {
         let (_, _, motor) = self.parts(axis);
-        let set = format!("{command} {} {}", motor.axis, rounded(motor.scale.counts(rate)));
+        let set =
+            format!("{command} {} {}", motor.axis, (motor.scale.counts(rate) * FINEST).round() / FINEST);
         self.set(axis, &set)?;
         let (link, station, motor) = self.parts(axis);
         Ok(motor.scale.units(motor.ask(link, station, &format!("{command}?"), number)?))
     }
-}
-
-/// In steps of a picometre of a piezo stage or a nanometre of a motor: shorter to write, and finer than either is.
-fn rounded(count: f64) -> f64 {
-    // A zero below zero is written as such.
-    (count * 1e6).round() / 1e6 + 0.0
 }
 
 impl Controller for Gcs {
@@ -293,9 +290,9 @@ impl Controller for Gcs {
 
     fn move_to(&mut self, axis: usize, target: f64) -> Result<(), AxisError> {
         self.axes[axis].check(target)?;
+        let limits = self.axes[axis].limits;
         let (link, station, motor) = self.parts(axis);
-        // A limit is rounded towards the inside.
-        let count = rounded(motor.scale.count_from_unit(target)).clamp(motor.counts[0], motor.counts[1]);
+        let count = motor.scale.target(target, limits, FINEST);
         let command = format!("MOV {} {count}", motor.axis);
         match station.command(link, &command)? {
             0 => Ok(()),
@@ -312,7 +309,7 @@ impl Controller for Gcs {
         match station.halt(link, &motor.axis, &mut motor.halts) {
             // A stop is told as an error.
             Ok(0 | STOPPED) => Ok(()),
-            Ok(code) => Err(link.refused(b"STP", code, meaning(code))),
+            Ok(code) => Err(link.refused(b"HLT, STP", code, meaning(code))),
             Err(error) => {
                 station.stop_regardless(link)?;
                 Err(error)
@@ -350,7 +347,7 @@ impl Controller for Gcs {
     }
 
     fn reconnect(&mut self) -> Result<(), AxisError> {
-        self.link.reopen()?;
+        self.link.recover()?;
         self.resync()
     }
 }

@@ -13,6 +13,7 @@ use std::time::Instant;
 use super::mark::resync;
 use crate::axis::{
     Abilities, Alarm, AxisError, AxisInfo, AxisState, Controller, ControllerConfig, ControllerDriver, Scale,
+    finite,
 };
 use crate::link::{Line, Link};
 use crate::microscope::stage::Shared;
@@ -61,12 +62,12 @@ limits = [0.0, 20.0]
     }
 
     fn open(&self, config: &ControllerConfig) -> Result<Box<dyn Controller>, AxisError> {
+        let letters = config.places(|axis| letter(&axis.at))?;
         // It comes with two stop bits; whoever sends one is understood too.
         let link = Link::open(config, Line { baud: 57_600, rts_cts: false })?;
         let mut tango = Tango { link, stages: Vec::new(), axes: Vec::new(), turn: 0 };
         tango.resync()?;
-        for axis in &config.axes {
-            let letter = letter(&axis.at)?;
+        for (axis, letter) in config.axes.iter().zip(letters) {
             let scale = axis.scale(axis.unit.nm().map(|nm| nm / 1e3))?;
             let counts = tango.limits(letter)?;
             let limits = axis.limits(scale, counts)?;
@@ -76,7 +77,7 @@ limits = [0.0, 20.0]
                 acceleration: Some(ACCELERATIONS.map(|acceleration| scale.units(acceleration * 1e6))),
             };
             tango.axes.push(AxisInfo { name: axis.name.clone(), unit: axis.unit, limits, can });
-            tango.stages.push(Stage { letter, scale, counts });
+            tango.stages.push(Stage { letter, scale });
             let place = tango.axes.len() - 1;
             axis.speed.map(|speed| tango.set_speed(place, speed)).transpose()?;
             axis.acceleration.map(|acceleration| tango.set_acceleration(place, acceleration)).transpose()?;
@@ -105,8 +106,6 @@ struct Tango {
 struct Stage {
     letter: char,
     scale: Scale,
-    /// Where the controller let it go when it was opened, in µm.
-    counts: [f64; 2],
 }
 
 /// `x`.
@@ -144,8 +143,7 @@ impl Status {
 }
 
 fn number(line: &[u8]) -> Option<f64> {
-    let number: f64 = std::str::from_utf8(line).ok()?.trim().parse().ok()?;
-    number.is_finite().then_some(number)
+    finite(std::str::from_utf8(line).ok()?)
 }
 
 /// What a number of `?err` means (comet, `ERROR_MESSAGES`), the ones of a stage.
@@ -176,22 +174,24 @@ impl Tango {
         self.link.ask_until(request.as_bytes(), b"\r", &mut take)
     }
 
-    /// Instructs; what goes wrong with it is asked for afterwards.
-    fn instruct(&mut self, instructions: &str) -> Result<(), AxisError> {
-        let request = format!("{instructions}\r?err\r");
+    /// Instructs; what goes wrong with it is asked for afterwards, and what went wrong before it is forgotten: it would be told as a refusal of
+    /// a motion that has begun. One at a time: the second may forget what was wrong with the first, a unit that was not taken.
+    fn instruct(&mut self, instruction: &str) -> Result<(), AxisError> {
+        let request = format!("!err\r{instruction}\r?err\r");
         match self.ask(&request, number)? {
             0.0 => Ok(()),
             code => {
                 // Nobody tells whether reading it clears it.
                 self.link.send(b"!err\r")?;
                 let code = code as u32;
-                Err(self.link.refused(instructions.as_bytes(), code, meaning(code)))
+                Err(self.link.refused(instruction.as_bytes(), code, meaning(code)))
             }
         }
     }
 
     fn limits(&mut self, letter: char) -> Result<[f64; 2], AxisError> {
-        let request = format!("!dim {letter} {IN_UM}\r?lim {letter}\r");
+        self.instruct(&format!("!dim {letter} {IN_UM}"))?;
+        let request = format!("?lim {letter}\r");
         self.ask(&request, |line| {
             let (lower, upper) = std::str::from_utf8(line).ok()?.trim().split_once(' ')?;
             Some([number(lower.as_bytes())?, number(upper.as_bytes())?])
@@ -216,7 +216,8 @@ impl Tango {
 
     /// Sets something for which lengths are in mm, and gives what it is then. Lengths are in µm again afterwards.
     fn set(&mut self, what: &str, letter: char, value: f64) -> Result<f64, AxisError> {
-        self.instruct(&format!("!dim {letter} {IN_MM}\r!{what} {letter} {value:.6}"))?;
+        self.instruct(&format!("!dim {letter} {IN_MM}"))?;
+        self.instruct(&format!("!{what} {letter} {value:.6}"))?;
         let request = format!("!dim {letter} {IN_MM}\r?{what} {letter}\r!dim {letter} {IN_UM}\r");
         self.ask(&request, number)
     }
@@ -261,12 +262,12 @@ impl Controller for Tango {
 
     fn move_to(&mut self, axis: usize, target: f64) -> Result<(), AxisError> {
         self.axes[axis].check(target)?;
-        let Stage { letter, scale, counts } = self.stages[axis];
-        // 1 nm; a limit is rounded towards the inside.
-        let count = (1e3 * scale.count_from_unit(target)).round() / 1e3;
-        let count = count.clamp(counts[0], counts[1]);
+        let Stage { letter, scale } = self.stages[axis];
+        // To 1 nm.
+        let count = scale.target(target, self.axes[axis].limits, 1e3);
         self.halt(letter)?;
-        self.instruct(&format!("!dim {letter} {IN_UM}\r!moa {letter} {count:.3}"))
+        self.instruct(&format!("!dim {letter} {IN_UM}"))?;
+        self.instruct(&format!("!moa {letter} {count:.3}"))
     }
 
     fn stop(&mut self, axis: usize) -> Result<(), AxisError> {
@@ -312,7 +313,7 @@ impl Controller for Tango {
     }
 
     fn reconnect(&mut self) -> Result<(), AxisError> {
-        self.link.reopen()?;
+        self.link.recover()?;
         self.resync()
     }
 }

@@ -7,6 +7,7 @@
 
 use crate::axis::{
     Abilities, Alarm, AxisError, AxisInfo, AxisState, Controller, ControllerConfig, ControllerDriver, Scale,
+    finite,
 };
 use crate::link::{Line, Link};
 use crate::microscope::stage::Shared;
@@ -56,15 +57,15 @@ limits = [-500.0, 500.0]
     }
 
     fn open(&self, config: &ControllerConfig) -> Result<Box<dyn Controller>, AxisError> {
+        let addresses = config.places(|axis| address(&axis.at))?;
         let link = Link::open(config, Line { baud: 115_200, rts_cts: false })?;
         let mut zaber = Zaber { link, motors: Vec::new(), axes: Vec::new(), echo: 0 };
         zaber.resync()?;
-        for axis in &config.axes {
+        for (axis, address) in config.axes.iter().zip(addresses) {
             let scale = axis.scale(None)?;
-            let address = address(&axis.at)?;
             let counts = [zaber.get(&address, "limit.min")?, zaber.get(&address, "limit.max")?];
-            let motor = Motor { address, scale, counts };
-            let limits = axis.limits(scale, motor.counts)?;
+            let motor = Motor { address, scale };
+            let limits = axis.limits(scale, counts)?;
             let [speed, acceleration] = [SPEED, ACCELERATION];
             let can = Abilities {
                 home: true,
@@ -102,8 +103,6 @@ struct Motor {
     /// `1 1`: device and axis.
     address: String,
     scale: Scale,
-    /// Where the device goes, in microsteps.
-    counts: [f64; 2],
 }
 
 /// `2` or `2.1`: device 2, axis 1.
@@ -177,7 +176,7 @@ impl Zaber {
 
     fn number(&mut self, address: &str, reply: &Reply) -> Result<f64, AxisError> {
         // A device answers for all of its axes where it has more than one.
-        reply.data.parse().map_err(|_| self.link.garbled(address.as_bytes(), reply.data.as_bytes()))
+        finite(&reply.data).ok_or_else(|| self.link.garbled(address.as_bytes(), reply.data.as_bytes()))
     }
 
     /// Asks for an echo that nobody asked for before: what comes before it answers something else.
@@ -227,10 +226,12 @@ fn meaning(reason: &str) -> &'static str {
 fn alarm(flags: &[String]) -> Option<Alarm> {
     let has = |any: &[&str]| flags.iter().any(|flag| any.contains(&flag.as_str()));
     match () {
-        () if has(&["FD", "FO"]) => Some(Alarm::MotorOff),
+        // FH: the emergency stop of the hardware.
+        () if has(&["FD", "FO", "FH"]) => Some(Alarm::MotorOff),
         () if has(&["FS", "WS"]) => Some(Alarm::Stalled),
         () if has(&["FE", "WL"]) => Some(Alarm::AtLimitSwitch),
-        () if has(&["WV", "WT", "FV", "FT"]) => Some(Alarm::Supply),
+        // FM: the motor is too hot. FT is a stage that is twisted too much.
+        () if has(&["WV", "WT", "FV", "FM"]) => Some(Alarm::Supply),
         () if flags.iter().any(|flag| flag.starts_with('F')) => Some(Alarm::Other),
         () => None,
     }
@@ -253,9 +254,8 @@ impl Controller for Zaber {
 
     fn move_to(&mut self, axis: usize, target: f64) -> Result<(), AxisError> {
         self.axes[axis].check(target)?;
-        let Motor { address, scale, counts } = &self.motors[axis];
-        // A limit is rounded towards the inside.
-        let count = scale.count_from_unit(target).round().clamp(counts[0], counts[1]);
+        let Motor { address, scale } = &self.motors[axis];
+        let count = scale.target(target, self.axes[axis].limits, 1.0);
         let address = address.clone();
         self.command(&address, &format!("move abs {count}")).map(drop)
     }
@@ -300,7 +300,7 @@ impl Controller for Zaber {
     }
 
     fn reconnect(&mut self) -> Result<(), AxisError> {
-        self.link.reopen()?;
+        self.link.recover()?;
         self.resync()
     }
 }
@@ -322,6 +322,15 @@ mod tests {
         {
             assert!(read(other).is_none(), "{other}");
         }
+    }
+
+    #[test]
+    fn flags_are_told_as_what_they_are() {
+        let told = |flag: &str| alarm(&[flag.to_owned()]);
+        assert_eq!(told("FH"), Some(Alarm::MotorOff));
+        assert_eq!(told("FM"), Some(Alarm::Supply));
+        assert_eq!(told("FT"), Some(Alarm::Other));
+        assert_eq!((told("FS"), told("WH")), (Some(Alarm::Stalled), None));
     }
 
     #[test]

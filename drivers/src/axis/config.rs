@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{AxisError, AxisInfo, AxisUnit};
+use super::{AxisError, AxisInfo, AxisUnit, number};
 use crate::link::Transcript;
 
 /// A controller: one `[[motors.controllers]]` table.
@@ -100,6 +100,28 @@ impl ControllerConfig {
         Ok(())
     }
 
+    /// Where each of its axes is, as `parse` reads its `at`; no two axes are at the same place.
+    ///
+    /// # Errors
+    /// That of `parse`; [`AxisError::Settings`] if two are.
+    pub fn places<T: PartialEq>(
+        &self,
+        parse: impl Fn(&AxisConfig) -> Result<T, AxisError>,
+    ) -> Result<Vec<T>, AxisError> {
+        let mut places = Vec::new();
+        for axis in &self.axes {
+            let place = parse(axis)?;
+            if places.contains(&place) {
+                return Err(AxisError::Settings(format!(
+                    "axis {}: there are two axes at {:?}",
+                    axis.name, axis.at
+                )));
+            }
+            places.push(place);
+        }
+        Ok(places)
+    }
+
     /// How long an answer may take.
     pub fn deadline(&self) -> Duration {
         Duration::from_secs_f64(self.deadline_ms / 1e3)
@@ -121,9 +143,9 @@ impl AxisConfig {
         if !self.zero.is_finite() {
             return wrong(format!("zero = {} is no position", self.zero));
         }
-        for (key, value) in [("speed", self.speed), ("acceleration", self.acceleration)] {
+        for (key, value, per) in [("speed", self.speed, "/s"), ("acceleration", self.acceleration, "/s²")] {
             if value.is_some_and(|value| !(value.is_finite() && value > 0.0)) {
-                return wrong(format!("{key} must be above 0 {}", self.unit.symbol()));
+                return wrong(format!("{key} must be above 0 {}{per}", self.unit.symbol()));
             }
         }
         if self.counts_per_unit.is_some_and(|counts| !counts.is_finite() || counts == 0.0) {
@@ -184,6 +206,13 @@ impl Scale {
     /// What the device calls this position.
     pub fn count_from_unit(self, position: f64) -> f64 {
         (position + self.zero) * self.counts_per_unit
+    }
+
+    /// What the device is told to go to this position: in counts, rounded to steps, of which there are so many in a count, and to the inside of
+    /// `limits`, which are those of the axis, in its unit.
+    pub fn target(self, position: f64, limits: [f64; 2], steps: f64) -> f64 {
+        let [one, other] = limits.map(|limit| self.count_from_unit(limit));
+        number::rounded(self.count_from_unit(position), [one.min(other), one.max(other)], steps)
     }
 
     /// What the device calls this speed or acceleration.

@@ -14,7 +14,8 @@ struct Question {
     is_answer: fn(&str) -> bool,
 }
 
-/// The most telling first. Sources: the manuals that the drivers cite.
+/// The most telling first. Sources: the manuals that the drivers cite. Those that end lines with CR have all that was asked before in the
+/// beginning of theirs, so it is ended first.
 const QUESTIONS: &[Question] = &[
     Question {
         driver: "zaber",
@@ -25,9 +26,14 @@ const QUESTIONS: &[Question] = &[
     Question { driver: "pi_gcs", baud: 115_200, ask: b"*IDN?\n", is_answer: is_pi },
     Question { driver: "pi_gcs", baud: 9_600, ask: b"*IDN?\n", is_answer: is_pi },
     Question { driver: "pi_gcs", baud: 38_400, ask: b"*IDN?\n", is_answer: is_pi },
-    Question { driver: "asi", baud: 115_200, ask: b"V\r", is_answer: |text| text.contains(":A Version") },
-    Question { driver: "asi", baud: 9_600, ask: b"V\r", is_answer: |text| text.contains(":A Version") },
-    Question { driver: "tango", baud: 57_600, ask: b"?version\r", is_answer: |text| text.contains("TANGO") },
+    Question { driver: "asi", baud: 115_200, ask: b"\rV\r", is_answer: |text| text.contains(":A Version") },
+    Question { driver: "asi", baud: 9_600, ask: b"\rV\r", is_answer: |text| text.contains(":A Version") },
+    Question {
+        driver: "tango",
+        baud: 57_600,
+        ask: b"\r?version\r",
+        is_answer: |text| text.contains("TANGO"),
+    },
     Question { driver: "gcode", baud: 115_200, ask: b"?", is_answer: |text| text.contains("Pos:") },
 ];
 
@@ -77,18 +83,25 @@ fn read(port: &mut dyn serialport::SerialPort) -> String {
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
-    use crate::axis::{ControllerConfig, ControllerDriver as _};
+    use crate::axis::ControllerConfig;
     use crate::simulators::{Fault, Simulation};
 
     #[test]
     fn a_controller_is_known_by_its_answer() {
         let folder = tempfile::tempdir().unwrap();
         let port = folder.path().join("port");
-        let driver = crate::axes::zaber::Driver;
-        let config = ControllerConfig::from_toml(driver.example()).unwrap();
-        let simulation = Simulation::start(driver.simulate(&config, None).unwrap(), &port).unwrap();
-        let (driver, answer) = who_answers(port.to_str().unwrap()).unwrap().unwrap();
-        assert_eq!(driver, "zaber");
+        let start = |name: &str| {
+            let driver = crate::find_controller(crate::CONTROLLERS, name).unwrap();
+            let config = ControllerConfig::from_toml(driver.example()).unwrap();
+            Simulation::start(driver.simulate(&config, None).unwrap(), &port).unwrap()
+        };
+        for question in QUESTIONS {
+            let _simulation = start(question.driver);
+            let (driver, answer) = who_answers(port.to_str().unwrap()).unwrap().unwrap();
+            assert_eq!(driver, question.driver, "{answer}");
+        }
+        let simulation = start("zaber");
+        let (_, answer) = who_answers(port.to_str().unwrap()).unwrap().unwrap();
         assert!(answer.starts_with("@01 0 OK IDLE"), "{answer}");
         simulation.set_fault(Fault::Mute);
         std::thread::sleep(Duration::from_millis(20));

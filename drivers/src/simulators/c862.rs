@@ -9,6 +9,8 @@ use crate::microscope::stage::Shared;
 /// Error numbers of the status.
 const COMMAND_ERROR: u8 = 6;
 const MOTOR_IS_OFF: u8 = 10;
+/// The least that a search for the reference takes, s.
+const SEARCH_S: f64 = 0.15;
 
 /// A simulated chain.
 pub struct Mercury {
@@ -26,6 +28,8 @@ struct Board {
     is_brake_on: bool,
     has_lost_way: bool,
     is_searching: bool,
+    /// How long it still takes, s: it comes off its switch and finds it again slowly.
+    search_s: f64,
     /// Where it was sent, in counts.
     target: i64,
     error: u8,
@@ -52,6 +56,7 @@ impl Mercury {
                 is_brake_on: true,
                 has_lost_way: false,
                 is_searching: false,
+                search_s: 0.0,
                 target: 0,
                 error: 0,
                 was_off: false,
@@ -169,7 +174,7 @@ impl Board {
         let [least, greatest] = body.limits();
         // What its counter says too much.
         let wrong_by = body.position() - body.truth();
-        self.is_searching = name == "FE";
+        (self.is_searching, self.search_s) = (name == "FE", SEARCH_S);
         let aim = match name {
             // Its switch is where a rig that is right has 0.
             "FE" => self.scale.unit_from_count(0.0).clamp(least, greatest),
@@ -198,7 +203,7 @@ impl Board {
             is_trajectory_complete: !body.is_moving(),
             has_lost_way: self.has_lost_way,
             is_motor_off: !self.is_motor_on,
-            is_searching: self.is_searching && body.is_moving(),
+            is_searching: self.is_searching && (body.is_moving() || self.search_s > 0.0),
             is_brake_on: self.is_brake_on,
             // They are a little beyond where the carriage goes.
             limits: [false; 2],
@@ -245,6 +250,13 @@ impl Device for Mercury {
             board.notice(body);
         }
         bytes.iter().for_each(|byte| self.byte(*byte, reply));
+    }
+
+    fn pass(&mut self, dt_s: f64, _reply: &mut Vec<u8>) {
+        for (board, body) in self.boards.iter_mut().zip(&mut self.bodies) {
+            body.pass(dt_s);
+            board.search_s -= dt_s;
+        }
     }
 
     fn bodies(&mut self) -> &mut [Body] {

@@ -17,7 +17,7 @@ pub struct Tango {
     stages: Vec<Stage>,
     bodies: Vec<Body>,
     lines: Lines,
-    /// The error of the last instruction.
+    /// The error of the last instruction that had one.
     error: u8,
     /// It tells unasked when it has arrived.
     tells: bool,
@@ -107,7 +107,8 @@ impl Tango {
         }
         match answer {
             Ok(Some(text)) => reply.extend(format!("{text}\r").bytes()),
-            Ok(None) => self.error = 0,
+            // Nobody tells what clears an error but `!err`: so nothing else does.
+            Ok(None) => {}
             Err(error) => self.error = error,
         }
     }

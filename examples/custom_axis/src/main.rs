@@ -8,7 +8,7 @@
 mod device;
 
 use beadscope_drivers::axis::{
-    Abilities, AxisError, AxisInfo, AxisState, Controller, ControllerConfig, ControllerDriver, Scale,
+    Abilities, AxisError, AxisInfo, AxisState, Controller, ControllerConfig, ControllerDriver, Scale, finite,
 };
 use beadscope_drivers::link::{Line, Link};
 use beadscope_drivers::microscope::stage::Shared;
@@ -87,7 +87,7 @@ fn position(line: &[u8]) -> Option<(f64, bool)> {
     if words.next()? != "P" {
         return None;
     }
-    let um = words.next()?.parse().ok()?;
+    let um = finite(words.next()?)?;
     match (words.next()?, words.next()) {
         ("R", None) => Some((um, false)),
         ("M", None) => Some((um, true)),
@@ -124,7 +124,13 @@ impl Controller for Stepper {
     }
 
     fn reconnect(&mut self) -> Result<(), AxisError> {
-        self.link.reopen()?;
+        self.link.recover()?;
+        // An answer of this protocol does not say which question it answers. So one that is late is waited for and thrown away: the next would
+        // be taken for it, and that for the one after it.
+        self.link.listen(self.link.deadline(), |received| {
+            received.clear();
+            None::<()>
+        })?;
         self.read(0).map(drop)
     }
 }

@@ -158,7 +158,8 @@ impl Check<'_> {
     fn answer(&self, key: &str, text: &Text, needed: Option<&str>) -> Result<Template, AxisError> {
         let template = self.template(key, text)?;
         if let Some(gap) = template.endless_gap() {
-            let what = format!("nothing tells where {{{0}}} ends: give it a width, {{{0}:2}}", gap.name);
+            let advice = if gap.name == AT { "put some text behind it" } else { "give it a width, {name:2}" };
+            let what = format!("nothing tells where {{{}}} ends: {advice}", gap.name);
             return self.wrong(&text.span(), key, what);
         }
         let names: Vec<&String> = template.gaps().map(|gap| &gap.name).collect();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::protocol::{Command, Condition, Protocol, Question};
 use super::template::{AT, Template};
-use crate::axis::AxisError;
+use crate::axis::{AxisError, finite, number};
 use crate::link::Link;
 
 /// What gaps took.
@@ -60,8 +60,7 @@ impl Talk {
     /// The number that this gap took.
     pub(super) fn number_of(&mut self, taken: &Taken, name: &str) -> Result<f64, AxisError> {
         let text = value(taken, name).unwrap_or_default();
-        let number = text.parse().ok().filter(|number: &f64| number.is_finite());
-        number.ok_or_else(|| self.link.garbled(name.as_bytes(), text.as_bytes()))
+        finite(text).ok_or_else(|| self.link.garbled(name.as_bytes(), text.as_bytes()))
     }
 
     /// Has an axis do something, and looks whether it says no.
@@ -119,17 +118,13 @@ impl Talk {
 
 /// A range in steps of the last digit, rounded towards the inside; what is a millionth of a step outside is in it.
 pub(super) fn steps([least, greatest]: [f64; 2], decimals: usize) -> [f64; 2] {
-    let unit = 10_f64.powi(decimals as i32);
-    [(least * unit - 1e-6).ceil(), (greatest * unit + 1e-6).floor()]
+    number::steps_in([least, greatest], 10_f64.powi(decimals as i32))
 }
 
 /// A number as it is sent: rounded to its digits, and within its range.
 pub(super) fn written(number: f64, range: [f64; 2], decimals: usize) -> String {
-    let unit = 10_f64.powi(decimals as i32);
-    let [least, greatest] = steps(range, decimals);
-    // Adding 0 makes 0 of -0.
-    let step = (number * unit).round().min(greatest).max(least) + 0.0;
-    format!("{:.decimals$}", step / unit)
+    let number = number::rounded(number, range, 10_f64.powi(decimals as i32));
+    format!("{number:.decimals$}")
 }
 
 #[cfg(test)]

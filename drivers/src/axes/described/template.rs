@@ -86,10 +86,11 @@ impl Template {
         self.0.iter().map(length).sum()
     }
 
-    /// The first gap of which nothing tells where it ends, because another is right behind it.
+    /// The first gap of which nothing tells where it ends, because another is right behind it: behind the address 1 what begins with a 2 would
+    /// be taken for 12.
     pub(super) fn endless_gap(&self) -> Option<&Gap> {
         self.0.windows(2).find_map(|two| match two {
-            [Part::Gap(gap), Part::Gap(_)] if gap.width.is_none() && gap.name != AT => Some(gap),
+            [Part::Gap(gap), Part::Gap(_)] if gap.width.is_none() => Some(gap),
             _ => None,
         })
     }

@@ -11,8 +11,10 @@ use crate::link::Link;
 
 /// The tool that says that it was homed: at most 255 (gcode.h), and no one uses so many.
 const HOMED_TOOL: &str = "T251";
-/// Real-time commands: a soft reset, and the end of all jogs.
+/// Real-time commands: a soft reset, the end of all jogs, which means nothing to another motion, and a hold, which brings that to rest
+/// (commands.md).
 const RESET: &[u8] = b"\x18";
+pub(super) const HOLD: &[u8] = b"!";
 pub(super) const CANCEL: &[u8] = b"\x85";
 /// An Arduino starts anew when its port is opened, and so long its boot loader listens in place of GRBL.
 const BOOT: Duration = Duration::from_secs(2);
@@ -57,8 +59,6 @@ pub(super) struct Joint {
     /// 0 for X.
     pub(super) place: usize,
     pub(super) scale: Scale,
-    /// Where it may go in machine space, in what GRBL calls mm.
-    pub(super) counts: [f64; 2],
     /// How fast it goes, mm/min.
     pub(super) rate: f64,
     /// Where it was sent, in mm.
@@ -160,6 +160,19 @@ impl Gcode {
             }
         }
         Ok(())
+    }
+
+    /// The same where nobody may confirm it.
+    pub(super) fn reset_regardless(&mut self) -> Result<(), AxisError> {
+        match self.reset() {
+            Err(AxisError::OutOfStep { .. }) => Ok(()),
+            reset => reset,
+        }
+    }
+
+    /// It homes, and its time for that is not over.
+    pub(super) fn is_homing(&self) -> bool {
+        self.homing.is_some_and(|until| Instant::now() < until)
     }
 
     pub(super) fn forget_goals(&mut self) {

@@ -1,6 +1,6 @@
 //! What GRBL says: answers, reports and messages (doc/markdown/interface.md).
 
-use crate::axis::Alarm;
+use crate::axis::{Alarm, finite};
 
 /// A line.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,7 +54,7 @@ impl Said {
             return Self::Told(told.to_owned());
         }
         let setting = text.strip_prefix('$').and_then(|text| text.split_once('='));
-        let setting = setting.and_then(|(number, value)| Some((number.parse().ok()?, value.parse().ok()?)));
+        let setting = setting.and_then(|(number, value)| Some((number.parse().ok()?, finite(value)?)));
         setting.map_or(Self::Other, |(number, value)| Self::Setting(number, value))
     }
 }
@@ -121,10 +121,10 @@ impl Report {
         let mut fields = text.split('|');
         let state = State::parse(fields.next()?)?;
         let numbers = fields.next()?.strip_prefix("MPos:")?.split(',');
-        let numbers: Vec<f64> = numbers.map_while(|number| number.parse().ok()).collect();
+        let numbers: Vec<f64> = numbers.map_while(finite).collect();
         // Later versions may have a fourth axis.
         let positions = [*numbers.first()?, *numbers.get(1)?, *numbers.get(2)?];
-        positions.iter().all(|position| position.is_finite()).then_some(Self { state, positions })
+        Some(Self { state, positions })
     }
 }
 

@@ -1,6 +1,6 @@
 //! What goes over the port of a GCS controller, read: addresses, numbers, units, status bits and error codes.
 
-use crate::axis::{AxisError, AxisUnit};
+use crate::axis::{AxisError, AxisUnit, finite};
 
 /// Error codes that decide something (MS249E, section 8.7).
 pub(super) const UNKNOWN_COMMAND: i32 = 2;
@@ -110,8 +110,7 @@ pub(super) fn parameter<'a>(line: &'a [u8], axis: &str) -> Option<&'a [u8]> {
 
 /// `+0025.3412`, `-8.45709419e+01`.
 pub(super) fn number(written: &[u8]) -> Option<f64> {
-    let text = std::str::from_utf8(trimmed(written)).ok()?;
-    text.parse().ok().filter(|number: &f64| number.is_finite())
+    finite(std::str::from_utf8(trimmed(written)).ok()?)
 }
 
 pub(super) fn integer(written: &[u8]) -> Option<i32> {

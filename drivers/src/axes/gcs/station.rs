@@ -3,7 +3,7 @@
 //! In a chain a command begins with the controller's number, `2 POS? 1`, and its answer with that of the computer, which is 0, and its own:
 //! `0 2 1=5.0` (MS249E, section 8.3). The one controller of a port is asked without numbers and answers without.
 
-use super::answers::{UNKNOWN_COMMAND, integer};
+use super::answers::{STOPPED, UNKNOWN_COMMAND, integer};
 use crate::axis::AxisError;
 use crate::link::Link;
 
@@ -96,12 +96,17 @@ impl Station {
         Err(link.garbled(query.as_bytes(), told.as_bytes()))
     }
 
-    /// Stops an axis smoothly where the controller can do that (`HLT`), otherwise all of them; the error that came of it.
+    /// Stops an axis smoothly where the controller can do that (`HLT`), otherwise all of them; the error that came of it, that of `HLT` too if
+    /// the controller knows it and did not do it.
     pub(super) fn halt(&self, link: &mut Link, axis: &str, halts: &mut bool) -> Result<i32, AxisError> {
         if *halts {
             match self.command(link, &format!("HLT {axis}"))? {
+                code @ (0 | STOPPED) => return Ok(code),
                 UNKNOWN_COMMAND => *halts = false,
-                code => return Ok(code),
+                code => {
+                    self.command(link, "STP")?;
+                    return Ok(code);
+                }
             }
         }
         self.command(link, "STP")
