@@ -1,7 +1,7 @@
 //! Motors: where all axes are, and the way for orders to the threads that move them.
 //!
 //! Each controller has a thread of its own (`port.rs`), which alone talks to it; whatever moves passes the gate of [`crate::safety`] first.
-//! Others send [`Order`]s and read [`AxisReading`]s.
+//! Others send `Order`s and read [`AxisReading`]s.
 
 mod guard;
 mod open;

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! What a rule forbids is refused, and the error names the rule; nothing is made to fit unless whoever asks wants it
-//! (`axis.move clamp=true`). Stops pass always. [`Gate`] is bookkeeping without a device or a thread: for each axis the interval in which
+//! (`axis.move clamp=true`). Stops pass always. `Gate` is bookkeeping without a device or a thread: for each axis the interval in which
 //! it may be, from where it was seen and where it was sent. Conditions between two axes compare intervals, not positions, so they hold
 //! also while both move, and an axis that nobody can see may be anywhere.
 
