@@ -201,7 +201,9 @@ impl fmt::Display for Applied {
                         Some(state) => write!(f, "{comma}{} at {:.4} {unit}", info.name, state.position)?,
                         None => write!(f, "{comma}{} nobody knows where", info.name)?,
                     }
-                    target.map_or(Ok(()), |target| write!(f, " (to {target})"))?;
+                    // No motor is so exact that more would say more.
+                    let rounded = |target: f64| (target * 1e4).round() / 1e4;
+                    target.map_or(Ok(()), |target| write!(f, " (to {})", rounded(target)))?;
                 }
                 Ok(())
             }
