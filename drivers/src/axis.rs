@@ -222,6 +222,15 @@ pub trait Controller: Send {
     /// Why not yet.
     fn reconnect(&mut self) -> Result<(), AxisError>;
 
+    /// Gives an axis the speed and acceleration of its table, where that says any; for [`ControllerDriver::open`].
+    ///
+    /// # Errors
+    /// As [`set_speed`](Self::set_speed) and [`set_acceleration`](Self::set_acceleration).
+    fn give_rates(&mut self, axis: usize, config: &AxisConfig) -> Result<(), AxisError> {
+        config.speed.map_or(Ok(()), |speed| self.set_speed(axis, speed).map(drop))?;
+        config.acceleration.map_or(Ok(()), |acceleration| self.set_acceleration(axis, acceleration).map(drop))
+    }
+
     /// The error of an axis that is asked for what it cannot do.
     fn cannot(&self, axis: usize, what: &'static str) -> AxisError {
         AxisError::Unsupported { axis: self.axes()[axis].name.clone(), what }

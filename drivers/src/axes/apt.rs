@@ -85,8 +85,7 @@ speed = 2.0
             if !apt.greet(place)? {
                 apt.tell(&short(id::ENABLE, [CHANNEL, 1], address, HOST))?;
             }
-            axis.speed.map(|speed| apt.set_speed(place, speed)).transpose()?;
-            axis.acceleration.map(|acceleration| apt.set_acceleration(place, acceleration)).transpose()?;
+            apt.give_rates(place, axis)?;
         }
         Ok(Box::new(apt))
     }

@@ -85,8 +85,7 @@ limits = [-500.0, 500.0]
             asi.axes.push(AxisInfo { name: axis.name.clone(), unit: axis.unit, limits, can });
             asi.stages.push(Stage { letter, rig: axis.clone(), scale, per_mm, target: None });
             let place = asi.axes.len() - 1;
-            axis.speed.map(|speed| asi.set_speed(place, speed)).transpose()?;
-            axis.acceleration.map(|acceleration| asi.set_acceleration(place, acceleration)).transpose()?;
+            asi.give_rates(place, axis)?;
         }
         Ok(Box::new(asi))
     }

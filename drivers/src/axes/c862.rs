@@ -103,10 +103,7 @@ speed = 10.0
         for (place, axis) in config.axes.iter().enumerate() {
             // Read once: a stepper version has another status, and is not driven.
             mercury.status(place)?;
-            axis.speed.map(|speed| mercury.set_speed(place, speed)).transpose()?;
-            axis.acceleration
-                .map(|acceleration| mercury.set_acceleration(place, acceleration))
-                .transpose()?;
+            mercury.give_rates(place, axis)?;
         }
         Ok(Box::new(mercury))
     }

@@ -109,8 +109,7 @@ limits = [-50.0, 50.0]
             gcode.axes.push(AxisInfo { name: axis.name.clone(), unit: axis.unit, limits, can });
             gcode.joints.push(Joint { place, scale, rate, goal: None, last: 0.0 });
             let place = gcode.axes.len() - 1;
-            axis.speed.map(|speed| gcode.set_speed(place, speed)).transpose()?;
-            axis.acceleration.map(|acceleration| gcode.set_acceleration(place, acceleration)).transpose()?;
+            gcode.give_rates(place, axis)?;
         }
         // It looks for its switches one after the other, on half as much again as each travel (limits.c), and a minute is for the rest.
         let travel: f64 = (130..133).map(&has).sum();

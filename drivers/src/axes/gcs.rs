@@ -78,8 +78,7 @@ limits = [0.0, 100000.0]
         for (axis, place) in config.axes.iter().zip(places) {
             gcs.add(axis, place)?;
             let number = gcs.axes.len() - 1;
-            axis.speed.map(|speed| gcs.set_speed(number, speed)).transpose()?;
-            axis.acceleration.map(|acceleration| gcs.set_acceleration(number, acceleration)).transpose()?;
+            gcs.give_rates(number, axis)?;
         }
         Ok(Box::new(gcs))
     }

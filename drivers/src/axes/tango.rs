@@ -79,8 +79,7 @@ limits = [0.0, 20.0]
             tango.axes.push(AxisInfo { name: axis.name.clone(), unit: axis.unit, limits, can });
             tango.stages.push(Stage { letter, scale });
             let place = tango.axes.len() - 1;
-            axis.speed.map(|speed| tango.set_speed(place, speed)).transpose()?;
-            axis.acceleration.map(|acceleration| tango.set_acceleration(place, acceleration)).transpose()?;
+            tango.give_rates(place, axis)?;
         }
         Ok(Box::new(tango))
     }

@@ -75,8 +75,7 @@ limits = [-500.0, 500.0]
             zaber.axes.push(AxisInfo { name: axis.name.clone(), unit: axis.unit, limits, can });
             zaber.motors.push(motor);
             let place = zaber.axes.len() - 1;
-            axis.speed.map(|speed| zaber.set_speed(place, speed)).transpose()?;
-            axis.acceleration.map(|acceleration| zaber.set_acceleration(place, acceleration)).transpose()?;
+            zaber.give_rates(place, axis)?;
         }
         Ok(Box::new(zaber))
     }
