@@ -209,32 +209,26 @@ pub(crate) struct HardwareHandle {
 impl HardwareHandle {
     /// Has an order carried out, on every port that it concerns.
     pub(crate) fn ask(&self, sender: Sender, order: Order) -> Result<(), HardwareError> {
+        self.submit(sender, order)?.wait()
+    }
+
+    /// Puts an order before every port that it concerns, behind those that were submitted before it. It waits for nobody.
+    pub(crate) fn submit(&self, sender: Sender, order: Order) -> Result<Submitted, HardwareError> {
         if order == Order::Emergency {
             // Whatever the threads are busy with, nothing new is granted from here on.
             self.gate().emergency();
             self.pulses.emergency();
         }
         if self.settle(sender, &order)? {
-            return Ok(());
+            return Ok(Submitted::done());
         }
+        let until = Instant::now() + PATIENCE;
         let ports: Vec<&SyncSender<Asked>> = match order.axis() {
             None => self.ports.iter().map(|(_, port)| port).collect(),
             Some(axis) => vec![self.port_of(axis)?],
         };
-        let until = Instant::now() + PATIENCE;
-        // All are asked before any is waited for.
-        let asked: Vec<_> = ports.into_iter().map(|port| send(port, sender, order.clone(), until)).collect();
-        let answers: Vec<_> = asked
-            .into_iter()
-            .map(|told| {
-                let left = until.saturating_duration_since(Instant::now());
-                told?.recv_timeout(left).unwrap_or_else(|silence| match silence {
-                    RecvTimeoutError::Timeout => Err(HardwareError::Busy),
-                    RecvTimeoutError::Disconnected => Err(HardwareError::Ended),
-                })
-            })
-            .collect();
-        answers.into_iter().collect()
+        let answers = ports.into_iter().map(|port| send(port, sender, order.clone(), until)).collect();
+        Ok(Submitted { answers, until })
     }
 
     /// Does what concerns only who may, which needs no thread; whether it was that.
@@ -302,6 +296,33 @@ impl HardwareHandle {
 }
 
 type Answer = std::sync::mpsc::Receiver<Result<(), HardwareError>>;
+
+/// An order that ports have, and have not answered yet.
+pub(crate) struct Submitted {
+    /// Of each port.
+    answers: Vec<Result<Answer, HardwareError>>,
+    until: Instant,
+}
+
+impl Submitted {
+    /// There is nothing to wait for.
+    pub(crate) fn done() -> Self {
+        Self { answers: Vec::new(), until: Instant::now() }
+    }
+
+    /// Waits until it is done, 2 s from when it was submitted at most.
+    pub(crate) fn wait(self) -> Result<(), HardwareError> {
+        let answers = self.answers.into_iter().map(|told| {
+            let left = self.until.saturating_duration_since(Instant::now());
+            told?.recv_timeout(left).unwrap_or_else(|silence| match silence {
+                RecvTimeoutError::Timeout => Err(HardwareError::Busy),
+                RecvTimeoutError::Disconnected => Err(HardwareError::Ended),
+            })
+        });
+        // Each is heard, also behind one that failed.
+        answers.collect::<Vec<_>>().into_iter().collect()
+    }
+}
 
 fn send(
     port: &SyncSender<Asked>,

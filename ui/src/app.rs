@@ -16,6 +16,7 @@ use eframe::egui::{self, CentralPanel, Frame, Margin, Panel, ViewportCommand};
 use crate::Start;
 use crate::analysis::Analysis;
 use crate::bead_table::BeadTable;
+use crate::courier::{Answer, Courier};
 use crate::desk::{Desk, Table, Todo};
 use crate::export::Screenshots;
 use crate::feed::Feed;
@@ -51,10 +52,34 @@ const MOST_TOLD: usize = 300;
 /// How often a changed layout is written.
 const SAVE_EVERY: Duration = Duration::from_secs(5);
 
+/// What the window does when a command is done.
+enum Then {
+    /// Nothing; its doings are seen.
+    Nothing,
+    /// Shows the marker in the plots, at that time of the session, s.
+    Marked(f64, String),
+    /// Lets the recording be started or ended again.
+    ChangedRecording,
+    /// Shows whether frames are asked for.
+    Acquiring(bool),
+    /// Says so.
+    Tell(&'static str),
+    /// Says what was answered.
+    TellAnswer,
+    /// Ends the search for beads, which are tracked now.
+    CloseFinder,
+    /// Asks for the settings as they are now; this one was changed in the preferences.
+    Set(Option<(String, String)>),
+    /// Shows the settings that were answered.
+    ShowSettings,
+}
+
 /// The window's whole state.
 pub struct App<'a> {
     /// `None` once it has ended.
     session: Option<Session>,
+    /// Sends to it; `None` once it has ended.
+    courier: Option<Courier<Then>>,
     outcome: &'a mut Option<Outcome>,
     desk: Desk,
     layout: Layout,
@@ -101,6 +126,12 @@ impl<'a> App<'a> {
             help.tour();
         }
         let usual_folder = recording_folder.clone();
+        let courier = Courier::new(session.commands().clone(), context);
+        let courier = courier
+            .inspect_err(|why| {
+                messages.add(Kind::Failed, format!("nothing can be changed: no thread for commands: {why}"))
+            })
+            .ok();
         let info = session.info();
         let zlut = Table::new(session.zlut().as_deref());
         let desk = Desk {
@@ -131,6 +162,7 @@ impl<'a> App<'a> {
         let mut app = Self {
             desk,
             session: Some(session),
+            courier,
             outcome,
             layout,
             palette: Palette::default(),
@@ -153,6 +185,8 @@ impl<'a> App<'a> {
     /// Stops the session, if it was not, and keeps how it went.
     fn end(&mut self) {
         let Some(session) = self.session.take() else { return };
+        // What was sent is done before.
+        self.courier = None;
         let sweeps = session.zlut_sweep();
         let outcome = session.stop();
         // A sweep that was under way ended with the session.
@@ -169,33 +203,78 @@ impl<'a> App<'a> {
     }
 
     /// Sends a command; says why, if it is refused.
-    fn send(&mut self, command: Command) -> Option<Applied> {
-        let session = self.session.as_ref()?;
-        let mark = match &command {
-            Command::Mark { text } => Some(text.clone()),
-            _ => None,
+    fn send(&mut self, command: Command) {
+        let then = match &command {
+            Command::Mark { text } => Then::Marked(self.desk.feed.newest_s, text.clone()),
+            Command::Acquire { on } => Then::Acquiring(*on),
+            _ => Then::Nothing,
         };
-        let acquires = match command {
-            Command::Acquire { on } => Some(on),
-            _ => None,
-        };
-        let answer = session.commands().send(Sender::Window, command);
-        if let Some(stop) = self.desk.motors.let_go(false) {
-            self.send(stop);
+        self.send_then(command, then);
+    }
+
+    /// Sends a command, and does that when it is done.
+    fn send_then(&mut self, command: Command, then: Then) {
+        let Some(courier) = &mut self.courier else { return };
+        let changes_recording = matches!(then, Then::ChangedRecording);
+        match courier.send(command, then) {
+            Ok(()) => self.desk.recording.is_changing |= changes_recording,
+            Err(why) => self.messages.add(Kind::Failed, why),
         }
-        self.take_edits();
-        match answer {
-            Ok(applied) => {
-                self.desk.plots.marks.extend(mark.map(|text| (self.desk.feed.newest_s, text)));
-                self.desk.recording.follow(&applied, &mut self.messages);
-                if let Some(on) = acquires {
-                    self.desk.run.is_paused = !on;
-                }
-                Some(applied)
+    }
+
+    /// Does what was to be done when commands that were sent are done.
+    fn take_answers(&mut self) {
+        while let Some(Answer { then, done }) = self.courier.as_mut().and_then(Courier::answer) {
+            self.take_edits();
+            if matches!(then, Then::ChangedRecording) {
+                self.desk.recording.is_changing = false;
             }
-            Err(error) => {
-                self.messages.add(Kind::Failed, error.to_string());
-                None
+            match done {
+                Ok(applied) => {
+                    self.desk.recording.follow(&applied, &mut self.messages);
+                    self.go_on(then, applied);
+                }
+                Err(error) => {
+                    self.messages.add(Kind::Failed, error.to_string());
+                    if matches!(then, Then::Set(_)) {
+                        // Fields show what holds.
+                        self.renew_settings();
+                    }
+                }
+            }
+        }
+    }
+
+    fn go_on(&mut self, then: Then, applied: Applied) {
+        match then {
+            // What was recorded is told by all answers.
+            Then::Nothing | Then::ChangedRecording => {}
+            Then::Marked(at_s, text) => self.desk.plots.marks.push((at_s, text)),
+            Then::Acquiring(on) => self.desk.run.is_paused = !on,
+            Then::Tell(text) => self.messages.add(Kind::Done, text),
+            Then::TellAnswer => {
+                use Applied::{NextRecording, Recorded, Recording};
+                // Those are told already.
+                if !matches!(applied, Recording { .. } | Recorded { .. } | NextRecording { .. }) {
+                    let text: String = applied.to_string().chars().take(MOST_TOLD).collect();
+                    self.messages.add(Kind::Done, text);
+                }
+            }
+            Then::CloseFinder => self.desk.finder.close(),
+            Then::Set(changed) => {
+                match changed {
+                    Some((name, value)) if name == "recording.folder" => self.desk.recording.folder = value,
+                    Some((name, value)) if name == "recording.name" => self.desk.recording.name = value,
+                    _ => {}
+                }
+                self.renew_settings();
+            }
+            Then::ShowSettings => {
+                if let Applied::Settings(settings) = applied {
+                    let mode = settings.iter().find(|setting| setting.name == "recording.mode");
+                    self.desk.mode = mode.map_or(String::new(), |mode| mode.value_text());
+                    self.desk.preferences.take(settings);
+                }
             }
         }
     }
@@ -211,11 +290,7 @@ impl<'a> App<'a> {
 
     /// Asks for the settings as they are in the session.
     fn renew_settings(&mut self) {
-        if let Some(Applied::Settings(settings)) = self.send(Command::SettingList {}) {
-            let mode = settings.iter().find(|setting| setting.name == "recording.mode");
-            self.desk.mode = mode.map_or(String::new(), |mode| mode.value_text());
-            self.desk.preferences.take(settings);
-        }
+        self.send_then(Command::SettingList {}, Then::ShowSettings);
     }
 
     /// Does what was asked for in panes, by keys and in the search.
@@ -226,23 +301,11 @@ impl<'a> App<'a> {
                 Todo::Command(command) if self.desk.feed.beads.is_locked && moves_beads(&command) => {
                     self.messages.add(Kind::Notice, LOCKED);
                 }
-                Todo::Told(command) => {
-                    let is_told = |applied: &Applied| {
-                        use Applied::{NextRecording, Recorded, Recording};
-                        matches!(applied, Recording { .. } | Recorded { .. } | NextRecording { .. })
-                    };
-                    if let Some(applied) = self.send(command).filter(|applied| !is_told(applied)) {
-                        let text: String = applied.to_string().chars().take(MOST_TOLD).collect();
-                        self.messages.add(Kind::Done, text);
-                    }
+                Todo::Told(command) => self.send_then(command, Then::TellAnswer),
+                Todo::Command(command @ Command::SettingSet { .. }) => {
+                    self.send_then(command, Then::Set(None))
                 }
-                Todo::Command(command) => {
-                    let is_setting = matches!(command, Command::SettingSet { .. });
-                    self.send(command);
-                    if is_setting {
-                        self.renew_settings();
-                    }
-                }
+                Todo::Command(command) => self.send(command),
                 Todo::Export(export) => {
                     let written = self.screenshots.export(context, &self.folder(), export);
                     self.tell_written(written.transpose());
@@ -252,14 +315,7 @@ impl<'a> App<'a> {
                         Command::SettingSet { name, value } => Some((name.clone(), value.clone())),
                         _ => None,
                     };
-                    if let (Some(_), Some((name, value))) = (self.send(command), changed) {
-                        match name.as_str() {
-                            "recording.folder" => self.desk.recording.folder = value,
-                            "recording.name" => self.desk.recording.name = value,
-                            _ => {}
-                        }
-                    }
-                    self.renew_settings();
+                    self.send_then(command, Then::Set(changed));
                 }
                 Todo::Preferences(Done::Renew) => self.renew_settings(),
                 Todo::Preferences(Done::Saved(what)) => self.messages.add(Kind::Done, what),
@@ -299,11 +355,7 @@ impl<'a> App<'a> {
         }
         let folder = self.folder();
         match self.desk.finder.show(context, &self.desk.feed.beads, &folder) {
-            Found::Load(command) => {
-                if self.send(command).is_some() {
-                    self.desk.finder.close();
-                }
-            }
+            Found::Load(command) => self.send_then(command, Then::CloseFinder),
             Found::Failed(why) => self.messages.add(Kind::Failed, why),
             Found::Nothing => {}
         }
@@ -325,6 +377,7 @@ impl<'a> App<'a> {
             newest_s: *newest_s,
             is_recording: self.desk.recording.running().is_some(),
             missed: self.desk.feed.missed(),
+            under_way: self.courier.as_ref().and_then(Courier::under_way),
             display: (self.pace.rate_hz(), self.pace.between(), self.pace.work()),
         }
     }
@@ -356,6 +409,7 @@ impl eframe::App for App<'_> {
         if let Some(stop) = self.desk.motors.let_go(is_held) {
             self.send(stop);
         }
+        self.take_answers();
         self.take_edits();
         self.desk.feed.wants_profile =
             self.desk.analysis.wants_profile() && self.layout.is_seen(Pane::Analysis);

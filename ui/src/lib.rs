@@ -10,6 +10,7 @@ mod app;
 mod bead_table;
 mod beads;
 mod contrast;
+mod courier;
 mod desk;
 mod export;
 mod feed;

@@ -79,6 +79,8 @@ impl Preferences {
     pub fn show(&mut self, ui: &mut egui::Ui) -> Vec<Done> {
         let mut done = Vec::new();
         if self.at.is_none_or(|at| at.elapsed() > RENEW) {
+            // Asked once, however long the answer takes.
+            self.at = Some(Instant::now());
             done.push(Done::Renew);
         }
         ui.horizontal_wrapped(|ui| {

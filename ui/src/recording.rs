@@ -17,6 +17,8 @@ pub struct Recording {
     pub folder: String,
     /// Goes into the folder's name.
     pub name: String,
+    /// One is being started or finished; until that is done it is neither again.
+    pub is_changing: bool,
     running: Option<Running>,
 }
 
@@ -31,7 +33,7 @@ pub struct Running {
 impl Recording {
     /// Recordings into `folder`; none runs.
     pub fn new(folder: &Path, name: String) -> Self {
-        Self { folder: folder.display().to_string(), name, running: None }
+        Self { folder: folder.display().to_string(), name, is_changing: false, running: None }
     }
 
     /// The recording in progress.

@@ -18,6 +18,9 @@ use crate::theme;
 /// Figures change this often: faster ones cannot be read, and reading them all costs the session's cores.
 const REFRESH: Duration = Duration::from_millis(250);
 
+/// What takes no longer need not be told.
+const SOON: Duration = Duration::from_millis(250);
+
 /// The figures on show.
 #[derive(Default)]
 pub struct Status {
@@ -35,6 +38,8 @@ pub struct Facts {
     pub is_recording: bool,
     /// Frames whose rows the plots have missed.
     pub missed: u64,
+    /// Commands that are not answered yet, and for how long.
+    pub under_way: Option<(usize, Duration)>,
     /// Frames drawn in a second, times between two and for the work of one, ms.
     pub display: (f32, Figures, Figures),
 }
@@ -76,12 +81,21 @@ impl Status {
             item(ui, "beads", text, (flagged > 0).then_some(Mark::Warning), hint);
             let hint = "Time since the session's start, up to the newest frame";
             item(ui, "time", duration_text(facts.newest_s.max(0.0) as u64), None, hint);
+            under_way(ui, facts.under_way);
             display(ui, facts);
             // Last: of a long name what has room is shown.
             let adapter = RichText::new(&health.on.adapter).size(12.5).color(theme::colors(ui).label);
             ui.add(egui::Label::new(adapter).truncate()).on_hover_text(tracked_on_hint(&health.on));
         });
     }
+}
+
+/// Nothing while everything is done as soon as it is asked for.
+fn under_way(ui: &mut egui::Ui, under_way: Option<(usize, Duration)>) {
+    let Some((commands, since)) = under_way.filter(|(_, since)| *since > SOON) else { return };
+    let hint = "Commands that are being carried out. A file that is being finished, a camera that is being set and a motor that does not \
+                answer (2 s at most) take their time; the window does not wait.";
+    item(ui, "under way", format!("{commands}, {:.1} s", since.as_secs_f64()), Some(Mark::Warning), hint);
 }
 
 fn display(ui: &mut egui::Ui, facts: &Facts) {

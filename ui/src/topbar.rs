@@ -58,14 +58,21 @@ fn record_button(ui: &mut egui::Ui, recording: &Recording, live: bool) -> bool {
     let Some(running) = recording.running() else {
         let text = RichText::new("⏺ Record").color(if live { colors.danger } else { colors.label });
         return ui
-            .add_enabled(live, Button::new(text))
+            .add_enabled(live && !recording.is_changing, Button::new(text))
             .on_hover_text("Record every bead's x, y, z into a new folder (R)")
-            .on_disabled_hover_text("The session has ended; start Beadscope again to record")
+            .on_disabled_hover_text(match live {
+                true => "The recording is being started",
+                false => "The session has ended; start Beadscope again to record",
+            })
             .clicked();
     };
     let stop = Button::new(RichText::new("⏹ Stop recording").color(Color32::WHITE))
         .fill(Color32::from_rgb(190, 32, 32));
-    let clicked = ui.add(stop).on_hover_text("Finish the file (R)").clicked();
+    let clicked = ui
+        .add_enabled(!recording.is_changing, stop)
+        .on_hover_text("Finish the file (R)")
+        .on_disabled_hover_text("The file is being finished")
+        .clicked();
     let time = duration_text(running.since.elapsed().as_secs());
     ui.label(RichText::new(format!("● REC {time}")).color(colors.danger).strong().monospace())
         .on_hover_text("Time since the recording was started");

@@ -1,5 +1,6 @@
 //! Carries commands out, one after the other, on the thread of whoever sends them.
 
+mod begun;
 mod zlut;
 
 use std::path::{Path, PathBuf};
@@ -8,15 +9,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use beadscope_drivers::camera::{CameraConfig, CameraRequest};
 
+use super::Sender;
 use super::answer::{Applied, CommandError};
 use super::list::Command;
-use super::{Event, Sender};
 use crate::acquire::control::Control;
 use crate::bead_set::{BeadError, BeadSet, Beads};
 use crate::clock::Clock;
 use crate::cut::Cut;
 use crate::frame::FrameHeader;
-use crate::hardware::{HardwareHandle, Order};
+use crate::hardware::HardwareHandle;
 use crate::magnets::Forces;
 use crate::record::RecorderHandle;
 use crate::record::error::RecordError;
@@ -34,6 +35,8 @@ use crate::video::film::{Ended, VideoHandle};
 use crate::video::plan::Plan;
 use crate::video::store::Store;
 use crate::zlut_sweep::{Asked, SETTLE_MS, Sweeps};
+
+pub use begun::Begun;
 
 /// Sends commands; as many as there are senders.
 #[derive(Clone)]
@@ -103,53 +106,7 @@ impl CommandBus {
     /// # Errors
     /// Why it was refused; nothing is changed then.
     pub fn send(&self, sender: Sender, command: Command) -> Result<Applied, CommandError> {
-        let parts = &self.0.parts;
-        // A motor is stopped also while a disk takes its time to end a recording.
-        let order = Order::of(&command);
-        let is_force = matches!(
-            command,
-            Command::ForceGo { .. }
-                | Command::ForceRamp { .. }
-                | Command::ForceStop {}
-                | Command::ForceState {}
-        );
-        let is_motion = order.is_some() || is_force;
-        let state = (!is_motion).then(|| self.0.state.lock().unwrap_or_else(PoisonError::into_inner));
-        let session_ns = parts.clock.now_ns();
-        let line = command.to_string();
-        let is_question = command.is_question();
-        // The recording that it ends should hold it.
-        let ends_recording =
-            matches!(command, Command::RecordStop {} | Command::RecordNext {} | Command::Stop {});
-        let event = |answer: String| Event {
-            session_ns,
-            unix_ns: parts.clock.unix_ns(session_ns),
-            sender,
-            command: line.clone(),
-            answer,
-        };
-        if ends_recording {
-            parts.recorder.note(event(String::new()));
-        }
-        let checked = command.check().map_err(Into::into);
-        let done = match (order, state) {
-            (Some(order), _) => checked.and_then(|()| move_axis(parts, sender, order)),
-            (None, Some(mut state)) => {
-                let done = checked.and_then(|()| state.carry_out(parts, command));
-                self.shown().clone_from(state.beads.now());
-                done
-            }
-            (None, None) => checked.and_then(|()| change_force(parts, sender, &command)),
-        };
-        if !is_question {
-            let answer = done.as_ref().map_or_else(ToString::to_string, ToString::to_string);
-            tracing::info!("{} ({}): {answer}", line, sender.name());
-            // One that was refused has ended nothing.
-            if !ends_recording || done.is_err() {
-                parts.recorder.note(event(answer));
-            }
-        }
-        done
+        self.begin(sender, command).finish()
     }
 
     /// The beads that are tracked. It waits for no command.
@@ -160,25 +117,6 @@ impl CommandBus {
     fn shown(&self) -> MutexGuard<'_, Beads> {
         self.0.beads.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn move_axis(parts: &Parts, sender: Sender, order: Order) -> Result<Applied, CommandError> {
-    parts.hardware.ask(sender, order)?;
-    Ok(Applied::Axes(parts.hardware.readings()))
-}
-
-/// The same of the force of the magnets.
-fn change_force(parts: &Parts, sender: Sender, command: &Command) -> Result<Applied, CommandError> {
-    match *command {
-        Command::ForceGo { force_pn } => {
-            parts.forces.go(sender, force_pn)?;
-            return Ok(Applied::Axes(parts.hardware.readings()));
-        }
-        Command::ForceRamp { to_pn, rate_pn_per_s } => parts.forces.begin_ramp(to_pn, rate_pn_per_s)?,
-        Command::ForceStop {} => parts.forces.end_ramp()?,
-        _ => {}
-    }
-    Ok(Applied::Force(parts.forces.state().map(Box::new)))
 }
 
 impl State {

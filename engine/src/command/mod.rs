@@ -18,7 +18,7 @@ mod text;
 pub use crate::acquire::control::ControlError;
 pub use crate::track::heights::HeightsError;
 pub use answer::{Applied, CommandError};
-pub use bus::CommandBus;
+pub use bus::{Begun, CommandBus};
 pub(crate) use bus::{Parts, Retarget};
 pub use list::{COMMANDS, Command};
 pub use peer::{MAGSCOPE, Place};

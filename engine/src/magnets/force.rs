@@ -10,7 +10,7 @@ use super::model::{Force, MagnetError, MagnetModel};
 use super::ramp::{Ramp, RampState};
 use crate::clock::Clock;
 use crate::command::Sender;
-use crate::hardware::{AxisReading, AxisUnit, HardwareError, HardwareHandle, Order};
+use crate::hardware::{AxisReading, AxisUnit, HardwareError, HardwareHandle, Order, Submitted};
 use crate::safety::Wish;
 use crate::session::spawn;
 use crate::status::Status;
@@ -116,13 +116,13 @@ impl Forces {
         Some(ForceState { source, range_pn, force, ramp: self.ramp().clone() })
     }
 
-    /// Sends the magnets to where their force is that.
-    pub(crate) fn go(&self, sender: Sender, force_pn: f64) -> Result<(), ForceError> {
+    /// Sends the magnets to where their force is that. It waits for nobody.
+    pub(crate) fn go(&self, sender: Sender, force_pn: f64) -> Result<Submitted, ForceError> {
         let to = self.model()?.height_mm(force_pn)?;
         // Heights are in mm, and nothing else is.
         magnets(&self.parts.hardware).ok_or(ForceError::NoMagnets)?;
         let wish = Wish::Move { to, speed: None, clamp: false };
-        Ok(self.parts.hardware.ask(sender, Order::Wish { axis: MAGNET_HEIGHT.to_owned(), wish })?)
+        Ok(self.parts.hardware.submit(sender, Order::Wish { axis: MAGNET_HEIGHT.to_owned(), wish })?)
     }
 
     /// Begins to change the force from what it is, so much in a second.

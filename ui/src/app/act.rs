@@ -3,7 +3,7 @@
 use beadscope_engine::command::Command;
 use eframe::egui;
 
-use super::App;
+use super::{App, Then};
 use crate::actions::Action;
 use crate::export::{free_path, write};
 use crate::messages::Kind;
@@ -19,19 +19,17 @@ impl App<'_> {
         let is_locked = beads.is_locked;
         let selected = beads.selected_numbers();
         match action {
+            // Pressed twice: the first is under way.
+            Action::ToggleRecording | Action::NextRecording if self.desk.recording.is_changing => {}
             Action::ToggleRecording => {
                 let command = self.desk.recording.toggle_command();
-                self.send(command);
+                self.send_then(command, Then::ChangedRecording);
             }
             Action::NextRecording if self.desk.recording.running().is_none() => {
                 self.messages.add(Kind::Notice, "nothing is recorded; R begins");
             }
-            Action::NextRecording => {
-                self.send(Command::RecordNext {});
-            }
-            Action::Mark => {
-                self.send(Command::Mark { text: "mark".to_owned() });
-            }
+            Action::NextRecording => self.send_then(Command::RecordNext {}, Then::ChangedRecording),
+            Action::Mark => self.send(Command::Mark { text: "mark".to_owned() }),
             Action::PausePlots => self.desk.plots.toggle_pause(&self.desk.feed.history),
             Action::ExportPlots => {
                 self.layout.open(Pane::Plots);
@@ -55,13 +53,10 @@ impl App<'_> {
             }
             Action::RemoveBeads | Action::ToggleReference if selected.is_empty() => {}
             Action::RemoveAllBeads if beads.all.is_empty() => {}
-            Action::RemoveBeads => {
-                self.send(Command::RoiRemove { beads: selected });
-            }
+            Action::RemoveBeads => self.send(Command::RoiRemove { beads: selected }),
             Action::RemoveAllBeads => {
-                if self.send(Command::RoiClear {}).is_some() {
-                    self.messages.add(Kind::Done, "all beads were removed; Ctrl+Z brings them back");
-                }
+                let told = "all beads were removed; Ctrl+Z brings them back";
+                self.send_then(Command::RoiClear {}, Then::Tell(told));
             }
             Action::Nudge(dx_px, dy_px) => {
                 if let Some(bead) = selected.first().copied() {
@@ -69,20 +64,16 @@ impl App<'_> {
                 }
             }
             Action::Renumber => {
-                if self.send(Command::RoiRenumber {}).is_some() {
-                    self.messages.add(Kind::Done, "the beads are numbered from 0 now, also in a recording that runs; Ctrl+Z takes it back");
-                }
+                let told =
+                    "the beads are numbered from 0 now, also in a recording that runs; Ctrl+Z takes it back";
+                self.send_then(Command::RoiRenumber {}, Then::Tell(told));
             }
             Action::ToggleReference => {
                 let beads = self.desk.feed.beads.toggled_references();
                 self.send(Command::ReferenceSet { beads });
             }
-            Action::Undo => {
-                self.send(Command::RoiUndo {});
-            }
-            Action::Redo => {
-                self.send(Command::RoiRedo {});
-            }
+            Action::Undo => self.send(Command::RoiUndo {}),
+            Action::Redo => self.send(Command::RoiRedo {}),
             Action::FindBeads => {
                 self.layout.open(Pane::Camera);
                 self.desk.finder.begin(&self.desk.feed.picture, &self.desk.feed.beads);
@@ -92,12 +83,8 @@ impl App<'_> {
                     self.send(Command::AxisStop { axis: None });
                 }
             }
-            Action::EmergencyStop => {
-                self.send(Command::AxisEmergencyStop {});
-            }
-            Action::ResumeMotors => {
-                self.send(Command::AxisResume {});
-            }
+            Action::EmergencyStop => self.send(Command::AxisEmergencyStop {}),
+            Action::ResumeMotors => self.send(Command::AxisResume {}),
             Action::Search => self.palette.toggle(),
             Action::Open(pane) => self.layout.open(pane),
             Action::ResetLayout => self.layout.reset(),

@@ -3,7 +3,11 @@
 
 use std::time::Instant;
 
+use std::sync::Mutex;
+
+use beadscope_drivers::axis::{AxisError, AxisInfo, AxisState, Controller};
 use beadscope_drivers::{CAMERAS, CONTROLLERS};
+use beadscope_engine::hardware::{Motors, OpenController};
 use beadscope_engine::instrument::Instrument;
 use beadscope_engine::record::info::RunInfo;
 use beadscope_engine::rig::Rig;
@@ -28,12 +32,18 @@ struct Window {
 impl Window {
     /// Six beads, two of them stuck, at 100 Hz; opened again with what it has kept, if `folder` is given.
     fn open() -> Self {
+        Self::open_with(|_| ())
+    }
+
+    /// The same, with motors that are changed before the session starts.
+    fn open_with(change: impl FnOnce(&mut Motors)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut rig = Rig::default();
         rig.camera.settings =
             "beads = 6\nreference_beads = 2\nwidth_px = 480\nheight_px = 360".parse().unwrap();
-        let Instrument { camera, config, motors, tracker, zlut, pixel_size_nm, .. } =
+        let Instrument { camera, config, mut motors, tracker, zlut, pixel_size_nm, .. } =
             Instrument::open(&rig, CAMERAS, CONTROLLERS).unwrap();
+        change(&mut motors);
         let rois = tracker.rois().to_vec();
         assert_eq!(rois.len(), 6);
         let info = RunInfo {
@@ -102,18 +112,24 @@ impl Window {
         }
     }
 
+    /// Draws until what was asked for is done.
+    fn settle(&mut self) {
+        self.harness.step();
+        self.harness.step();
+        self.wait("answers", |app| app.courier.as_ref().is_none_or(|courier| courier.under_way().is_none()));
+        self.harness.step();
+    }
+
     /// Clicks what is called so.
     fn click(&mut self, label: &str) {
         self.harness.step();
         self.harness.get_by_label(label).click();
-        self.harness.step();
-        self.harness.step();
+        self.settle();
     }
 
     fn press(&mut self, modifiers: Modifiers, key: Key) {
         self.harness.key_press_modifiers(modifiers, key);
-        self.harness.step();
-        self.harness.step();
+        self.settle();
     }
 
     fn type_text(&mut self, text: &str) {
@@ -315,7 +331,7 @@ fn a_key_that_is_held_counts_once_and_typed_commands_show_in_the_bar() {
     for _ in 0..4 {
         // The keyboard tells of a key that is held again and again.
         window.harness.event(r_is(true));
-        (0..2).for_each(|_| window.harness.step());
+        window.settle();
         assert!(window.app().desk.recording.running().is_some(), "started once, and not stopped again");
     }
     window.harness.event(r_is(false));
@@ -373,4 +389,71 @@ fn magnets_go_to_a_force_and_nothing_moves_after_an_emergency_stop_until_somebod
     assert!(asked.is_some() && window.app().desk.axes[0].target == Some(19.5));
     window.click("Do it");
     window.wait("step", |app| (height(app) - 19.6).abs() < 0.01);
+}
+
+/// A controller that takes a second for each motion, and writes down what it was told.
+struct Sluggish {
+    controller: Box<dyn Controller>,
+    told: Arc<Mutex<Vec<&'static str>>>,
+}
+
+impl Controller for Sluggish {
+    fn axes(&self) -> &[AxisInfo] {
+        self.controller.axes()
+    }
+    fn read(&mut self, axis: usize) -> Result<AxisState, AxisError> {
+        self.controller.read(axis)
+    }
+    fn move_to(&mut self, axis: usize, target: f64) -> Result<(), AxisError> {
+        self.told.lock().unwrap().push("move");
+        std::thread::sleep(Duration::from_secs(1));
+        self.controller.move_to(axis, target)
+    }
+    fn stop(&mut self, axis: usize) -> Result<(), AxisError> {
+        self.told.lock().unwrap().push("stop");
+        self.controller.stop(axis)
+    }
+    fn emergency_stop(&mut self) -> Result<(), AxisError> {
+        self.controller.emergency_stop()
+    }
+    fn set_speed(&mut self, axis: usize, speed: f64) -> Result<f64, AxisError> {
+        self.controller.set_speed(axis, speed)
+    }
+    fn reconnect(&mut self) -> Result<(), AxisError> {
+        self.controller.reconnect()
+    }
+}
+
+#[test]
+fn the_window_goes_on_while_a_motor_is_slow_and_motors_keep_the_order_of_commands() {
+    let told = Arc::<Mutex<Vec<_>>>::default();
+    let mut window = Window::open_with(|motors| {
+        let first = motors.controllers.remove(0);
+        let controller = Box::new(Sluggish { controller: first.controller, told: told.clone() });
+        motors.controllers.insert(0, OpenController { controller, ..first });
+    });
+    let axis = window.app().desk.axes[0].info.name.clone();
+    let begun = Instant::now();
+    window.harness.state_mut().send(Command::AxisMove {
+        axis: axis.clone(),
+        to: 8.0,
+        speed: None,
+        clamp: None,
+    });
+    window.harness.state_mut().send(Command::AxisStop { axis: Some(axis) });
+    assert!(begun.elapsed() < Duration::from_millis(500), "nobody waits for the motor");
+    // A bead is removed meanwhile.
+    let delete = Command::RoiRemove { beads: vec![0] };
+    window.harness.state_mut().send(delete);
+    window.wait("five beads", |app| app.desk.feed.beads.all.len() == 5);
+    let is_slow = |app: &App<'_>| app.courier.as_ref().is_some_and(|courier| courier.under_way().is_some());
+    assert!(is_slow(window.app()), "the motor has not answered yet: {}", window.messages());
+    window.wait("notice", |app| {
+        let under_way = app.courier.as_ref().and_then(Courier::under_way);
+        under_way.is_some_and(|(_, since)| since > Duration::from_millis(400))
+    });
+    window.harness.step();
+    assert!(window.harness.query_by_label_contains("under way").is_some(), "people see why nothing moves");
+    window.settle();
+    assert_eq!(*told.lock().unwrap(), ["move", "stop"], "{}", window.messages());
 }
