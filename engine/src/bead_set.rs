@@ -135,6 +135,25 @@ impl BeadSet {
         Ok(())
     }
 
+    /// Moves ROIs by whole pixels, wherever that is; `is_undone`: as one edit that can be taken back.
+    ///
+    /// # Errors
+    /// If one of them is not there; none is moved then.
+    pub fn follow(&mut self, moves: &[(u32, (i32, i32))], is_undone: bool) -> Result<(), BeadError> {
+        let mut rois = self.now.rois.to_vec();
+        for (bead, (dx_px, dy_px)) in moves {
+            let roi = &mut rois[self.place_of(*bead)?];
+            roi.left_px = roi.left_px.saturating_add(*dx_px);
+            roi.top_px = roi.top_px.saturating_add(*dy_px);
+        }
+        if is_undone {
+            self.edit(rois.into(), self.now.references.clone());
+        } else {
+            self.now.rois = rois.into();
+        }
+        Ok(())
+    }
+
     /// Removes beads.
     ///
     /// # Errors

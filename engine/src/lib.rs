@@ -18,6 +18,7 @@
 //! | `beadscope-device`, one for each simulated controller | the device | for who writes to it | yes | a pseudo-terminal |
 //! | `beadscope-ramp` ([`magnets`]), while one runs | the magnets | for a motor, with an end | yes | orders |
 //! | `beadscope-sweep` ([`zlut_sweep`]), while one runs | what is gathered of a focus sweep | for focus and frames, with an end | yes | frame ring, orders |
+//! | `beadscope-locks` ([`locks`]) | where beads were | for what its commands wait for | yes | track ring, commands |
 //! | `beadscope-record` ([`record`]) | the open file | on the disk | yes | track ring, commands |
 //! | `beadscope-health` ([`health`]) | what is measured of the others | yes | yes | counters, [`status::Health`] |
 //! | `beadscope-log` (the program's) | the log file | on the disk | yes | a bounded queue that loses lines |
@@ -50,6 +51,7 @@ pub mod import;
 pub mod instrument;
 pub mod latency;
 pub mod ledger;
+pub mod locks;
 pub mod magnets;
 pub mod magtrack_options;
 pub mod offline;

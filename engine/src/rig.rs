@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::hardware::MotorsSection;
+use crate::locks::LocksSection;
 use crate::magnets::MagnetsSection;
 use crate::safety::SafetySection;
 use crate::threads::ThreadsSection;
@@ -37,6 +38,8 @@ pub struct Rig {
     pub safety: SafetySection,
     /// The force of the magnets.
     pub magnets: MagnetsSection,
+    /// How locks work.
+    pub locks: LocksSection,
     /// Cores and priorities of threads.
     pub threads: ThreadsSection,
 }

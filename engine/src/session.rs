@@ -24,6 +24,7 @@ use crate::correction::Correction;
 use crate::frame::{FrameHeader, FrameView};
 use crate::hardware::{self, AxisReading, HardwareHandle, Motors, Simulations};
 use crate::health::Watch;
+use crate::locks::{Keeper, LockParts, Locks, LocksState};
 use crate::magnets::{ForceState, Forces, RampParts};
 use crate::record::Recorder;
 use crate::record::error::RecordError;
@@ -110,6 +111,9 @@ pub struct Session {
     info: RunInfo,
     sweeps: Sweeps,
     forces: Forces,
+    locks: Locks,
+    /// Dropped, it ends the thread of the locks.
+    keeper: Option<(SyncSender<()>, JoinHandle<()>)>,
     /// Devices that are simulated; they go after the threads that talk to them.
     _simulations: Simulations,
 }
@@ -172,8 +176,8 @@ impl Session {
         let Ends { writer: ring_in, lossless: [frames, to_film], skipping: [frame_view, to_sweep] } =
             ring::<FrameHeader, 2, 2>(capacity, frame_bytes, ["tracking", "video"]);
         let row_bytes = room * size_of::<TrackRow>();
-        let Ends { writer: rows_in, lossless: [tracks], skipping: [track_view] } =
-            ring::<TracksHeader, 1, 1>(slots(TRACK_RING, row_bytes), row_bytes, ["recorder"]);
+        let Ends { writer: rows_in, lossless: [tracks], skipping: [track_view, to_locks] } =
+            ring::<TracksHeader, 1, 2>(slots(TRACK_RING, row_bytes), row_bytes, ["recorder"]);
 
         let watch = (Monitor::new(&ring_in), Monitor::new(&rows_in).watching("plots", &track_view));
         let published = Monitor::new(&ring_in);
@@ -236,6 +240,14 @@ impl Session {
         let sweeps = Sweeps::new(sweep_parts, to_sweep, info.zlut.clone().map(Arc::new));
         let ramp_parts = RampParts { status: status.clone(), hardware: axes.clone(), clock, model: magnets };
         let forces = Forces::new(ramp_parts);
+        let lock_parts = LockParts {
+            hardware: axes.clone(),
+            recorder: handle.clone(),
+            sweeps: sweeps.clone(),
+            clock,
+            frame_px: (frame.width_px, frame.height_px),
+        };
+        let locks = Locks::new(lock_parts, settings.rig().locks.clone());
         let parts = Parts {
             status: status.clone(),
             recorder: handle,
@@ -250,6 +262,7 @@ impl Session {
             video,
             tracks: mode.tracks(),
             sweeps: sweeps.clone(),
+            locks: locks.clone(),
         };
         let limits = Limits::of(&settings.rig().recording);
         let commands = CommandBus::new(parts, beads, settings, record);
@@ -260,6 +273,9 @@ impl Session {
             Ok((keep, thread))
         });
         let split = split.transpose()?;
+        let (keep_locks, end_locks) = sync_channel(0);
+        let keeper = Keeper { locks: locks.clone(), rows: to_locks, commands: commands.clone() };
+        let keeper = spawn("beadscope-locks", &status, move |_| keeper.run(&end_locks))?;
         let mut answers: Vec<Answer> = tracker
             .pool()
             .broadcast(|worker| wishes.set_tracking(worker.index()))
@@ -306,6 +322,8 @@ impl Session {
             info,
             sweeps,
             forces,
+            locks,
+            keeper: Some((keep_locks, keeper)),
             _simulations: simulations,
         };
         Ok((session, view))
@@ -339,6 +357,11 @@ impl Session {
     /// The force of the magnets, and how a ramp goes; `None` if nobody has said what they do.
     pub fn force(&self) -> Option<ForceState> {
         self.forces.state()
+    }
+
+    /// What the locks do.
+    pub fn locks(&self) -> LocksState {
+        self.locks.state()
     }
 
     /// What frames are corrected with before they are tracked.
@@ -384,6 +407,10 @@ impl Session {
         if let Some((keep, split)) = self.split.take() {
             drop(keep);
             let _ = split.join();
+        }
+        if let Some((keep, keeper)) = self.keeper.take() {
+            drop(keep);
+            let _ = keeper.join();
         }
         // Before the hardware thread, which waits for it to send the focus back.
         self.sweeps.join();

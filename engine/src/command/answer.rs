@@ -12,6 +12,7 @@ use crate::acquire::control::ControlError;
 use crate::bead_set::{BeadError, Beads};
 use crate::hardware::{AxisReading, HardwareError};
 use crate::ledger::Ledger;
+use crate::locks::{LockError, LocksState, ZPhase};
 use crate::magnets::{ForceError, ForceState, RampState};
 use crate::record::error::RecordError;
 use crate::replace::Refused;
@@ -65,6 +66,8 @@ pub enum Applied {
     Axes(Vec<AxisReading>),
     /// The force of the magnets; `None` if nobody has said what it is.
     Force(Option<Box<ForceState>>),
+    /// How the locks are doing.
+    Locks(Box<LocksState>),
     /// Heights are looked up in this Z-LUT now.
     ZLut(ZLutInUse),
     /// A Z-LUT was written.
@@ -107,6 +110,9 @@ pub enum CommandError {
     /// The force is not had.
     #[error(transparent)]
     Force(#[from] ForceError),
+    /// The lock cannot be switched on.
+    #[error(transparent)]
+    Lock(#[from] LockError),
     /// The sweep cannot be begun or ended, or has no such Z-LUT.
     #[error(transparent)]
     Sweep(#[from] SweepError),
@@ -225,6 +231,18 @@ impl fmt::Display for Applied {
                         write!(f, "; the last ramp has ended: {why}")
                     }
                     _ => Ok(()),
+                }
+            }
+            Self::Locks(locks) => {
+                let xy = if locks.xy.is_on { "on" } else { "off" };
+                write!(f, "XY-lock {xy}, {} ROIs moved; Z-lock ", locks.xy.moved)?;
+                match (&locks.z.phase, locks.z.target_nm, locks.z.error_nm) {
+                    (ZPhase::Off, ..) => f.write_str("off"),
+                    (ZPhase::Lost(why), ..) => write!(f, "off: {why}"),
+                    (_, Some(target_nm), Some(error_nm)) => {
+                        write!(f, "holds {target_nm:.1} nm, off by {error_nm:.1} nm")
+                    }
+                    _ => f.write_str("waits for heights"),
                 }
             }
             Self::ZLut(ZLutInUse { hash, planes, range_nm: [low, high], doubts, .. }) => {

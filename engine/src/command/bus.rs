@@ -18,6 +18,7 @@ use crate::clock::Clock;
 use crate::cut::Cut;
 use crate::frame::FrameHeader;
 use crate::hardware::HardwareHandle;
+use crate::locks::{LockError, Locks};
 use crate::magnets::Forces;
 use crate::record::RecorderHandle;
 use crate::record::error::RecordError;
@@ -67,6 +68,8 @@ pub(crate) struct Parts {
     pub(crate) video: Option<(Plan, VideoHandle)>,
     /// Beads are located.
     pub(crate) tracks: bool,
+    /// ROIs and a focus that follow beads.
+    pub(crate) locks: Locks,
     /// Focus sweeps, and the Z-LUT in use.
     pub(crate) sweeps: Sweeps,
 }
@@ -120,7 +123,12 @@ impl CommandBus {
 }
 
 impl State {
-    fn carry_out(&mut self, parts: &Parts, command: Command) -> Result<Applied, CommandError> {
+    fn carry_out(
+        &mut self,
+        parts: &Parts,
+        sender: Sender,
+        command: Command,
+    ) -> Result<Applied, CommandError> {
         match command {
             Command::Acquire { on } => {
                 parts.camera.acquire(on)?;
@@ -154,6 +162,7 @@ impl State {
             Command::RoiRenumber {} => self.edit_beads(parts, BeadSet::renumber),
             Command::RoiLoad { path } => self.load(parts, Path::new(&path)),
             Command::RoiSave { path } => self.save(Path::new(&path)),
+            Command::RoiCenter { beads } => self.center(parts, sender, beads),
             Command::RoiList {} => Ok(Applied::Beads(self.beads.now().clone())),
             Command::RoiUndo {} => self.edit_beads(parts, BeadSet::undo),
             Command::RoiRedo {} => self.edit_beads(parts, BeadSet::redo),
@@ -181,6 +190,13 @@ impl State {
             | Command::ForceRamp { .. }
             | Command::ForceStop {}
             | Command::ForceState {} => Ok(Applied::Force(parts.forces.state().map(Box::new))),
+            Command::LockXy { on } if on && !parts.tracks => Err(LockError::NotTracking.into()),
+            Command::LockXy { on } => {
+                parts.locks.set_xy(on);
+                Ok(Applied::Locks(Box::new(parts.locks.state())))
+            }
+            Command::LockZ { on, beads, target_nm } => self.lock_z(parts, on, beads, target_nm),
+            Command::LockState {} => Ok(Applied::Locks(Box::new(parts.locks.state()))),
             Command::ZLutSweep { from_nm, to_nm, step_nm, frames, settle_ms } => {
                 let settle_ms = settle_ms.unwrap_or(SETTLE_MS);
                 self.sweep(parts, Asked { from_nm, to_nm, step_nm, frames, settle_ms })
@@ -234,6 +250,7 @@ impl State {
             "camera.rate_hz" => self.set_camera(parts, Some(camera.rate_hz), None).map(Applied::Camera),
             "camera.exposure_us" => self.set_camera(parts, None, camera.exposure_us).map(Applied::Camera),
             _ => {
+                parts.locks.set_rules(settings.rig().locks.clone());
                 self.settings = settings;
                 Ok(Applied::Setting(change))
             }
@@ -358,6 +375,46 @@ impl State {
         }
         self.beads = edited;
         Ok(applied)
+    }
+
+    /// Moves ROIs onto their beads. What a lock does so is not undone one by one.
+    fn center(
+        &mut self,
+        parts: &Parts,
+        sender: Sender,
+        which: Option<Vec<u32>>,
+    ) -> Result<Applied, CommandError> {
+        let rois = &self.beads.now().rois;
+        if let Some(unknown) = which.iter().flatten().find(|bead| rois.iter().all(|roi| roi.bead != **bead)) {
+            return Err(BeadError::Unknown(*unknown).into());
+        }
+        let mut moves = parts.locks.moves(rois);
+        moves.retain(|(bead, _)| which.as_ref().is_none_or(|which| which.contains(bead)));
+        let is_undone = sender != Sender::Lock;
+        self.edit_beads(parts, |beads| beads.follow(&moves, is_undone))
+    }
+
+    fn lock_z(
+        &self,
+        parts: &Parts,
+        on: bool,
+        beads: Option<Vec<u32>>,
+        target_nm: Option<f64>,
+    ) -> Result<Applied, CommandError> {
+        if on {
+            if !parts.tracks {
+                return Err(LockError::NotTracking.into());
+            }
+            let now = self.beads.now();
+            let beads = beads.unwrap_or_else(|| now.references.iter().copied().collect());
+            if let Some(unknown) = beads.iter().find(|bead| now.rois.iter().all(|roi| roi.bead != **bead)) {
+                return Err(BeadError::Unknown(*unknown).into());
+            }
+            parts.locks.begin_z(beads, target_nm, now)?;
+        } else {
+            parts.locks.end_z();
+        }
+        Ok(Applied::Locks(Box::new(parts.locks.state())))
     }
 
     fn load(&mut self, parts: &Parts, path: &Path) -> Result<Applied, CommandError> {

@@ -87,6 +87,7 @@ impl Command {
                 | Self::AxisList {}
                 | Self::ForceState {}
                 | Self::ZLutState {}
+                | Self::LockState {}
                 | Self::CameraSet { rate_hz: None, exposure_us: None }
         )
     }
@@ -160,6 +161,11 @@ commands! {
     "roi.save" RoiSave {
         /// The file.
         path: String ["bytes" 1.0, PATH],
+    }
+    /// Moves ROIs onto their beads, by whole pixels and as far as locks.xy_most_px allows.
+    "roi.center" RoiCenter {
+        /// Which; left out, all.
+        beads: Option<Vec<u32>> ["" 0.0, BEAD],
     }
     /// Lists the beads.
     "roi.list" RoiList {}
@@ -255,6 +261,23 @@ commands! {
     "force.stop" ForceStop {}
     /// Tells the force of the magnets, from what it is known, and how a ramp goes.
     "force.state" ForceState {}
+    /// Has ROIs follow their beads: roi.center again and again, as the settings locks.xy_* say.
+    "lock.xy" LockXy {
+        /// Whether they do.
+        on: bool ["" 0.0, 1.0],
+    }
+    /// Has the focus follow beads that are stuck to the surface, as the settings locks.z_* say. It holds the focus meanwhile; whoever
+    /// stops that ends it.
+    "lock.z" LockZ {
+        /// Whether it does.
+        on: bool ["" 0.0, 1.0],
+        /// The beads; left out, the references.
+        beads: Option<Vec<u32>> ["" 0.0, BEAD],
+        /// Their mean height as it is to be; left out, as it is now.
+        target_nm: Option<f64> ["nm" -1e6, 1e6],
+    }
+    /// Tells what the locks do.
+    "lock.state" LockState {}
     /// Records a Z-LUT of every bead: moves the focus from height to height, takes images at each, and brings it back. Answered
     /// at once; zlut.state tells how it goes.
     "zlut.sweep" ZLutSweep {

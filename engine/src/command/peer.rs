@@ -15,7 +15,7 @@ pub enum Place {
 use Place::{Commands, NotNeeded, NotYet};
 
 const ONE_PROCESS: Place = NotNeeded("one process: whoever needs it reads the engine's state");
-const LOCKS: Place = NotYet("locks of focus and stage");
+const LOCK_SETTING: Place = Commands(&["setting.set"]);
 const SCRIPTS: Place = NotYet("scripts");
 const SWEEP: Place = NotNeeded("one command, zlut.sweep, and one thread that takes the images");
 
@@ -58,18 +58,18 @@ pub const MAGSCOPE: &[(&str, Place)] = &[
     ("SelectGeneratedZLUTBead", Commands(&["zlut.use", "zlut.save"])),
     ("SaveGeneratedZLUT", Commands(&["zlut.save"])),
     ("CancelGeneratedZLUTEvaluation", NotNeeded("what was swept is kept until the next sweep is done")),
-    ("ExecuteXYLock", LOCKS),
-    ("ExecuteZLock", LOCKS),
-    ("SetXYLockOn", LOCKS),
-    ("SetXYLockInterval", LOCKS),
-    ("SetXYLockMax", LOCKS),
-    ("SetXYLockWindow", LOCKS),
-    ("SetZLockOn", LOCKS),
-    ("SetZLockBead", LOCKS),
-    ("SetZLockTarget", LOCKS),
-    ("SetZLockInterval", LOCKS),
-    ("SetZLockMax", LOCKS),
-    ("SetZLockWindow", LOCKS),
+    ("ExecuteXYLock", Commands(&["roi.center"])),
+    ("ExecuteZLock", NotNeeded("the Z-lock corrects as soon as it is on; it is switched off again")),
+    ("SetXYLockOn", Commands(&["lock.xy"])),
+    ("SetXYLockInterval", LOCK_SETTING),
+    ("SetXYLockMax", LOCK_SETTING),
+    ("SetXYLockWindow", LOCK_SETTING),
+    ("SetZLockOn", Commands(&["lock.z"])),
+    ("SetZLockBead", Commands(&["lock.z"])),
+    ("SetZLockTarget", Commands(&["lock.z"])),
+    ("SetZLockInterval", LOCK_SETTING),
+    ("SetZLockMax", LOCK_SETTING),
+    ("SetZLockWindow", LOCK_SETTING),
     ("RemoveBeadFromPendingMoves", ONE_PROCESS),
     ("RemoveBeadsFromPendingMoves", ONE_PROCESS),
     ("MoveFocusMotorAbsolute", Commands(&["axis.move"])),

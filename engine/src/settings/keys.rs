@@ -226,6 +226,33 @@ pub static KEYS: &[Key] = &[
     key("magnets.to_mm", Values::Number(-1e3, 1e3), "greatest height at which the force was calibrated")
         .unit("mm")
         .left_out("that of the table"),
+    key(
+        "locks.xy_every_s",
+        Values::Number(0.1, 3600.0),
+        "how often the XY-lock brings ROIs back onto their beads",
+    )
+    .unit("s")
+    .applies(Applies::Live),
+    key("locks.xy_most_px", Values::Whole(1, 512), "so far it moves a ROI at once")
+        .unit("px")
+        .applies(Applies::Live),
+    key("locks.xy_frames", Values::Whole(1, 10_000), "frames whose mean says where a bead is")
+        .applies(Applies::Live),
+    key("locks.z_every_s", Values::Number(0.1, 3600.0), "how often the Z-lock corrects the focus")
+        .unit("s")
+        .applies(Applies::Live),
+    key("locks.z_most_nm", Values::Number(0.1, 1e5), "so far it moves the focus at once")
+        .unit("nm")
+        .applies(Applies::Live),
+    key("locks.z_frames", Values::Whole(1, 10_000), "frames whose mean says how high its beads are")
+        .applies(Applies::Live),
+    key("locks.z_gain", Values::Number(0.01, 1.0), "share of the error that a correction takes away")
+        .applies(Applies::Live),
+    key("locks.z_lost_nm", Values::Number(1.0, 1e5), "with a greater error the Z-lock gives up")
+        .unit("nm")
+        .applies(Applies::Live),
+    key("locks.z_reversed", Values::Flag, "heights of the Z-LUT grow as the focus goes up, as MagScope's do")
+        .applies(Applies::Live),
     key("threads.realtime", Values::Flag, "the camera thread goes before all that is not real-time"),
     key("threads.camera_core", Values::Whole(0, MAX_CORE), "the core of the camera thread, from 0")
         .left_out("as the system chooses"),

@@ -13,8 +13,8 @@ use crate::settings::source::Source;
 /// The version of the bundle that MagScope 1.0 writes.
 const BUNDLE_VERSION: u64 = 1;
 
-/// MagScope's settings that have no counterpart here, and why. `ROI` and `magnification` have one.
-const WITHOUT_COUNTERPART: [(&str, &str); 15] = [
+/// MagScope's settings that have no counterpart here, and why. `magnification` has one.
+const WITHOUT_COUNTERPART: [(&str, &str); 9] = [
     ("tracks max datapoints", "the window limits its plots itself, a recording keeps every row"),
     ("video buffer n images", "frames are tracked one by one, not in stacks"),
     ("video buffer n stacks", "frames wait in a ring whose memory is fixed"),
@@ -25,14 +25,19 @@ const WITHOUT_COUNTERPART: [(&str, &str); 15] = [
         "a recording is one file, which beadscope recover mends after a crash",
     ),
     ("tracking data file rotation interval minutes", "a recording is one file"),
-    ("xy-lock default interval", "there is no XY-lock"),
-    ("xy-lock default max", "there is no XY-lock"),
-    ("xy-lock default window", "there is no XY-lock"),
-    ("z-lock default interval", "there is no Z-lock"),
-    ("z-lock default max", "there is no Z-lock"),
-    ("z-lock default window", "there is no Z-lock"),
     ("gui accent color", "the window's looks are not settings"),
     ("gui live plot progress bar", "the window's looks are not settings"),
+];
+
+/// Those that have one, and its name here.
+const COUNTERPARTS: [(&str, &str); 7] = [
+    ("ROI", "tracking.roi_px"),
+    ("xy-lock default interval", "locks.xy_every_s"),
+    ("xy-lock default max", "locks.xy_most_px"),
+    ("xy-lock default window", "locks.xy_frames"),
+    ("z-lock default interval", "locks.z_every_s"),
+    ("z-lock default max", "locks.z_most_nm"),
+    ("z-lock default window", "locks.z_frames"),
 ];
 
 /// What became of a file of preferences.
@@ -132,12 +137,18 @@ impl Preferences {
         let mut rig = Builder::default();
         for (name, value) in &self.magscope {
             match name.as_str() {
-                "ROI" => rig.take(name, "tracking.roi_px", value),
                 "magnification" => rig.take_magnification(value, camera_pixel_nm),
-                _ => {
-                    let known = WITHOUT_COUNTERPART.iter().find(|(known, _)| known == name);
-                    rig.leave(name, value, known.map_or("MagScope 1.0 has no such setting", |(_, why)| why));
-                }
+                theirs => match COUNTERPARTS.iter().find(|(known, _)| *known == theirs) {
+                    Some((_, ours)) => rig.take(name, ours, value),
+                    None => {
+                        let known = WITHOUT_COUNTERPART.iter().find(|(known, _)| *known == theirs);
+                        rig.leave(
+                            name,
+                            value,
+                            known.map_or("MagScope 1.0 has no such setting", |(_, why)| why),
+                        );
+                    }
+                },
             }
         }
         if !self.tracking.is_empty() {

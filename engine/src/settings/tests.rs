@@ -111,7 +111,7 @@ fn what_is_wrong_is_told_with_its_line_and_what_is_allowed() {
         ),
         (
             "[axes]\n",
-            "there is no setting axes; there are camera, optics, correction, tracking, recording, motors, safety, magnets, threads (line 1 of rig.toml)",
+            "there is no setting axes; there are camera, optics, correction, tracking, recording, motors, safety, magnets, locks, threads (line 1 of rig.toml)",
         ),
         (
             "camera = 3",

@@ -25,6 +25,7 @@ use beadscope_zlut::ZLut;
 
 pub use failure::SweepFailure;
 pub(crate) use plan::Asked;
+pub(crate) use plan::FOCUS;
 pub use plan::SweepError;
 pub use state::{Phase, Preview, SweptBead, SweptPlane, ZLutInUse, ZLutSweep};
 

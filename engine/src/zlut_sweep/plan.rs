@@ -5,7 +5,7 @@ use beadscope_zlut::table::MIN_PLANES;
 use crate::hardware::AxisReading;
 
 /// The axis that is moved.
-pub(super) const FOCUS: &str = "focus";
+pub(crate) const FOCUS: &str = "focus";
 /// Heights of a sweep, at most.
 const MOST_STEPS: f64 = 10_000.0;
 /// A range is a whole number of steps if it is to this part of one.

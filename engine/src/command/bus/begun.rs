@@ -99,7 +99,7 @@ impl CommandBus {
             // The recording that it ends should hold it.
             parts.recorder.note(told.event(parts, String::new()));
         }
-        let done = state.carry_out(parts, command);
+        let done = state.carry_out(parts, told.sender, command);
         self.shown().clone_from(state.beads.now());
         if ends_recording && done.is_ok() {
             told.log(&done);
