@@ -41,6 +41,8 @@ const PATIENCE: (Duration, f64) = (Duration::from_secs(10), 3.0);
 /// How the locks are doing.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct LocksState {
+    /// How they work.
+    pub rules: LocksSection,
     /// ROIs that follow their beads.
     pub xy: XyState,
     /// A focus that follows beads.
@@ -181,7 +183,7 @@ impl Locks {
     pub(crate) fn state(&self) -> LocksState {
         let control = self.control();
         let left = |next: Instant| next.saturating_duration_since(Instant::now()).as_secs_f64();
-        let mut state = control.state.clone();
+        let mut state = LocksState { rules: control.rules.clone(), ..control.state.clone() };
         state.xy.next_s = state.xy.is_on.then(|| left(control.next_xy));
         state.z.next_s = control.z.as_ref().map(|hold| left(hold.next));
         state

@@ -44,6 +44,8 @@ pub enum Action {
     FindBeads,
     /// Keep the beads from being edited, or no longer.
     LockBeads,
+    /// Move ROIs onto their beads.
+    CenterRois,
     /// Bring every motor to rest.
     StopMotors,
     /// Brings all motors to rest as fast as they can, for good.
@@ -183,6 +185,13 @@ pub const ALL: &[Entry] = &[
         &[with(Modifiers::COMMAND, Key::Num6)],
         "magnet focus stage axis",
     ),
+    entry(
+        Action::Open(Pane::Locking),
+        "Pane: Locking",
+        &[with(Modifiers::COMMAND, Key::Num9)],
+        "lock xy z focus drift follow hold center",
+    ),
+    entry(Action::CenterRois, "Center the ROIs on their beads", &[key(Key::C)], "xy lock once recentre"),
     entry(
         Action::Open(Pane::ZLut),
         "Pane: Z-LUT",

@@ -23,6 +23,7 @@ use crate::feed::Feed;
 use crate::find::{Finder, Found};
 use crate::help::Help;
 use crate::layout::{Contents as _, Layout};
+use crate::locking::{self, Locking};
 use crate::log::LogPane;
 use crate::messages::{self, Kind, Messages};
 use crate::motors::Motors;
@@ -151,6 +152,8 @@ impl<'a> App<'a> {
             force: session.force(),
             pixel_size_nm: info.pixel_size_nm,
             mode: String::new(),
+            locks: session.locks(),
+            locking: Locking::default(),
             zlut,
             zlut_pane: ZLutPane::default(),
             sweep: session.zlut_sweep(),
@@ -377,6 +380,7 @@ impl<'a> App<'a> {
             newest_s: *newest_s,
             is_recording: self.desk.recording.running().is_some(),
             missed: self.desk.feed.missed(),
+            locks: locking::summary(&self.desk.locks),
             under_way: self.courier.as_ref().and_then(Courier::under_way),
             display: (self.pace.rate_hz(), self.pace.between(), self.pace.work()),
         }
@@ -422,6 +426,10 @@ impl eframe::App for App<'_> {
         }
         self.desk.axes = session.axes();
         self.desk.force = session.force();
+        self.desk.locks = session.locks();
+        if let Some(why) = self.desk.locking.take(self.desk.feed.newest_s, &self.desk.locks) {
+            self.messages.add(Kind::Failed, format!("the Z-lock has ended: {why}"));
+        }
         self.desk.plots.take_axes(self.desk.feed.newest_s, &self.desk.axes);
         if self.layout.is_seen(Pane::ZLut) {
             self.desk.sweep = session.zlut_sweep();

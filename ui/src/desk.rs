@@ -2,6 +2,7 @@
 
 use beadscope_engine::command::Command;
 use beadscope_engine::hardware::AxisReading;
+use beadscope_engine::locks::LocksState;
 use beadscope_engine::magnets::ForceState;
 use beadscope_engine::session::CameraConfig;
 use beadscope_engine::zlut_sweep::ZLutSweep;
@@ -15,6 +16,7 @@ use crate::export::Export;
 use crate::feed::Feed;
 use crate::find::Finder;
 use crate::layout::Contents;
+use crate::locking::Locking;
 use crate::log::LogPane;
 use crate::motors::Motors;
 use crate::panes::Pane;
@@ -102,6 +104,10 @@ pub struct Desk {
     pub pixel_size_nm: f64,
     /// What the session tracks and films.
     pub mode: String,
+    /// What the locks do.
+    pub locks: LocksState,
+    /// Their pane.
+    pub locking: Locking,
     /// The Z-LUT in use.
     pub zlut: Table,
     /// Its pane.
@@ -146,6 +152,15 @@ impl Contents for Desk {
             }
             Pane::Motors => {
                 let asked = self.motors.show(ui, &self.axes, self.force.as_ref());
+                self.todo.extend(asked.into_iter().map(Todo::Command));
+            }
+            Pane::Locking => {
+                let names = self.feed.beads.references();
+                let numbers: Vec<u32> = names
+                    .iter()
+                    .filter_map(|place| Some(self.feed.beads.all.get(*place)?.roi.bead))
+                    .collect();
+                let asked = self.locking.show(ui, &self.locks, &numbers, self.is_live);
                 self.todo.extend(asked.into_iter().map(Todo::Command));
             }
             Pane::ZLut => {

@@ -19,6 +19,7 @@ mod find;
 mod help;
 mod history;
 mod layout;
+mod locking;
 mod log;
 mod messages;
 mod motors;

@@ -18,6 +18,8 @@ pub enum Pane {
     Run,
     /// The axes.
     Motors,
+    /// ROIs and a focus that follow beads.
+    Locking,
     /// The Z-LUT in use, and the recording of another.
     ZLut,
     /// Every setting.
@@ -28,13 +30,14 @@ pub enum Pane {
 
 impl Pane {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Camera,
         Self::Plots,
         Self::Analysis,
         Self::Beads,
         Self::Run,
         Self::Motors,
+        Self::Locking,
         Self::ZLut,
         Self::Preferences,
         Self::Log,
@@ -49,6 +52,7 @@ impl Pane {
             Self::Beads => "Beads",
             Self::Run => "Run",
             Self::Motors => "Motors",
+            Self::Locking => "Locking",
             Self::ZLut => "Z-LUT",
             Self::Preferences => "Preferences",
             Self::Log => "Log",
@@ -66,6 +70,7 @@ impl Pane {
             Self::Beads => "All beads with their positions, noise and remarks",
             Self::Run => "Camera rate and exposure, recording, markers and notes, last runs",
             Self::Motors => "Magnets and focus: where they are, and where they go",
+            Self::Locking => "ROIs that follow their beads, and a focus that follows beads that are stuck",
             Self::ZLut => "The table in which heights are looked up; records another by moving the focus",
             Self::Preferences => "Every setting, its unit and range, and where its value comes from",
             Self::Log => "What the program has logged",

@@ -38,6 +38,8 @@ pub struct Facts {
     pub is_recording: bool,
     /// Frames whose rows the plots have missed.
     pub missed: u64,
+    /// What the locks do, and whether one has given up; `None` if all are off.
+    pub locks: Option<(String, bool)>,
     /// Commands that are not answered yet, and for how long.
     pub under_way: Option<(usize, Duration)>,
     /// Frames drawn in a second, times between two and for the work of one, ms.
@@ -81,6 +83,11 @@ impl Status {
             item(ui, "beads", text, (flagged > 0).then_some(Mark::Warning), hint);
             let hint = "Time since the session's start, up to the newest frame";
             item(ui, "time", duration_text(facts.newest_s.max(0.0) as u64), None, hint);
+            if let Some((text, is_lost)) = &facts.locks {
+                let hint = "ROIs that follow their beads (XY) and the focus that follows stuck beads (Z), with how far they are off; \
+                            one that has given up says why in the pane Locking (Ctrl+9)";
+                item(ui, "locks", text.clone(), is_lost.then_some(Mark::Danger), hint);
+            }
             under_way(ui, facts.under_way);
             display(ui, facts);
             // Last: of a long name what has room is shown.

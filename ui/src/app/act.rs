@@ -46,6 +46,7 @@ impl App<'_> {
             | Action::Renumber
             | Action::Undo
             | Action::Redo
+            | Action::CenterRois
             | Action::FindBeads
                 if is_locked =>
             {
@@ -78,6 +79,7 @@ impl App<'_> {
                 self.layout.open(Pane::Camera);
                 self.desk.finder.begin(&self.desk.feed.picture, &self.desk.feed.beads);
             }
+            Action::CenterRois => self.send(Command::RoiCenter { beads: None }),
             Action::StopMotors => {
                 if !self.desk.axes.is_empty() {
                     self.send(Command::AxisStop { axis: None });
@@ -123,6 +125,7 @@ pub(super) fn moves_beads(command: &Command) -> bool {
             | Command::RoiClear {}
             | Command::RoiLoad { .. }
             | Command::RoiRenumber {}
+            | Command::RoiCenter { .. }
             | Command::RoiUndo {}
             | Command::RoiRedo {}
     )

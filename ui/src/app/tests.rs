@@ -9,6 +9,7 @@ use beadscope_drivers::axis::{AxisError, AxisInfo, AxisState, Controller};
 use beadscope_drivers::{CAMERAS, CONTROLLERS};
 use beadscope_engine::hardware::{Motors, OpenController};
 use beadscope_engine::instrument::Instrument;
+use beadscope_engine::locks::ZPhase;
 use beadscope_engine::record::info::RunInfo;
 use beadscope_engine::rig::Rig;
 use beadscope_engine::session::{Session, Setup};
@@ -456,4 +457,40 @@ fn the_window_goes_on_while_a_motor_is_slow_and_motors_keep_the_order_of_command
     assert!(window.harness.query_by_label_contains("under way").is_some(), "people see why nothing moves");
     window.settle();
     assert_eq!(*told.lock().unwrap(), ["move", "stop"], "{}", window.messages());
+}
+
+#[test]
+fn beads_and_focus_are_locked_and_the_bar_says_so() {
+    let mut window = Window::open();
+    window.harness.state_mut().layout.open(Pane::Locking);
+    window.harness.step();
+    assert!(window.harness.query_by_label("needs reference beads").is_some(), "what to do first");
+    let (on_bead, bead) = {
+        let roi = window.app().desk.feed.beads.all[0].roi;
+        (roi.center_px(), roi.bead)
+    };
+    window.harness.state_mut().send(Command::RoiMove { bead, dx_px: 6, dy_px: 0 });
+    window.settle();
+    window.wait("rows", |app| app.desk.feed.beads.all[0].newest.is_some());
+    std::thread::sleep(Duration::from_millis(300));
+    window.click("Center once");
+    let off_px = |app: &App<'_>| (app.desk.feed.beads.all[0].roi.center_px().0 - on_bead.0).abs();
+    assert!(off_px(window.app()) <= 1.0, "{} px", off_px(window.app()));
+    window.click("XY-lock");
+    window.wait("XY-lock", |app| app.desk.locks.xy.is_on);
+    // All of them: also those that are tethered keep their mean.
+    let all: Vec<u32> = window.app().desk.feed.beads.all.iter().map(|bead| bead.roi.bead).collect();
+    window.harness.state_mut().send(Command::ReferenceSet { beads: all });
+    window.settle();
+    // It may lie below what the pane shows: as a screen reader clicks it.
+    window.harness.get_by_label("Z-lock").click_accesskit();
+    window.settle();
+    window.wait("heights", |app| app.desk.locks.z.phase == ZPhase::Holding);
+    window.harness.step();
+    assert!(window.harness.query_by_label_contains("XY, Z").is_some(), "the bar at the bottom");
+    assert!(window.harness.query_by_label_contains("holds ").is_some());
+    window.press(Modifiers::NONE, Key::Escape);
+    window.wait("end of the Z-lock", |app| !app.desk.locks.z.phase.is_on());
+    window.wait("reason", |app| app.messages.texts().any(|text| text.contains("the Z-lock has ended")));
+    assert!(window.app().desk.locks.xy.is_on, "ROIs need no motor");
 }
