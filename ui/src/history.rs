@@ -162,6 +162,26 @@ impl History {
         all.into_trace(runs, self.origin(bead, channel))
     }
 
+    /// Mean and standard deviation as [`trace`](Self::trace) has them, for less work.
+    pub fn moments(&self, bead: usize, channel: usize, span: usize, references: &[usize]) -> (f64, f64) {
+        let mut all = Total::default();
+        let bins = self.bins(bead, channel, span, references);
+        bins.filter(|(_, bin)| bin.count > 0).for_each(|(_, bin)| all.add(&bin));
+        let Trace { mean, deviation, .. } = all.into_trace(Vec::new(), self.origin(bead, channel));
+        (mean, deviation)
+    }
+
+    /// Mean of one channel of a bead over the newest `span_s`, at most [`SPANS_S`]`[0]`; NaN if it was not measured.
+    pub fn newest_mean(&self, bead: usize, channel: usize, span_s: f64) -> f64 {
+        let Some(level) = self.levels.first() else { return f64::NAN };
+        let wanted = (span_s * 1e9 / level.bin_ns as f64).round().max(1.0) as u64;
+        let oldest = (level.newest.unwrap_or(0) + 1).saturating_sub(wanted);
+        let mut all = Total::default();
+        let bins = self.bins(bead, channel, 0, &[]);
+        bins.filter(|(mark, bin)| mark.number >= oldest && bin.count > 0).for_each(|(_, bin)| all.add(&bin));
+        all.into_trace(Vec::new(), self.origin(bead, channel)).mean
+    }
+
     fn origin(&self, bead: usize, channel: usize) -> f64 {
         self.beads.get(bead).and_then(|bead| bead.origins[channel]).unwrap_or(f64::NAN)
     }

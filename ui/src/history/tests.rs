@@ -170,3 +170,24 @@ fn beads_that_stay_are_not_copied_when_others_come_and_go() {
     assert_eq!(history.beads[0].bins.as_ptr(), before);
     assert!(history.trace(1, 0, 0, &[]).mean.is_nan(), "a bead is in one place");
 }
+
+#[test]
+fn moments_are_those_of_the_trace_and_the_newest_second_is_the_newest() {
+    let mut history = History::new(2);
+    for frame in 0..3_000_u32 {
+        history.begin(u64::from(frame) * 10 * MS, false);
+        let stage = 0.1 * f64::from(frame);
+        history.add(0, [stage, stage + f64::from(frame % 3), 500.0 + f64::from(frame)]);
+        history.add(1, [stage, stage, if frame == 2_999 { f64::NAN } else { 7.0 }]);
+    }
+    for (channel, references) in [(0, vec![]), (1, vec![1]), (2, vec![1])] {
+        let trace = history.trace(0, channel, 1, &references);
+        assert_eq!(history.moments(0, channel, 1, &references), (trace.mean, trace.deviation));
+    }
+    assert!(history.moments(0, 1, 1, &[1]).1 < 2.0 && history.moments(0, 1, 1, &[]).1 > 50.0);
+    // 100 frames of 10 ms: 2900 to 2999.
+    assert!((history.newest_mean(0, 2, 1.0) - (500.0 + 2949.5)).abs() < 0.1);
+    assert_eq!(history.newest_mean(1, 2, 1.0), 7.0);
+    assert!(history.newest_mean(1, 2, 0.005).is_nan(), "not measured in the newest bin");
+    assert!(history.newest_mean(2, 2, 1.0).is_nan() && History::new(1).newest_mean(0, 2, 1.0).is_nan());
+}
