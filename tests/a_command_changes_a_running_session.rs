@@ -15,7 +15,7 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
 use beadscope_drivers::camera::{Camera, CameraConfig, CameraError, CameraRequest, FrameInfo};
-use beadscope_engine::bead_set::{BeadError, Beads};
+use beadscope_engine::bead_set::{Added, BeadError, Beads};
 use beadscope_engine::command::{Applied, Command, CommandBus, CommandError, Sender};
 use beadscope_engine::session::{Session, View};
 use beadscope_engine::tracks::rows_of;
@@ -104,6 +104,26 @@ fn beads_are_added_moved_removed_and_brought_back_while_frames_come() {
 
     let ledger = session.stop().health.ledger;
     assert_eq!((ledger.tracked, ledger.check()), (7, Ok(())));
+}
+
+#[test]
+fn several_beads_are_added_and_moved_in_one_edit_each_while_frames_come() {
+    let (session, mut view, camera) = session(1);
+    let bus = session.commands();
+    let added = Added { first: 1, added: 2, left_out: 0 };
+    assert_eq!(obey(bus, "roi.add_several x_px=[100, 60], y_px=[120, 60]").unwrap(), Applied::Added(added));
+    assert_eq!(rows_of_next_frame(&camera, &mut view, 0), [(0, [0, 0]), (1, [68, 88]), (2, [28, 28])]);
+    obey(bus, "roi.move_several beads=[1, 2], dx_px=-8, dy_px=2").unwrap();
+    assert_eq!(rows_of_next_frame(&camera, &mut view, 1), [(0, [0, 0]), (1, [60, 90]), (2, [20, 30])]);
+    // 1 would stay inside the frame, 2 would not.
+    let refused = obey(bus, "roi.move_several beads=[1, 2], dx_px=-21, dy_px=0");
+    assert!(matches!(refused, Err(CommandError::Bead(BeadError::Outside { left_px: -1, .. }))));
+    let refused = obey(bus, "roi.add_several x_px=[50], y_px=[]");
+    assert!(matches!(refused, Err(CommandError::Unpaired { columns: 1, rows: 0 })));
+    obey(bus, "roi.undo").unwrap();
+    obey(bus, "roi.undo").unwrap();
+    assert_eq!(rows_of_next_frame(&camera, &mut view, 2), [(0, [0, 0])]);
+    assert_eq!(session.stop().health.ledger.check(), Ok(()));
 }
 
 #[test]

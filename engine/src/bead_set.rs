@@ -1,6 +1,6 @@
 //! The beads that are tracked: their ROIs, which of them are references, and what was done to them.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -39,6 +39,17 @@ pub struct BeadSet {
     room: usize,
     frame_px: (usize, usize),
     roi_px: u32,
+}
+
+/// What became of beads that were to be added.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Added {
+    /// The number of the first; the others follow it.
+    pub first: u32,
+    /// How many there are.
+    pub added: usize,
+    /// How many there was no room for.
+    pub left_out: usize,
 }
 
 /// Why an edit was refused; nothing is changed then.
@@ -121,16 +132,41 @@ impl BeadSet {
         Ok(bead)
     }
 
-    /// Moves the ROI of a bead by whole pixels.
+    /// Adds beads around these places in the frame, px, in their order. `as_fits`: those that come first, as many as there is room for,
+    /// in place of a refusal.
     ///
     /// # Errors
-    /// If there is no such bead, or the ROI would reach over the frame's edge.
-    pub fn shift(&mut self, bead: u32, (dx_px, dy_px): (i32, i32)) -> Result<(), BeadError> {
-        let place = self.place_of(bead)?;
-        let mut rois = self.now.rois.to_vec();
-        let Roi { left_px, top_px, .. } = rois[place];
-        let (left_px, top_px) = (left_px.saturating_add(dx_px), top_px.saturating_add(dy_px));
-        rois[place] = self.check(Roi { left_px, top_px, ..rois[place] })?;
+    /// If there is no room or no number, or one of the ROIs would reach over the frame's edge; none is added then.
+    pub fn add_several(&mut self, centers_px: &[(f64, f64)], as_fits: bool) -> Result<Added, BeadError> {
+        let room = self.room.saturating_sub(self.now.rois.len());
+        let numbers = (MAX_BEAD + 1).saturating_sub(self.next) as usize;
+        let added = centers_px.len().min(room).min(numbers);
+        if added < centers_px.len() && (added == 0 || !as_fits) {
+            return Err(if room <= numbers { BeadError::NoRoom(self.room) } else { BeadError::NoNumber });
+        }
+        let first = self.next;
+        let roi = |(bead, center_px)| self.check(Roi::around(bead, center_px, self.roi_px));
+        let new = (first..).zip(centers_px[..added].iter().copied()).map(roi);
+        let rois: Vec<Roi> = self.now.rois.iter().copied().map(Ok).chain(new).collect::<Result<_, _>>()?;
+        self.edit(rois.into(), self.now.references.clone());
+        self.next += added as u32;
+        Ok(Added { first, added, left_out: centers_px.len() - added })
+    }
+
+    /// Moves the ROIs of beads together by whole pixels.
+    ///
+    /// # Errors
+    /// If one of the beads is not there, or its ROI would reach over the frame's edge; none is moved then.
+    pub fn shift(&mut self, beads: &[u32], (dx_px, dy_px): (i32, i32)) -> Result<(), BeadError> {
+        let moved = self.known(beads)?;
+        let shifted = |roi: &Roi| {
+            if !moved.contains(&roi.bead) {
+                return Ok(*roi);
+            }
+            let (left_px, top_px) = (roi.left_px.saturating_add(dx_px), roi.top_px.saturating_add(dy_px));
+            self.check(Roi { left_px, top_px, ..*roi })
+        };
+        let rois: Vec<Roi> = self.now.rois.iter().map(shifted).collect::<Result<_, _>>()?;
         self.edit(rois.into(), self.now.references.clone());
         Ok(())
     }
@@ -159,10 +195,9 @@ impl BeadSet {
     /// # Errors
     /// If one of them is not there; none is removed then.
     pub fn remove(&mut self, beads: &[u32]) -> Result<(), BeadError> {
-        beads.iter().try_for_each(|bead| self.place_of(*bead).map(|_| ()))?;
-        let rois = self.now.rois.iter().filter(|roi| !beads.contains(&roi.bead)).copied().collect();
-        let references = self.now.references.iter().filter(|bead| !beads.contains(bead)).copied().collect();
-        self.edit(rois, references);
+        let gone = self.known(beads)?;
+        let rois = self.now.rois.iter().filter(|roi| !gone.contains(&roi.bead)).copied().collect();
+        self.edit(rois, &self.now.references - &gone);
         Ok(())
     }
 
@@ -229,8 +264,8 @@ impl BeadSet {
     /// # Errors
     /// If one of them is not there.
     pub fn set_references(&mut self, beads: &[u32]) -> Result<(), BeadError> {
-        beads.iter().try_for_each(|bead| self.place_of(*bead).map(|_| ()))?;
-        self.edit(self.now.rois.clone(), beads.iter().copied().collect());
+        let references = self.known(beads)?;
+        self.edit(self.now.rois.clone(), references);
         Ok(())
     }
 
@@ -275,8 +310,11 @@ impl BeadSet {
         self.next = self.next.max(used);
     }
 
-    fn place_of(&self, bead: u32) -> Result<usize, BeadError> {
-        self.now.rois.iter().position(|roi| roi.bead == bead).ok_or(BeadError::Unknown(bead))
+    /// These beads, if all of them are there.
+    fn known(&self, beads: &[u32]) -> Result<BTreeSet<u32>, BeadError> {
+        let here: HashSet<u32> = self.now.rois.iter().map(|roi| roi.bead).collect();
+        let known = |bead: &u32| here.get(bead).copied().ok_or(BeadError::Unknown(*bead));
+        beads.iter().map(known).collect()
     }
 
     fn check(&self, roi: Roi) -> Result<Roi, BeadError> {
@@ -308,7 +346,7 @@ mod tests {
         set.remove(&[2]).unwrap();
         set.undo().unwrap();
         set.set_references(&[]).unwrap();
-        set.shift(0, (0, 0)).unwrap();
+        set.shift(&[0], (0, 0)).unwrap();
         set.redo().unwrap();
         assert_eq!(set.now().rois.len(), 2, "it could be done again");
     }
@@ -338,7 +376,7 @@ mod tests {
         let mut seen = vec![set.now().clone()];
         set.add((50.0, 40.0)).unwrap();
         seen.push(set.now().clone());
-        set.shift(1, (3, -0)).unwrap();
+        set.shift(&[1], (3, -0)).unwrap();
         seen.push(set.now().clone());
         set.set_references(&[0, 1]).unwrap();
         seen.push(set.now().clone());
@@ -376,14 +414,50 @@ mod tests {
     }
 
     #[test]
+    fn several_beads_are_moved_together_and_back_in_one_step() {
+        let mut set = set();
+        let left = |set: &BeadSet| set.now().rois.iter().map(|roi| roi.left_px).collect::<Vec<_>>();
+        set.shift(&[0, 2], (5, 3)).unwrap();
+        assert_eq!(left(&set), [5, 10, 25]);
+        assert_eq!(set.now().rois.iter().map(|roi| roi.top_px).collect::<Vec<_>>(), [3, 0, 3]);
+        // 2 would stay inside, 0 would not.
+        assert!(matches!(set.shift(&[2, 0], (-6, 0)), Err(BeadError::Outside { left_px: -1, .. })));
+        assert_eq!(set.shift(&[0, 9], (1, 0)), Err(BeadError::Unknown(9)));
+        assert_eq!(left(&set), [5, 10, 25], "all or none");
+        set.undo().unwrap();
+        assert_eq!(left(&set), [0, 10, 20]);
+        assert_eq!(set.undo(), Err(BeadError::NothingToUndo));
+    }
+
+    #[test]
+    fn several_beads_are_added_in_one_step_and_as_many_as_fit_if_so_asked() {
+        let mut set = set();
+        let places = [(50.0, 40.0), (60.0, 40.0), (70.0, 40.0)];
+        assert_eq!(set.add_several(&places, false), Err(BeadError::NoRoom(5)));
+        let outside = [(50.0, 40.0), (99.0, 40.0)];
+        assert!(matches!(set.add_several(&outside, true), Err(BeadError::Outside { .. })));
+        assert_eq!(numbers(&set), [0, 1, 2], "all or none");
+        assert_eq!(set.add_several(&places, true), Ok(Added { first: 3, added: 2, left_out: 1 }));
+        assert_eq!((numbers(&set), set.now().rois[4].left_px), (vec![0, 1, 2, 3, 4], 52));
+        assert_eq!(set.add_several(&places, true), Err(BeadError::NoRoom(5)), "none fits");
+        set.undo().unwrap();
+        assert_eq!(numbers(&set), [0, 1, 2], "one step");
+        assert_eq!(set.add_several(&places[..1], false), Ok(Added { first: 5, added: 1, left_out: 0 }));
+        set.renumber().unwrap();
+        set.replace([Roi { bead: MAX_BEAD - 1, ..set.now().rois[0] }].into()).unwrap();
+        assert_eq!(set.add_several(&places, false), Err(BeadError::NoNumber));
+        assert_eq!(set.add_several(&places, true), Ok(Added { first: MAX_BEAD, added: 1, left_out: 2 }));
+    }
+
+    #[test]
     fn what_cannot_be_is_refused_and_changes_nothing() {
         let mut set = set();
         let before = set.now().clone();
         assert_eq!(set.remove(&[0, 7]), Err(BeadError::Unknown(7)));
         assert_eq!(set.set_references(&[9]), Err(BeadError::Unknown(9)));
-        assert_eq!(set.shift(7, (0, 0)), Err(BeadError::Unknown(7)));
-        assert!(matches!(set.shift(0, (-1, 0)), Err(BeadError::Outside { left_px: -1, .. })));
-        assert!(matches!(set.shift(0, (i32::MAX, 0)), Err(BeadError::Outside { .. })));
+        assert_eq!(set.shift(&[7], (0, 0)), Err(BeadError::Unknown(7)));
+        assert!(matches!(set.shift(&[0], (-1, 0)), Err(BeadError::Outside { left_px: -1, .. })));
+        assert!(matches!(set.shift(&[0], (i32::MAX, 0)), Err(BeadError::Outside { .. })));
         for center_px in [(2.0, 40.0), (99.0, 40.0), (50.0, -1.0), (f64::INFINITY, 5.0)] {
             assert!(matches!(set.add(center_px), Err(BeadError::Outside { .. })), "{center_px:?}");
         }

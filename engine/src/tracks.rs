@@ -1,6 +1,7 @@
 //! What tracking makes of a frame: one row a bead.
 
-use beadscope_shaders::{flags::Flags, pipeline::Localization};
+pub use beadscope_shaders::flags::Flags;
+use beadscope_shaders::pipeline::Localization;
 use bytemuck::{Pod, Zeroable};
 
 use crate::frame::FrameHeader;

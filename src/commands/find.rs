@@ -30,7 +30,13 @@ pub fn run(arguments: &FindArguments) -> Result<()> {
         seed_px: arguments.seed,
         threshold: arguments.threshold,
     };
-    let candidates = find::find(&image, &options)?;
+    let bar = output::progress(Some(100), "%");
+    let candidates = find::find_watched(&image, &options, &|share| {
+        bar.set_position((100.0 * share) as u64);
+        true
+    });
+    bar.finish_and_clear();
+    let candidates = candidates?;
 
     let beads = candidates.iter().filter(|found| found.verdict == Verdict::Bead);
     let listed: Vec<_> =

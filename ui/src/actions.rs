@@ -22,6 +22,12 @@ pub enum Action {
     FitPicture,
     /// Write the frame on show into a file.
     Snapshot,
+    /// The same, as 16 bit TIFF.
+    SnapshotTiff,
+    /// Select every bead.
+    SelectAllBeads,
+    /// Bring the selected bead into view in the picture.
+    ShowBead,
     /// Select the next bead.
     NextBead,
     /// Select the one before.
@@ -32,7 +38,7 @@ pub enum Action {
     RemoveAllBeads,
     /// Make the selected bead a reference, or no longer.
     ToggleReference,
-    /// Move the selected bead's ROI by so many pixels.
+    /// Move the ROIs of the selected beads by so many pixels.
     Nudge(i32, i32),
     /// Take the last edit of the beads back.
     Undo,
@@ -121,11 +127,19 @@ pub const ALL: &[Entry] = &[
         "save png svg csv figure",
     ),
     entry(Action::FitPicture, "Fit the picture", &[key(Key::F)], "zoom reset whole frame"),
-    entry(Action::Snapshot, "Snapshot of the picture", &[key(Key::S)], "save image png tiff photo"),
+    entry(Action::Snapshot, "Snapshot of the picture", &[key(Key::S)], "save image png photo"),
+    entry(Action::SnapshotTiff, "Snapshot as TIFF", &[], "save image 16 bit tif imagej raw"),
     entry(Action::Nudge(-1, 0), "Move the ROI left", &[with(Modifiers::ALT, Key::ArrowLeft)], "nudge"),
     entry(Action::Nudge(1, 0), "Move the ROI right", &[with(Modifiers::ALT, Key::ArrowRight)], "nudge"),
     entry(Action::Nudge(0, -1), "Move the ROI up", &[with(Modifiers::ALT, Key::ArrowUp)], "nudge"),
     entry(Action::Nudge(0, 1), "Move the ROI down", &[with(Modifiers::ALT, Key::ArrowDown)], "nudge"),
+    entry(
+        Action::SelectAllBeads,
+        "Select all beads",
+        &[with(Modifiers::COMMAND, Key::A)],
+        "every mark choose",
+    ),
+    entry(Action::ShowBead, "Show the selected bead in the picture", &[], "reveal center find goto"),
     entry(
         Action::PreviousBead,
         "Bead before",

@@ -21,7 +21,7 @@ const LONGEST_SEGMENT: usize = 8192;
 /// Points of a scatter plot at most.
 const MOST_DOTS: usize = 4000;
 /// Thermal energy at 25 °C, pN nm.
-const KT: f64 = 4.116;
+pub const KT: f64 = 4.116;
 /// Time spans on offer, s, with their names.
 const SPANS: [(f64, &str); 5] =
     [(10.0, "10 s"), (60.0, "1 min"), (300.0, "5 min"), (1800.0, "30 min"), (f64::INFINITY, "all")];

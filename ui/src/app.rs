@@ -20,7 +20,7 @@ use crate::courier::{Answer, Courier};
 use crate::desk::{Desk, Table, Todo};
 use crate::export::Screenshots;
 use crate::feed::Feed;
-use crate::find::{Finder, Found};
+use crate::find::Finder;
 use crate::help::Help;
 use crate::layout::{Contents as _, Layout};
 use crate::locking::{self, Locking};
@@ -33,7 +33,9 @@ use crate::panes::Pane;
 use crate::plots::Plots;
 use crate::preferences::{Done, Preferences};
 use crate::recording::Recording;
+use crate::renumber::Renumbering;
 use crate::run_pane::RunPane;
+use crate::snapshot::Snapshots;
 use crate::status::{Facts, Status};
 use crate::theme;
 use crate::topbar;
@@ -69,6 +71,10 @@ enum Then {
     TellAnswer,
     /// Ends the search for beads, which are tracked now.
     CloseFinder,
+    /// These beads are gone, or stay.
+    Removed(Vec<u32>),
+    /// References are others, or as they were.
+    Referenced,
     /// Asks for the settings as they are now; this one was changed in the preferences.
     Set(Option<(String, String)>),
     /// Shows the settings that were answered.
@@ -87,6 +93,7 @@ pub struct App<'a> {
     palette: Palette,
     help: Help,
     screenshots: Screenshots,
+    snapshots: Snapshots,
     status: Status,
     messages: Messages,
     quit: Arc<AtomicBool>,
@@ -142,6 +149,7 @@ impl<'a> App<'a> {
             analysis: Analysis::default(),
             table: BeadTable::default(),
             finder: Finder::default(),
+            renumbering: Renumbering::default(),
             run: RunPane::default(),
             recording: Recording::new(&recording_folder, recording_name),
             motors: Motors::default(),
@@ -171,6 +179,7 @@ impl<'a> App<'a> {
             palette: Palette::default(),
             help,
             screenshots: Screenshots::default(),
+            snapshots: Snapshots::default(),
             status: Status::default(),
             messages,
             quit,
@@ -215,13 +224,19 @@ impl<'a> App<'a> {
         self.send_then(command, then);
     }
 
-    /// Sends a command, and does that when it is done.
-    fn send_then(&mut self, command: Command, then: Then) {
-        let Some(courier) = &mut self.courier else { return };
+    /// Sends a command, and does that when it is done. False, and nothing is done then, if it is not under way.
+    fn send_then(&mut self, command: Command, then: Then) -> bool {
+        let Some(courier) = &mut self.courier else { return false };
         let changes_recording = matches!(then, Then::ChangedRecording);
         match courier.send(command, then) {
-            Ok(()) => self.desk.recording.is_changing |= changes_recording,
-            Err(why) => self.messages.add(Kind::Failed, why),
+            Ok(()) => {
+                self.desk.recording.is_changing |= changes_recording;
+                true
+            }
+            Err(why) => {
+                self.messages.add(Kind::Failed, why);
+                false
+            }
         }
     }
 
@@ -229,8 +244,12 @@ impl<'a> App<'a> {
     fn take_answers(&mut self) {
         while let Some(Answer { then, done }) = self.courier.as_mut().and_then(Courier::answer) {
             self.take_edits();
-            if matches!(then, Then::ChangedRecording) {
-                self.desk.recording.is_changing = false;
+            match &then {
+                Then::ChangedRecording => self.desk.recording.is_changing = false,
+                Then::Removed(beads) => self.desk.feed.beads.removal_answered(beads),
+                Then::Referenced => self.desk.feed.beads.references_answered(),
+                Then::CloseFinder => self.desk.finder.not_added(),
+                _ => {}
             }
             match done {
                 Ok(applied) => {
@@ -251,7 +270,7 @@ impl<'a> App<'a> {
     fn go_on(&mut self, then: Then, applied: Applied) {
         match then {
             // What was recorded is told by all answers.
-            Then::Nothing | Then::ChangedRecording => {}
+            Then::Nothing | Then::ChangedRecording | Then::Removed(_) | Then::Referenced => {}
             Then::Marked(at_s, text) => self.desk.plots.marks.push((at_s, text)),
             Then::Acquiring(on) => self.desk.run.is_paused = !on,
             Then::Tell(text) => self.messages.add(Kind::Done, text),
@@ -263,7 +282,12 @@ impl<'a> App<'a> {
                     self.messages.add(Kind::Done, text);
                 }
             }
-            Then::CloseFinder => self.desk.finder.close(),
+            Then::CloseFinder => {
+                self.desk.finder.close();
+                let is_short = matches!(&applied, Applied::Added(added) if added.left_out > 0);
+                let kind = if is_short { Kind::Notice } else { Kind::Done };
+                self.messages.add(kind, format!("{applied}; Ctrl+Z takes them back"));
+            }
             Then::Set(changed) => {
                 match changed {
                     Some((name, value)) if name == "recording.folder" => self.desk.recording.folder = value,
@@ -304,9 +328,11 @@ impl<'a> App<'a> {
                 Todo::Command(command) if self.desk.feed.beads.is_locked && moves_beads(&command) => {
                     self.messages.add(Kind::Notice, LOCKED);
                 }
-                Todo::Told(command) => self.send_then(command, Then::TellAnswer),
+                Todo::Told(command) | Todo::Command(command @ Command::RoiLoad { .. }) => {
+                    self.send_then(command, Then::TellAnswer);
+                }
                 Todo::Command(command @ Command::SettingSet { .. }) => {
-                    self.send_then(command, Then::Set(None))
+                    self.send_then(command, Then::Set(None));
                 }
                 Todo::Command(command) => self.send(command),
                 Todo::Export(export) => {
@@ -356,11 +382,16 @@ impl<'a> App<'a> {
         if let Some(pane) = self.help.show(context) {
             self.layout.open(pane);
         }
-        let folder = self.folder();
-        match self.desk.finder.show(context, &self.desk.feed.beads, &folder) {
-            Found::Load(command) => self.send_then(command, Then::CloseFinder),
-            Found::Failed(why) => self.messages.add(Kind::Failed, why),
-            Found::Nothing => {}
+        if let Some(add) = self.desk.finder.show(context, &self.desk.feed.beads)
+            && !self.send_then(add, Then::CloseFinder)
+        {
+            self.desk.finder.not_added();
+        }
+        let is_recording = self.desk.recording.running().is_some();
+        if self.desk.renumbering.show(context, &self.desk.feed.beads, is_recording) {
+            let told =
+                "the beads are numbered from 0 now, also in a recording that runs; Ctrl+Z takes it back";
+            self.send_then(Command::RoiRenumber {}, Then::Tell(told));
         }
     }
 
@@ -406,7 +437,7 @@ impl eframe::App for App<'_> {
             context.send_viewport_cmd(ViewportCommand::Close);
         }
         context.request_repaint_after(LOOK);
-        for written in self.screenshots.taken() {
+        for written in self.screenshots.taken().into_iter().chain(self.snapshots.taken()) {
             self.tell_written(Some(written));
         }
         let is_held = self.layout.is_seen(Pane::Motors) && context.input(|input| input.pointer.any_down());
@@ -451,7 +482,7 @@ impl eframe::App for App<'_> {
     fn ui(&mut self, ui: &mut egui::Ui, frame: &mut eframe::Frame) {
         let context = ui.ctx().clone();
         self.pace.take(Instant::now(), frame.info().cpu_usage.map(Duration::from_secs_f32));
-        self.desk.is_covered = self.palette.is_open();
+        self.desk.is_covered = self.palette.is_open() || self.desk.renumbering.is_asked();
         self.desk.obey_keys(&context);
         let bar = Frame::side_top_panel(ui.style()).inner_margin(Margin::symmetric(10, 6));
         Panel::top("top").frame(bar).show(ui, |ui| {

@@ -3,9 +3,10 @@
 use std::collections::{BTreeSet, HashMap};
 
 use beadscope_engine::bead_set::Beads as BeadsNow;
+use beadscope_engine::command::Command;
 use beadscope_engine::rig::DEFAULT_ROI_PX;
 use beadscope_engine::roi::Roi;
-use beadscope_engine::tracks::TrackRow;
+use beadscope_engine::tracks::{Flags, TrackRow};
 
 use crate::history::CHANNELS;
 use crate::precision::Figures;
@@ -35,12 +36,24 @@ impl Bead {
         format!("{}{}", if self.is_reference { "R " } else { "" }, self.roi.bead)
     }
 
-    /// Why a value is missing or doubtful, in words; `None` if there is nothing to remark. That there is no Z-LUT at
-    /// all is said once for all beads, not here.
+    /// Why a value is missing or doubtful, in words; `None` if there is nothing to remark.
     pub fn remark(&self) -> Option<String> {
-        let flags = self.newest.filter(|row| row.flags != 0)?.flags().to_string();
+        if !self.is_flagged() {
+            return None;
+        }
+        let flags = self.newest?.flags().to_string();
         let words: Vec<&str> = flags.split('|').filter(|name| *name != "no_zlut").map(in_words).collect();
-        (!words.is_empty()).then(|| words.join("; "))
+        Some(words.join("; "))
+    }
+
+    /// There is something to remark.
+    pub fn is_flagged(&self) -> bool {
+        self.flags() != 0
+    }
+
+    /// Why a value is missing or doubtful, as bits. That there is no Z-LUT at all is said once for all beads, not here.
+    pub fn flags(&self) -> u32 {
+        self.newest.map_or(0, |row| row.flags & !Flags::NO_ZLUT.0)
     }
 
     /// The standard errors that the method `fit` told of x, y and z in the newest frame, nm; NaN from other methods.
@@ -95,7 +108,20 @@ pub struct Beads {
     pub nm_per_px: f64,
     /// Side of a ROI, px.
     pub roi_px: u32,
+    /// Counts the edits, so that whoever works something out of the beads sees that it is old.
+    pub edits: u64,
+    /// What was asked for and not answered yet.
+    asked: Asked,
     place_of: HashMap<u32, usize>,
+}
+
+/// Edits that are under way: what is asked for next builds on them, not on what is still shown.
+#[derive(Default)]
+struct Asked {
+    /// Beads that are being removed.
+    leaving: BTreeSet<u32>,
+    /// What the references will be, and how many commands that say so are not answered.
+    references: Option<(BTreeSet<u32>, usize)>,
 }
 
 impl Beads {
@@ -111,6 +137,8 @@ impl Beads {
             next_number: rois.iter().map(|roi| roi.bead + 1).max().unwrap_or(0),
             nm_per_px,
             roi_px: rois.first().map_or(DEFAULT_ROI_PX, |roi| roi.size_px),
+            edits: 0,
+            asked: Asked::default(),
             place_of: places_of(rois),
         }
     }
@@ -118,6 +146,7 @@ impl Beads {
     /// Shows these beads from now on. Of each: the place where it was before, if it was there. A number that now looks at
     /// another part of the frame is another bead.
     pub fn replace(&mut self, now: &BeadsNow) -> Vec<Option<usize>> {
+        self.edits += 1;
         let corner = |roi: &Roi| [roi.left_px, roi.top_px];
         let at_corner: HashMap<[i32; 2], usize> =
             self.all.iter().enumerate().map(|(place, bead)| (corner(&bead.roi), place)).collect();
@@ -186,16 +215,15 @@ impl Beads {
         }
     }
 
-    /// Selects a bead beside the others, or no longer.
+    /// Selects a bead beside the others, or no longer; the only one that is selected, too.
     pub fn toggle(&mut self, place: usize) {
         let Some(bead) = self.all.get(place).map(|bead| bead.roi.bead) else { return };
         match self.selected_bead().map(|selected| selected.roi.bead) {
             None => self.select(place),
             Some(selected) if selected == bead => {
                 // The next of the others takes its place.
-                if let Some(next) = self.also.pop_first() {
-                    self.selected = self.place_of.get(&next).copied();
-                }
+                let next = self.also.pop_first();
+                self.selected = next.and_then(|next| self.place_of.get(&next).copied());
             }
             Some(_) if self.also.remove(&bead) => {}
             Some(_) => {
@@ -234,12 +262,48 @@ impl Beads {
         (0..self.all.len()).filter(|place| self.all[*place].is_reference).collect()
     }
 
-    /// Numbers of the references, if the selected beads become references; if they all are, without them.
-    pub fn toggled_references(&self) -> Vec<u32> {
+    /// What makes the selected beads references; if they all are, makes them none. It is to be sent, and
+    /// [`references_answered`](Self::references_answered) called when it is answered.
+    pub fn ask_references(&mut self) -> Command {
         let selected: BTreeSet<u32> = self.selected_numbers().into_iter().collect();
-        let now: BTreeSet<u32> =
-            self.references().into_iter().map(|place| self.all[place].roi.bead).collect();
-        if selected.is_subset(&now) { &now - &selected } else { &now | &selected }.into_iter().collect()
+        let (now, under_way) = match self.asked.references.take() {
+            Some(asked) => asked,
+            None => (self.references().into_iter().map(|place| self.all[place].roi.bead).collect(), 0),
+        };
+        let then = if selected.is_subset(&now) { &now - &selected } else { &now | &selected };
+        let beads = then.iter().copied().collect();
+        self.asked.references = Some((then, under_way + 1));
+        Command::ReferenceSet { beads }
+    }
+
+    /// What [`ask_references`](Self::ask_references) has asked for was answered, whatever the answer.
+    pub fn references_answered(&mut self) {
+        if let Some((_, under_way)) = &mut self.asked.references {
+            *under_way -= 1;
+            if *under_way == 0 {
+                self.asked.references = None;
+            }
+        }
+    }
+
+    /// The selected beads that are not being removed yet; they are from now on, until [`removal_answered`](Self::removal_answered).
+    pub fn ask_removal(&mut self) -> Vec<u32> {
+        let beads: Vec<u32> = self.selected_numbers();
+        beads.into_iter().filter(|bead| self.asked.leaving.insert(*bead)).collect()
+    }
+
+    /// What was asked of these beads was done or refused.
+    pub fn removal_answered(&mut self, beads: &[u32]) {
+        self.asked.leaving.retain(|bead| !beads.contains(bead));
+    }
+
+    /// What moves the selected beads together; `None` if none is selected.
+    pub fn move_command(&self, [dx_px, dy_px]: [i32; 2]) -> Option<Command> {
+        match self.selected_numbers()[..] {
+            [] => None,
+            [bead] => Some(Command::RoiMove { bead, dx_px, dy_px }),
+            ref beads => Some(Command::RoiMoveSeveral { beads: beads.to_vec(), dx_px, dy_px }),
+        }
     }
 
     /// Selects the next (`step` 1) or the one before (−1), around the ends.
@@ -276,7 +340,7 @@ impl Beads {
 
     /// How many beads have a remark.
     pub fn flagged(&self) -> usize {
-        self.all.iter().filter(|bead| bead.remark().is_some()).count()
+        self.all.iter().filter(|bead| bead.is_flagged()).count()
     }
 }
 
@@ -374,13 +438,19 @@ pub(crate) mod tests {
         let mut four = beads(4);
         four.select_all([1, 3]);
         assert_eq!((four.selected, four.selected_numbers()), (Some(1), vec![1, 3]));
-        assert_eq!(four.toggled_references(), [1, 3]);
+        let toggled = |beads: &mut Beads| {
+            let command = beads.ask_references();
+            beads.references_answered();
+            let Command::ReferenceSet { beads } = command else { unreachable!("{command:?}") };
+            beads
+        };
+        assert_eq!(toggled(&mut four), [1, 3]);
         four.all[1].is_reference = true;
         four.all[3].is_reference = true;
         four.all[0].is_reference = true;
-        assert_eq!(four.toggled_references(), [0], "they are, so they are no longer");
+        assert_eq!(toggled(&mut four), [0], "they are, so they are no longer");
         four.toggle(2);
-        assert_eq!(four.toggled_references(), [0, 1, 2, 3], "one of them is not");
+        assert_eq!(toggled(&mut four), [0, 1, 2, 3], "one of them is not");
         four.toggle(1);
         assert_eq!(
             (four.selected, four.shown(8)),
@@ -389,14 +459,41 @@ pub(crate) mod tests {
         );
         four.toggle(2);
         four.toggle(3);
-        assert_eq!(four.selected_numbers(), [3], "one stays");
+        assert!(four.selected_numbers().is_empty(), "none stays");
+        assert_eq!(four.move_command([1, 0]), None);
+        four.select_all([3]);
+        assert_eq!(four.move_command([1, -2]), Some(Command::RoiMove { bead: 3, dx_px: 1, dy_px: -2 }));
         four.select_all([]);
         assert_eq!(four.selected_numbers(), [3]);
         four.select_all([0, 3]);
+        let together = Command::RoiMoveSeveral { beads: vec![0, 3], dx_px: 1, dy_px: -2 };
+        assert_eq!(four.move_command([1, -2]), Some(together));
         let rois: Vec<Roi> = four.all.iter().map(|bead| bead.roi).filter(|roi| roi.bead != 3).collect();
         four.replace(&BeadsNow { rois: rois.into(), references: [].into() });
         assert_eq!(four.selected_numbers(), [0], "one that is gone is not selected");
         assert_eq!(four.next_number, 4, "its number is not given out again");
+    }
+
+    #[test]
+    fn what_is_asked_for_twice_builds_on_what_is_under_way() {
+        let mut three = beads(3);
+        three.select_all([0, 1]);
+        assert_eq!(three.ask_removal(), [0, 1]);
+        three.toggle(2);
+        assert_eq!(three.ask_removal(), [2], "the others are being removed");
+        three.removal_answered(&[0, 1]);
+        assert_eq!(three.ask_removal(), [0, 1], "they were not, so that it may be asked for again");
+        let set = |beads: &[u32]| Command::ReferenceSet { beads: beads.to_vec() };
+        three.select(1);
+        assert_eq!(three.ask_references(), set(&[1]));
+        assert_eq!(three.ask_references(), set(&[]), "though 1 is not shown as a reference yet");
+        three.references_answered();
+        three.select(2);
+        assert_eq!(three.ask_references(), set(&[2]));
+        three.references_answered();
+        three.references_answered();
+        three.all[0].is_reference = true;
+        assert_eq!(three.ask_references(), set(&[0, 2]), "nothing is under way: what is shown counts");
     }
 
     #[test]

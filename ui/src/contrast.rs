@@ -6,8 +6,10 @@ use crate::picture::Picture;
 
 /// Pixels looked at for the contrast: a percentile of so many is good to a fraction of a grey level, in 0.1 ms.
 const SAMPLE: usize = 16_384;
-/// Levels below and above these shares of the pixels are clipped. Ring images need their tails, so few are.
-const CLIPPED: (f64, f64) = (0.002, 0.998);
+/// Of the pixels, %, that are shown as black, and as white, at first. Ring images need their tails, so few are.
+const CLIPPED: f64 = 0.2;
+/// More are never clipped, %.
+pub const MOST_CLIPPED: f64 = 5.0;
 /// Black and white move by this share of the way per frame, so that noise does not make the picture flicker.
 const FOLLOW: f32 = 0.15;
 /// Never stretch fewer levels than this over the whole screen: it would show only noise.
@@ -34,6 +36,8 @@ pub struct Contrast {
     pub mode: Mode,
     /// Exponent of the brightness, 0.2 to 5: below 1 dark levels are told apart better, above 1 bright ones.
     pub gamma: f32,
+    /// In [`Mode::Auto`]: of the pixels, %, that are black, and as many that are white; 0 to [`MOST_CLIPPED`].
+    pub clipped: f64,
     /// Black and white in [`Mode::Fixed`]; `None`: those on show when it was chosen.
     pub fixed: Option<(f32, f32)>,
     limits: Option<(f32, f32)>,
@@ -44,7 +48,15 @@ pub struct Contrast {
 
 impl Default for Contrast {
     fn default() -> Self {
-        Self { mode: Mode::default(), gamma: 1.0, fixed: None, limits: None, shown: None, seen: 0 }
+        Self {
+            mode: Mode::default(),
+            gamma: 1.0,
+            clipped: CLIPPED,
+            fixed: None,
+            limits: None,
+            shown: None,
+            seen: 0,
+        }
     }
 }
 
@@ -92,7 +104,9 @@ impl Contrast {
         }
         self.seen = picture.frame;
         let mut levels = picture.sample(SAMPLE);
-        let Some(found) = stretch(&mut levels) else { return (0.0, f32::from(picture.max_level).max(1.0)) };
+        let Some(found) = stretch(&mut levels, self.clipped) else {
+            return (0.0, f32::from(picture.max_level).max(1.0));
+        };
         let limits = self.limits.map_or(found, |old| (follow(old.0, found.0), follow(old.1, found.1)));
         (self.limits, self.shown) = (Some(limits), Some(limits));
         limits
@@ -104,10 +118,10 @@ fn follow(old: f32, new: f32) -> f32 {
     old + FOLLOW * (new - old)
 }
 
-/// Black and white for these levels; `None` for none.
-fn stretch(levels: &mut [u16]) -> Option<(f32, f32)> {
-    let low = f32::from(percentile(levels, CLIPPED.0)?);
-    let high = f32::from(percentile(levels, CLIPPED.1)?);
+/// Black and white for these levels, with so many clipped at both ends, %; `None` for none.
+fn stretch(levels: &mut [u16], clipped: f64) -> Option<(f32, f32)> {
+    let low = f32::from(percentile(levels, clipped / 100.0)?);
+    let high = f32::from(percentile(levels, 1.0 - clipped / 100.0)?);
     let lacking = (LEAST_LEVELS - (high - low)).max(0.0) / 2.0;
     Some((low - lacking, high + lacking))
 }
@@ -137,8 +151,14 @@ mod tests {
     fn a_few_hot_pixels_do_not_darken_the_picture() {
         let mut levels: Vec<u16> =
             (0..10_000).map(|place| if place < 10 { 4095 } else { 100 + place % 50 }).collect();
-        assert_eq!(stretch(&mut levels), Some((100.0, 149.0)));
-        assert_eq!(stretch(&mut [40; 100]), Some((36.0, 44.0)), "a flat frame is not stretched to noise");
+        assert_eq!(stretch(&mut levels, CLIPPED), Some((100.0, 149.0)));
+        assert_eq!(stretch(&mut levels, 0.0), Some((100.0, 4095.0)), "nothing is clipped");
+        assert_eq!(stretch(&mut levels, MOST_CLIPPED), Some((102.0, 147.0)));
+        assert_eq!(
+            stretch(&mut [40; 100], CLIPPED),
+            Some((36.0, 44.0)),
+            "a flat frame is not stretched to noise"
+        );
     }
 
     #[test]

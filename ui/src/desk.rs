@@ -23,8 +23,9 @@ use crate::panes::Pane;
 use crate::plots::Plots;
 use crate::preferences::{self, Preferences};
 use crate::recording::Recording;
+use crate::renumber::Renumbering;
 use crate::run_pane::{self, RunPane};
-use crate::video::{Over, Video};
+use crate::video::{self, Over, Video};
 use crate::zlut_pane::ZLutPane;
 
 /// Beads whose paths are drawn.
@@ -84,6 +85,8 @@ pub struct Desk {
     pub table: BeadTable,
     /// The search for beads.
     pub finder: Finder,
+    /// The question before beads are numbered.
+    pub renumbering: Renumbering,
     /// Camera and recording.
     pub run: RunPane,
     /// Where recordings go.
@@ -137,11 +140,15 @@ impl Contents for Desk {
             Pane::Beads => {
                 let Feed { beads, history, .. } = &mut self.feed;
                 let asked = self.table.show(ui, beads, history, &self.recording.folder);
-                self.todo.extend(asked.map(|asked| match asked {
-                    bead_table::Asked::Action(action) => Todo::Action(action),
-                    bead_table::Asked::Command(command @ Command::RoiSave { .. }) => Todo::Told(command),
-                    bead_table::Asked::Command(command) => Todo::Command(command),
-                }));
+                match asked {
+                    Some(bead_table::Asked::Action(action)) => self.todo.push(Todo::Action(action)),
+                    Some(bead_table::Asked::Command(command @ Command::RoiSave { .. })) => {
+                        self.todo.push(Todo::Told(command));
+                    }
+                    Some(bead_table::Asked::Command(command)) => self.todo.push(Todo::Command(command)),
+                    Some(bead_table::Asked::Reveal) => self.reveal_selected(),
+                    None => {}
+                }
             }
             Pane::Run => {
                 let asked = self.run.show(ui, &self.config, &mut self.recording, &self.mode, self.is_live);
@@ -224,18 +231,28 @@ fn escape(context: &egui::Context) -> Option<bool> {
 
 impl Desk {
     fn camera(&mut self, ui: &mut egui::Ui) {
-        let proposed = self.finder.preview(&self.feed.beads);
         let side_px = self.finder.roi_px().unwrap_or_default();
         let trails = if self.video.shows_trails { self.trails() } else { Vec::new() };
         let over = Over {
             pixel_size_nm: self.pixel_size_nm,
             camera: &camera_text(&self.config),
             trails: &trails,
-            proposed: (&proposed, side_px),
+            proposed: (self.finder.preview(), side_px),
         };
         let Feed { picture, beads, .. } = &mut self.feed;
         let asked = self.video.show(ui, picture, beads, &over);
-        self.todo.extend(asked.map(Todo::Command));
+        self.todo.extend(asked.map(|asked| match asked {
+            video::Asked::Action(action) => Todo::Action(action),
+            video::Asked::Command(command) => Todo::Command(command),
+        }));
+    }
+
+    /// Moves the picture so that the selected bead is seen.
+    pub fn reveal_selected(&mut self) {
+        if let Some(bead) = self.feed.beads.selected_bead() {
+            let (x_px, y_px) = bead.roi.center_px();
+            self.video.viewport.reveal(x_px as f32, y_px as f32);
+        }
     }
 
     /// Paths of the selected beads, px.

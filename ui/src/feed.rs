@@ -80,8 +80,8 @@ impl Feed {
         // Beads that were only moved or became references keep everything.
         let is_same = places.len() == before && places.iter().enumerate().all(|(new, old)| *old == Some(new));
         if !is_same {
-            self.history = self.history.of(&places);
-            self.samples = self.samples.of(&places);
+            self.history.keep(&places);
+            self.samples.keep(&places);
         }
         Some(places)
     }

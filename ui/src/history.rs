@@ -4,6 +4,8 @@
 //! highest and the mean value in it. Memory and drawing therefore do not grow with time or with the camera's rate,
 //! and no spike is lost by thinning.
 
+use std::ops::Range;
+
 /// The time spans that the plots offer, s.
 pub const SPANS_S: [u64; 5] = [5, 30, 120, 600, 3600];
 /// Bins of a level, at most: about two for each screen pixel of a plot.
@@ -42,17 +44,23 @@ struct Level {
     bin_ns: u64,
     newest: Option<u64>,
     marks: Vec<Mark>,
-    /// `marks.len()` × beads × [`CHANNELS`], so that one frame writes side by side.
-    bins: Vec<Bin>,
+}
+
+/// What is kept of one bead. It has a piece of memory of its own, so that beads can come and go without the others being copied.
+#[derive(Clone)]
+struct OfBead {
+    /// Per channel the first value measured: the bins keep small differences to it, which `f32` holds.
+    origins: [Option<f64>; CHANNELS],
+    /// Of each level the bins, one level after the other.
+    bins: Vec<[Bin; CHANNELS]>,
 }
 
 /// The recent values of all beads.
 #[derive(Clone)]
 pub struct History {
-    beads: usize,
+    n_bins: usize,
     levels: Vec<Level>,
-    /// Per bead and channel the first value measured: the bins keep small differences to it, which `f32` holds.
-    origins: Vec<Option<f64>>,
+    beads: Vec<OfBead>,
 }
 
 /// One channel of one bead over a time span.
@@ -77,51 +85,47 @@ impl History {
             bin_ns: span_s * 1_000_000_000 / n_bins as u64,
             newest: None,
             marks: vec![Mark::default(); n_bins],
-            bins: vec![Bin::default(); n_bins * beads * CHANNELS],
         };
-        Self { beads, levels: SPANS_S.iter().map(level).collect(), origins: vec![None; beads * CHANNELS] }
+        let beads = (0..beads).map(|_| OfBead::new(n_bins)).collect();
+        Self { n_bins, levels: SPANS_S.iter().map(level).collect(), beads }
     }
 
-    /// A history of other beads: of each, where it was in this one, if it was.
-    pub fn of(&self, places: &[Option<usize>]) -> Self {
-        let beads = places.len();
-        let kept = || places.iter().enumerate().filter_map(|(new, old)| Some((new, (*old)?)));
-        let mut of = Self { beads, levels: Vec::new(), origins: vec![None; beads * CHANNELS] };
-        for (new, old) in kept() {
-            of.origins[new * CHANNELS..][..CHANNELS]
-                .copy_from_slice(&self.origins[old * CHANNELS..][..CHANNELS]);
-        }
-        for level in &self.levels {
-            let mut bins = vec![Bin::default(); level.marks.len() * beads * CHANNELS];
-            for slot in 0..level.marks.len() {
-                for (new, old) in kept() {
-                    let (to, from) = (slot * beads + new, slot * self.beads + old);
-                    bins[to * CHANNELS..][..CHANNELS]
-                        .copy_from_slice(&level.bins[from * CHANNELS..][..CHANNELS]);
-                }
-            }
-            of.levels.push(Level { bins, marks: level.marks.clone(), ..*level });
-        }
-        of
+    /// Is about other beads from now on: of each, where it was before, if it was. Bins of beads that stay are not touched.
+    pub fn keep(&mut self, places: &[Option<usize>]) {
+        let mut old: Vec<Option<OfBead>> = std::mem::take(&mut self.beads).into_iter().map(Some).collect();
+        let kept = |place: &Option<usize>| place.and_then(|place| old.get_mut(place)?.take());
+        self.beads =
+            places.iter().map(kept).map(|kept| kept.unwrap_or_else(|| OfBead::new(self.n_bins))).collect();
     }
 
     /// Begins a frame: what [`add`](Self::add) says next was at `time_ns`. `after_gap`: frames before it are missing.
     pub fn begin(&mut self, time_ns: u64, after_gap: bool) {
-        for level in &mut self.levels {
-            level.begin(time_ns, after_gap, self.beads);
+        for (number, level) in self.levels.iter_mut().enumerate() {
+            let emptied = level.begin(time_ns, after_gap);
+            if emptied.is_empty() {
+                continue;
+            }
+            for bead in &mut self.beads {
+                let bins = &mut bead.bins[number * self.n_bins..][..self.n_bins];
+                emptied.clone().for_each(|bin| bins[level.slot(bin)] = [Bin::default(); CHANNELS]);
+            }
         }
     }
 
     /// x, y, z of one bead in the frame begun last; NaN is not measured. A bead that is not known is left out.
     pub fn add(&mut self, bead: usize, values: [f64; CHANNELS]) {
-        if bead >= self.beads {
-            return;
-        }
-        for (channel, value) in values.into_iter().enumerate().filter(|(_, value)| value.is_finite()) {
-            let place = bead * CHANNELS + channel;
-            let origin = *self.origins[place].get_or_insert(value);
-            for level in &mut self.levels {
-                level.add(place, self.beads, (value - origin) as f32);
+        let Some(OfBead { origins, bins }) = self.beads.get_mut(bead) else { return };
+        let less = |channel: usize| {
+            let value = values[channel];
+            value.is_finite().then(|| (value - *origins[channel].get_or_insert(value)) as f32)
+        };
+        let differences = [0, 1, 2].map(less);
+        for (number, level) in self.levels.iter().enumerate() {
+            let bin = &mut bins[number * self.n_bins + level.newest_slot()];
+            for (bin, difference) in bin.iter_mut().zip(differences) {
+                if let Some(difference) = difference {
+                    bin.add(difference);
+                }
             }
         }
     }
@@ -136,66 +140,15 @@ impl History {
     /// One channel of a bead over `SPANS_S[span]`, less the mean motion of the `references`: each counts from its own first value, so that
     /// the bead stays where it is. Empty for a bead that is not known.
     pub fn trace(&self, bead: usize, channel: usize, span: usize, references: &[usize]) -> Trace {
-        let place = bead * CHANNELS + channel;
-        let references: Vec<usize> = references.iter().map(|bead| bead * CHANNELS + channel).collect();
-        match (self.levels.get(span), self.origins.get(place)) {
-            (Some(level), Some(Some(origin))) => level.trace(place, self.beads, *origin, &references),
-            _ => {
-                Trace { mean: f64::NAN, deviation: f64::NAN, range: (f64::NAN, f64::NAN), ..Trace::default() }
-            }
-        }
-    }
-}
-
-impl Level {
-    fn slot(&self, number: u64) -> usize {
-        (number % self.marks.len() as u64) as usize
-    }
-
-    fn begin(&mut self, time_ns: u64, after_gap: bool, beads: usize) {
-        let number = time_ns / self.bin_ns;
-        let newest = self.newest.unwrap_or(number.wrapping_sub(1));
-        if self.newest.is_none_or(|newest| number > newest) {
-            // Bins that time has jumped over are emptied too, each slot at most once.
-            let first = newest.wrapping_add(1).max((number + 1).saturating_sub(self.marks.len() as u64));
-            for number in first..=number {
-                let slot = self.slot(number);
-                self.marks[slot] = Mark { number, ..Mark::default() };
-                self.bins[slot * beads * CHANNELS..(slot + 1) * beads * CHANNELS].fill(Bin::default());
-            }
-            self.newest = Some(number);
-        }
-        let slot = self.newest_slot();
-        self.marks[slot].frames += 1;
-        self.marks[slot].after_gap |= after_gap;
-    }
-
-    fn newest_slot(&self) -> usize {
-        self.slot(self.newest.unwrap_or(0))
-    }
-
-    fn add(&mut self, place: usize, beads: usize, value: f32) {
-        let at = self.newest_slot() * beads * CHANNELS + place;
-        self.bins[at].add(value);
-    }
-
-    fn trace(&self, place: usize, beads: usize, origin: f64, references: &[usize]) -> Trace {
-        let newest = self.newest.unwrap_or(0);
-        let oldest = (newest + 1).saturating_sub(self.marks.len() as u64);
         let (mut runs, mut run, mut all) = (Vec::new(), Vec::new(), Total::default());
-        for number in oldest..=newest {
-            let slot = self.slot(number);
-            let row = &self.bins[slot * beads * CHANNELS..][..beads * CHANNELS];
-            let (mark, bin) = (self.marks[slot], row[place].less(drift(row, references)));
-            if mark.number != number || mark.frames == 0 {
-                // No frame fell into this bin, because bins are shorter than the frame time: not a gap.
-                continue;
-            }
+        let bin_ns = self.levels.get(span).map_or(0, |level| level.bin_ns);
+        for (mark, bin) in self.bins(bead, channel, span, references) {
             if (bin.count == 0 || mark.after_gap) && !run.is_empty() {
                 runs.push(std::mem::take(&mut run));
             }
             if bin.count > 0 {
-                let time_s = (number as f64 + 0.5) * self.bin_ns as f64 * 1e-9;
+                let origin = self.origin(bead, channel);
+                let time_s = (mark.number as f64 + 0.5) * bin_ns as f64 * 1e-9;
                 run.push([time_s, origin + f64::from(bin.low)]);
                 if bin.count > 1 {
                     run.push([time_s, origin + f64::from(bin.high)]);
@@ -206,18 +159,101 @@ impl Level {
         if !run.is_empty() {
             runs.push(run);
         }
-        all.into_trace(runs, origin)
+        all.into_trace(runs, self.origin(bead, channel))
+    }
+
+    /// Mean and standard deviation as [`trace`](Self::trace) has them, for less work.
+    pub fn moments(&self, bead: usize, channel: usize, span: usize, references: &[usize]) -> (f64, f64) {
+        let mut all = Total::default();
+        let bins = self.bins(bead, channel, span, references);
+        bins.filter(|(_, bin)| bin.count > 0).for_each(|(_, bin)| all.add(&bin));
+        let Trace { mean, deviation, .. } = all.into_trace(Vec::new(), self.origin(bead, channel));
+        (mean, deviation)
+    }
+
+    /// Mean of one channel of a bead over the newest `span_s`, at most [`SPANS_S`]`[0]`; NaN if it was not measured.
+    pub fn newest_mean(&self, bead: usize, channel: usize, span_s: f64) -> f64 {
+        let Some(level) = self.levels.first() else { return f64::NAN };
+        let wanted = (span_s * 1e9 / level.bin_ns as f64).round().max(1.0) as u64;
+        let oldest = (level.newest.unwrap_or(0) + 1).saturating_sub(wanted);
+        let mut all = Total::default();
+        let bins = self.bins(bead, channel, 0, &[]);
+        bins.filter(|(mark, bin)| mark.number >= oldest && bin.count > 0).for_each(|(_, bin)| all.add(&bin));
+        all.into_trace(Vec::new(), self.origin(bead, channel)).mean
+    }
+
+    fn origin(&self, bead: usize, channel: usize) -> f64 {
+        self.beads.get(bead).and_then(|bead| bead.origins[channel]).unwrap_or(f64::NAN)
+    }
+
+    /// The bins of one channel of a bead into which frames fell, from the oldest on, less the mean motion of the references.
+    fn bins(
+        &self,
+        bead: usize,
+        channel: usize,
+        span: usize,
+        references: &[usize],
+    ) -> impl Iterator<Item = (Mark, Bin)> {
+        let known = self.levels.get(span).zip(self.beads.get(bead));
+        known.into_iter().flat_map(move |(level, bead)| {
+            let newest = level.newest.unwrap_or(0);
+            let oldest = (newest + 1).saturating_sub(self.n_bins as u64);
+            (oldest..=newest).filter_map(move |number| {
+                let slot = level.slot(number);
+                let (mark, at) = (level.marks[slot], span * self.n_bins + slot);
+                // No frame fell into this bin, because bins are shorter than the frame time: not a gap.
+                let is_there = mark.number == number && mark.frames > 0;
+                is_there.then(|| (mark, bead.bins[at][channel].less(self.drift(at, channel, references))))
+            })
+        })
+    }
+
+    /// The mean of the references in a bin; 0 without any, NaN where none was measured.
+    fn drift(&self, at: usize, channel: usize, references: &[usize]) -> f32 {
+        if references.is_empty() {
+            return 0.0;
+        }
+        let bins = references.iter().filter_map(|bead| Some(&self.beads.get(*bead)?.bins[at][channel]));
+        let measured = bins.filter(|bin| bin.count > 0);
+        let (sum, count) = measured.fold((0.0, 0.0), |(sum, count), bin| (sum + bin.mean, count + 1.0));
+        sum / count
     }
 }
 
-/// The mean of the references in a bin; 0 without any, NaN where none was measured.
-fn drift(row: &[Bin], references: &[usize]) -> f32 {
-    if references.is_empty() {
-        return 0.0;
+impl OfBead {
+    fn new(n_bins: usize) -> Self {
+        Self { origins: [None; CHANNELS], bins: vec![[Bin::default(); CHANNELS]; n_bins * SPANS_S.len()] }
     }
-    let measured = references.iter().filter_map(|place| row.get(*place)).filter(|bin| bin.count > 0);
-    let (sum, count) = measured.fold((0.0, 0.0), |(sum, count), bin| (sum + bin.mean, count + 1.0));
-    sum / count
+}
+
+impl Level {
+    fn slot(&self, number: u64) -> usize {
+        (number % self.marks.len() as u64) as usize
+    }
+
+    /// Begins a frame; numbers of the bins that are to be emptied.
+    fn begin(&mut self, time_ns: u64, after_gap: bool) -> Range<u64> {
+        let number = time_ns / self.bin_ns;
+        let mut emptied = 0..0;
+        if self.newest.is_none_or(|newest| number > newest) {
+            // Bins that time has jumped over are emptied too, each slot at most once.
+            let first = self.newest.map_or(number, |newest| newest + 1);
+            emptied = first.max((number + 1).saturating_sub(self.marks.len() as u64))..number + 1;
+            for number in emptied.clone() {
+                let slot = self.slot(number);
+                self.marks[slot] = Mark { number, ..Mark::default() };
+            }
+            self.newest = Some(number);
+        }
+        let slot = self.newest_slot();
+        self.marks[slot].frames += 1;
+        self.marks[slot].after_gap |= after_gap;
+        emptied
+    }
+
+    fn newest_slot(&self) -> usize {
+        self.slot(self.newest.unwrap_or(0))
+    }
 }
 
 impl Bin {

@@ -1,5 +1,6 @@
 //! What is drawn over the picture: ROIs, crosshairs, the scale bar and the pixel under the cursor.
 
+use beadscope_engine::find::Candidate;
 use eframe::egui::{Align2, Color32, FontId, Painter, Pos2, Rect, Stroke, StrokeKind, pos2, vec2};
 
 use crate::beads::{Bead, Beads};
@@ -14,6 +15,9 @@ const BAR: f64 = 140.0;
 const MARGIN: f32 = 12.0;
 /// Below this size on the screen, points, a ROI's number would hide its bead.
 const LEAST_FOR_NUMBER: f32 = 18.0;
+
+/// Below this size on the screen, points, the scores of neighbours would lie over each other.
+const LEAST_FOR_SCORE: f32 = 28.0;
 
 /// Draws every ROI that is seen, the selected one last.
 pub fn rois(painter: &Painter, viewport: &Viewport, beads: &Beads) {
@@ -34,12 +38,19 @@ pub fn trails(painter: &Painter, viewport: &Viewport, trails: &[Vec<(f32, f32)>]
     }
 }
 
-/// Draws ROIs that are proposed around these middles.
-pub fn proposed(painter: &Painter, viewport: &Viewport, middles: &[(f64, f64)], side_px: u32) {
+/// Draws ROIs that are proposed around candidates, with their scores where there is room for them.
+pub fn proposed(painter: &Painter, viewport: &Viewport, candidates: &[Candidate], side_px: u32) {
     let side = side_px as f32 * viewport.zoom();
-    for (x_px, y_px) in middles {
+    for Candidate { x_px, y_px, score, .. } in candidates {
         let middle = viewport.screen_from_frame(*x_px as f32, *y_px as f32);
         let square = Rect::from_center_size(middle, vec2(side, side));
+        if !painter.clip_rect().intersects(square) {
+            continue;
+        }
+        if side >= LEAST_FOR_SCORE {
+            let at = square.left_bottom() + vec2(0.0, 2.0);
+            label(painter, at, Align2::LEFT_TOP, &format!("{score:.2}"), 12.0, ROI_REFERENCE);
+        }
         painter.rect_stroke(square, 0, Stroke::new(3.5, SHADE), StrokeKind::Middle);
         painter.rect_stroke(square, 0, Stroke::new(1.5, ROI_REFERENCE), StrokeKind::Middle);
     }
@@ -71,7 +82,7 @@ fn roi(painter: &Painter, viewport: &Viewport, bead: &Bead, is_selected: bool) {
     if !painter.clip_rect().intersects(square) {
         return;
     }
-    let is_flagged = bead.remark().is_some();
+    let is_flagged = bead.is_flagged();
     let color = match (is_selected, is_flagged, bead.is_reference) {
         (_, true, _) => ROI_FLAGGED,
         (true, false, _) => ROI_SELECTED,
@@ -164,6 +175,16 @@ pub fn pixel(painter: &Painter, viewport: &Viewport, picture: &Picture, cursor: 
     let at = viewport.panel().right_bottom() - vec2(MARGIN, MARGIN - 5.0);
     let color = if level >= picture.max_level { ROI_FLAGGED } else { Color32::WHITE };
     label(painter, at, Align2::RIGHT_BOTTOM, &text, 13.0, color);
+}
+
+/// How many pixels are saturated, top left; nothing if none is.
+pub fn saturated(painter: &Painter, viewport: &Viewport, count: usize) {
+    if count == 0 {
+        return;
+    }
+    let at = viewport.panel().left_top() + vec2(MARGIN, MARGIN);
+    let text = format!("{} saturated px", scale::grouped(count as u64));
+    label(painter, at, Align2::LEFT_TOP, &text, 13.0, ROI_FLAGGED);
 }
 
 /// Text on a dark ground, legible on any grey.

@@ -3,7 +3,7 @@
 
 use beadscope_engine::frame::FrameView;
 
-/// The grey levels of one frame.
+/// One frame. Its grey levels are made of the camera's bytes when somebody looks at them, see [`decode`](Self::decode).
 #[derive(Default)]
 pub struct Picture {
     /// Number of the frame in the session.
@@ -14,8 +14,11 @@ pub struct Picture {
     pub height_px: usize,
     /// The level of a saturated pixel.
     pub max_level: u16,
+    /// How many pixels are saturated.
+    pub saturated: usize,
+    /// As they came from the camera, 1 or 2 to a pixel; none once they were decoded.
+    bytes: Vec<u8>,
     levels: Vec<u16>,
-    row: Vec<f32>,
 }
 
 /// A rectangle of pixels, the end excluded.
@@ -36,41 +39,33 @@ impl Picture {
         }
         (self.frame, self.width_px, self.height_px) = (number, frame.width_px, frame.height_px);
         self.max_level = frame.format.max_level();
-        self.row.resize(frame.width_px, 0.0);
-        self.levels.clear();
-        for y_px in 0..frame.height_px {
-            frame.copy_row(0, y_px, &mut self.row);
-            self.levels.extend(self.row.iter().map(|level| *level as u16));
-        }
+        self.bytes.clear();
+        self.bytes.extend_from_slice(&frame.bytes[..pixels * frame.format.bytes_per_px()]);
     }
 
-    /// True before the first frame.
+    /// Makes grey levels of the newest frame, if they are not made yet: to be called by whoever looks at them.
+    pub fn decode(&mut self) {
+        if self.bytes.is_empty() {
+            return;
+        }
+        self.levels.clear();
+        if self.bytes.len() == self.width_px * self.height_px {
+            self.levels.extend(self.bytes.iter().copied().map(u16::from));
+        } else {
+            self.levels.extend(self.bytes.as_chunks::<2>().0.iter().map(|bytes| u16::from_le_bytes(*bytes)));
+        }
+        self.bytes.clear();
+        self.saturated = self.levels.iter().filter(|level| **level >= self.max_level).count();
+    }
+
+    /// True before the first frame was decoded.
     pub fn is_empty(&self) -> bool {
         self.levels.is_empty()
     }
 
     /// All grey levels, row by row.
-    pub fn grey(&self) -> Vec<f32> {
-        self.levels.iter().map(|level| f32::from(*level)).collect()
-    }
-
-    /// The frame as it came from the camera, as a PNG of 8 or 16 bit; deeper levels are not stretched.
-    ///
-    /// # Errors
-    /// If it is too large for a PNG.
-    pub fn png(&self) -> Result<Vec<u8>, image::ImageError> {
-        let mut file = std::io::Cursor::new(Vec::new());
-        let side = |side: usize| u32::try_from(side).unwrap_or(0);
-        let (bytes, depth): (Vec<u8>, _) = match self.max_level {
-            ..=255 => (self.levels.iter().map(|level| *level as u8).collect(), image::ExtendedColorType::L8),
-            _ => (
-                self.levels.iter().flat_map(|level| level.to_ne_bytes()).collect(),
-                image::ExtendedColorType::L16,
-            ),
-        };
-        let (width, height) = (side(self.width_px), side(self.height_px));
-        image::write_buffer_with_format(&mut file, &bytes, width, height, depth, image::ImageFormat::Png)?;
-        Ok(file.into_inner())
+    pub fn levels(&self) -> &[u16] {
+        &self.levels
     }
 
     /// The grey level of a pixel; `None` outside the frame.
@@ -92,13 +87,26 @@ impl Picture {
         [side(region.from_px.0, region.to_px.0), side(region.from_px.1, region.to_px.1)]
     }
 
-    /// Every `step`-th pixel of every `step`-th row of a region, as `shade` shows its grey level.
+    /// Every `step`-th pixel of every `step`-th row of a region, as `shade` shows its grey level; the greatest level there is where any
+    /// of the pixels that it stands for is saturated.
     pub fn shades<T: Copy>(&self, region: Region, step: usize, shade: impl Fn(u16) -> T) -> Vec<T> {
         let [columns, rows] = Self::shades_size(region, step);
+        let row =
+            |y: usize| &self.levels[y * self.width_px + region.from_px.0..y * self.width_px + region.to_px.0];
         let mut shades = Vec::with_capacity(columns * rows);
         for y in (region.from_px.1..region.to_px.1).step_by(step) {
-            let row = &self.levels[y * self.width_px + region.from_px.0..y * self.width_px + region.to_px.0];
-            shades.extend(row.iter().step_by(step).map(|level| shade(*level)));
+            let first = shades.len();
+            shades.extend(row(y).iter().step_by(step).map(|level| shade(*level)));
+            if step == 1 || self.saturated == 0 {
+                continue;
+            }
+            for y in y..(y + step).min(region.to_px.1) {
+                for (cell, shown) in row(y).chunks(step).zip(&mut shades[first..]) {
+                    if cell.iter().any(|level| *level >= self.max_level) {
+                        *shown = shade(self.max_level);
+                    }
+                }
+            }
         }
         shades
     }
@@ -106,13 +114,15 @@ impl Picture {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use beadscope_drivers::camera::PixelFormat;
+
     use super::*;
 
     /// A picture whose pixel (x, y) has the level `10 y + x`.
     pub(crate) fn ramp(width_px: usize, height_px: usize) -> Picture {
         let level = |place: usize| u16::try_from(10 * (place / width_px) + place % width_px).unwrap();
         let levels = (0..width_px * height_px).map(level).collect();
-        Picture { frame: 1, width_px, height_px, max_level: 255, levels, row: Vec::new() }
+        Picture { frame: 1, width_px, height_px, max_level: 255, levels, ..Picture::default() }
     }
 
     #[test]
@@ -134,16 +144,30 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_snapshot_keeps_every_grey_level() {
-        for max_level in [255, 4095] {
-            let picture = Picture { max_level, ..ramp(7, 5) };
-            let read = image::load_from_memory(&picture.png().unwrap()).unwrap();
-            let levels: Vec<u16> = match max_level {
-                255 => read.as_luma8().unwrap().iter().map(|level| u16::from(*level)).collect(),
-                _ => read.as_luma16().unwrap().to_vec(),
-            };
-            assert_eq!(levels, picture.levels, "{max_level}");
-        }
+    fn a_cell_of_a_thinned_picture_is_saturated_if_one_of_its_pixels_is() {
+        let mut picture = ramp(5, 4);
+        // Neither is in a column or row that is shown.
+        picture.levels[5 + 3] = 255;
+        picture.levels[3 * 5 + 1] = 255;
+        picture.saturated = 2;
+        let whole = Region { from_px: (0, 0), to_px: (5, 4) };
+        assert_eq!(picture.shades(whole, 2, |level| level), [0, 255, 4, 255, 22, 24]);
+        assert_eq!(picture.shades(whole, 1, |level| level)[2], 2);
+    }
+
+    #[test]
+    fn levels_are_made_of_bytes_when_they_are_looked_at() {
+        let mut picture = Picture::default();
+        let frame = |bytes, format| FrameView { bytes, width_px: 3, height_px: 1, format };
+        picture.take(7, &frame(&[1, 255, 3], PixelFormat::Mono8));
+        assert!(picture.is_empty(), "nobody has looked");
+        picture.decode();
+        assert_eq!((picture.levels(), picture.saturated), (&[1, 255, 3][..], 1));
+        picture.take(8, &frame(&[1, 1, 0xff, 0x0f, 2, 0], PixelFormat::Mono12));
+        picture.decode();
+        assert_eq!((picture.levels(), picture.saturated, picture.frame), (&[257, 4095, 2][..], 1, 8));
+        picture.take(9, &frame(&[1, 1, 0xff], PixelFormat::Mono12));
+        assert_eq!(picture.frame, 8, "too short");
     }
 
     #[test]

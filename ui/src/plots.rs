@@ -59,7 +59,7 @@ impl Plots {
     /// The beads are others now: of each, where it was before, if it was.
     pub fn follow(&mut self, places: &[Option<usize>]) {
         if let Some(paused) = &mut self.paused {
-            **paused = paused.of(places);
+            paused.keep(places);
         }
     }
 

@@ -1,5 +1,7 @@
 //! The newest rows of every bead, one by one, as far as memory goes: what noise and spectra are worked out from.
 
+use std::collections::VecDeque;
+
 use crate::history::CHANNELS;
 
 /// Memory of all samples, bytes.
@@ -7,17 +9,20 @@ const MEMORY: usize = 96 << 20;
 /// Frames kept at most: at 1 kHz 4 minutes, at 100 Hz three quarters of an hour.
 const MOST: usize = 1 << 18;
 
-/// A ring of frames.
+/// The newest frames.
 pub struct Samples {
-    beads: usize,
     capacity: usize,
     /// Per frame its time, s, and whether frames are missing before it.
-    frames: Vec<(f64, bool)>,
-    /// Per frame, bead and channel the difference to the bead's origin, nm; NaN if not measured.
-    values: Vec<f32>,
-    origins: Vec<f64>,
-    /// Where the next frame goes.
-    next: usize,
+    frames: VecDeque<(f64, bool)>,
+    beads: Vec<OfBead>,
+}
+
+/// What is kept of one bead. It has a piece of memory of its own, so that beads can come and go without the others being copied.
+struct OfBead {
+    /// Per channel the first value measured, nm; NaN until then.
+    origins: [f64; CHANNELS],
+    /// Of the newest frames, as many as the bead has been there: the differences to the origin, nm; NaN if not measured.
+    values: VecDeque<[f32; CHANNELS]>,
 }
 
 /// A piece of one bead's motion without a gap, evenly spaced.
@@ -34,87 +39,93 @@ pub struct Run {
 impl Samples {
     /// None yet, of so many beads.
     pub fn new(beads: usize) -> Self {
-        let capacity = (MEMORY / (beads.max(1) * CHANNELS * size_of::<f32>())).clamp(1000, MOST);
-        let origins = vec![f64::NAN; beads * CHANNELS];
-        Self { beads, capacity, frames: Vec::new(), values: Vec::new(), origins, next: 0 }
+        let capacity = capacity_for(beads);
+        let beads = (0..beads).map(|_| OfBead::new(capacity)).collect();
+        Self { capacity, frames: VecDeque::new(), beads }
     }
 
-    /// The samples of other beads: of each, where it was in this, if it was.
-    pub fn of(&self, places: &[Option<usize>]) -> Self {
-        let mut of = Self::new(places.len());
-        let count = self.frames.len().min(of.capacity);
-        for back in (0..count).rev() {
-            let frame = (self.next + self.capacity - 1 - back) % self.capacity;
-            let (time_s, after_gap) = self.frames[frame];
-            of.begin(time_s, after_gap);
-            for (bead, old) in places.iter().enumerate().filter_map(|(bead, old)| Some((bead, (*old)?))) {
-                let from = (frame * self.beads + old) * CHANNELS;
-                let values = [0, 1, 2].map(|channel| {
-                    self.origins[old * CHANNELS + channel] + f64::from(self.values[from + channel])
-                });
-                of.add(bead, values);
-            }
+    /// Is about other beads from now on: of each, where it was before, if it was. Values of beads that stay are not touched; where there
+    /// are more beads, the oldest frames go.
+    pub fn keep(&mut self, places: &[Option<usize>]) {
+        self.capacity = capacity_for(places.len());
+        let mut old: Vec<Option<OfBead>> = std::mem::take(&mut self.beads).into_iter().map(Some).collect();
+        let kept = |place: &Option<usize>| place.and_then(|place| old.get_mut(place)?.take());
+        self.beads =
+            places.iter().map(kept).map(|kept| kept.unwrap_or_else(|| OfBead::new(self.capacity))).collect();
+        self.leave(self.capacity);
+    }
+
+    /// The oldest go until no more than `count` are left.
+    fn leave(&mut self, count: usize) {
+        self.frames.drain(..self.frames.len().saturating_sub(count));
+        for OfBead { values, .. } in &mut self.beads {
+            values.drain(..values.len().saturating_sub(count));
         }
-        of
     }
 
     /// Begins a frame at `time_s`. `after_gap`: frames are missing before it.
     pub fn begin(&mut self, time_s: f64, after_gap: bool) {
-        let row = self.beads * CHANNELS;
-        if self.frames.len() < self.capacity {
-            self.frames.push((time_s, after_gap));
-            self.values.resize(self.frames.len() * row, f32::NAN);
-        } else {
-            self.frames[self.next] = (time_s, after_gap);
-            self.values[self.next * row..][..row].fill(f32::NAN);
+        if self.frames.len() >= self.capacity {
+            self.leave(self.capacity - 1);
         }
-        self.next = (self.next + 1) % self.capacity;
+        self.frames.push_back((time_s, after_gap));
+        self.beads.iter_mut().for_each(|bead| bead.values.push_back([f32::NAN; CHANNELS]));
     }
 
     /// x, y, z of one bead in the frame begun last, nm; NaN is not measured. A bead that is not known is left out.
     pub fn add(&mut self, bead: usize, values: [f64; CHANNELS]) {
-        if bead >= self.beads || self.frames.is_empty() {
-            return;
-        }
-        let frame = (self.next + self.capacity - 1) % self.capacity;
+        let Some(OfBead { origins, values: kept }) = self.beads.get_mut(bead) else { return };
+        let Some(newest) = kept.back_mut() else { return };
         for (channel, value) in values.into_iter().enumerate().filter(|(_, value)| value.is_finite()) {
-            let place = bead * CHANNELS + channel;
-            if self.origins[place].is_nan() {
-                self.origins[place] = value;
+            if origins[channel].is_nan() {
+                origins[channel] = value;
             }
-            self.values[frame * self.beads * CHANNELS + place] = (value - self.origins[place]) as f32;
+            newest[channel] = (value - origins[channel]) as f32;
         }
     }
 
     /// The newest motion of a bead, over `span_s` at most and back to the last gap, less the mean motion of the `references`.
     pub fn newest(&self, bead: usize, span_s: f64, references: &[usize]) -> Run {
-        let count = self.frames.len();
-        if bead >= self.beads || count == 0 {
+        let Some(of_bead) = self.beads.get(bead).filter(|_| !self.frames.is_empty()) else {
             return Run::default();
-        }
-        let at = |back: usize| (self.next + self.capacity - 1 - back) % self.capacity;
-        let newest_s = self.frames[at(0)].0;
+        };
+        let count = self.frames.len();
+        let at = |back: usize| self.frames[count - 1 - back];
+        let newest_s = at(0).0;
         let mut length = 0;
-        while length < count && newest_s - self.frames[at(length)].0 <= span_s {
+        while length < count && newest_s - at(length).0 <= span_s {
             length += 1;
-            if self.frames[at(length - 1)].1 {
+            if at(length - 1).1 {
                 break;
             }
         }
         let mut run = Run::default();
         for back in (0..length).rev() {
-            let row = &self.values[at(back) * self.beads * CHANNELS..][..self.beads * CHANNELS];
+            let here = of_bead.before(back);
             for (channel, values) in run.values.iter_mut().enumerate() {
-                let place = bead * CHANNELS + channel;
-                let drift = mean_of(row, channel, references);
-                values.push(self.origins[place] + f64::from(row[place]) - drift);
+                let drift = self.drift(back, channel, references);
+                values.push(of_bead.origins[channel] + f64::from(here[channel]) - drift);
             }
         }
         if length > 1 {
-            run.from_s = self.frames[at(length - 1)].0;
+            run.from_s = at(length - 1).0;
             run.rate_hz = (length - 1) as f64 / (newest_s - run.from_s).max(1e-9);
         }
         run
+    }
+}
+
+impl Samples {
+    /// The mean of the references so many frames before the newest; 0 without any, NaN where none was measured.
+    fn drift(&self, back: usize, channel: usize, references: &[usize]) -> f64 {
+        if references.is_empty() {
+            return 0.0;
+        }
+        let values = references.iter().filter_map(|bead| Some(self.beads.get(*bead)?.before(back)[channel]));
+        let measured = values.filter(|value| !value.is_nan());
+        let (sum, count) =
+            measured.fold((0.0, 0.0), |(sum, count), value| (sum + f64::from(value), count + 1.0));
+        sum / count
     }
 }
 
@@ -126,17 +137,22 @@ impl Run {
     }
 }
 
-/// The mean of the references in a frame; 0 without any, NaN where none was measured.
-fn mean_of(row: &[f32], channel: usize, references: &[usize]) -> f64 {
-    if references.is_empty() {
-        return 0.0;
+/// Frames that memory allows for so many beads.
+fn capacity_for(beads: usize) -> usize {
+    (MEMORY / (beads.max(1) * CHANNELS * size_of::<f32>())).clamp(1000, MOST)
+}
+
+impl OfBead {
+    fn new(capacity: usize) -> Self {
+        // The system lends the memory when it is written to.
+        Self { origins: [f64::NAN; CHANNELS], values: VecDeque::with_capacity(capacity) }
     }
-    let values = references
-        .iter()
-        .filter_map(|bead| row.get(bead * CHANNELS + channel))
-        .filter(|value| !value.is_nan());
-    let (sum, count) = values.fold((0.0, 0.0), |(sum, count), value| (sum + f64::from(*value), count + 1.0));
-    sum / count
+
+    /// The values so many frames before the newest; NaN before the bead was there.
+    fn before(&self, back: usize) -> [f32; CHANNELS] {
+        let place = self.values.len().checked_sub(back + 1);
+        place.and_then(|place| self.values.get(place)).copied().unwrap_or([f32::NAN; CHANNELS])
+    }
 }
 
 #[cfg(test)]
@@ -169,15 +185,40 @@ mod tests {
 
     #[test]
     fn other_beads_keep_their_samples() {
-        let samples = filled(150);
-        let other = samples.of(&[None, Some(0), Some(1)]);
-        let (kept, before) = (other.newest(1, 10.0, &[2]), samples.newest(0, 10.0, &[1]));
+        let mut samples = filled(150);
+        let before = samples.newest(0, 10.0, &[1]);
+        let memory = samples.beads[0].values.as_slices().0.as_ptr();
+        samples.keep(&[None, Some(0), Some(1)]);
+        assert_eq!(
+            samples.beads[1].values.as_slices().0.as_ptr(),
+            memory,
+            "the same memory: nothing is copied"
+        );
+        let kept = samples.newest(1, 10.0, &[2]);
         assert_eq!(
             (kept.from_s, &kept.values[0], &kept.values[2]),
             (before.from_s, &before.values[0], &before.values[2])
         );
         assert_eq!(kept.located(1), before.located(1));
-        assert!(other.newest(0, 10.0, &[]).values[0].iter().all(|x| x.is_nan()));
+        assert!(samples.newest(0, 10.0, &[]).values[0].iter().all(|x| x.is_nan()));
+        samples.begin(1.5, false);
+        samples.add(0, [4.0; 3]);
+        samples.add(1, [9.0; 3]);
+        let (new, old) = (samples.newest(0, 10.0, &[]), samples.newest(1, 10.0, &[]));
+        assert_eq!(new.values[0].len(), old.values[0].len());
+        assert_eq!((new.located(0), old.values[0].last()), (&[4.0][..], Some(&9.0)));
+    }
+
+    #[test]
+    fn more_beads_have_fewer_frames_and_the_newest_stay() {
+        let mut samples = filled(5_000);
+        let many: Vec<Option<usize>> = (0..5_000).map(|bead| Some(bead).filter(|bead| *bead < 2)).collect();
+        samples.keep(&many);
+        let run = samples.newest(1, 1e9, &[]);
+        assert_eq!((run.values[0].len(), samples.capacity), (samples.capacity, capacity_for(5_000)));
+        assert_eq!(run.values[0].last(), Some(&4_999.0));
+        samples.begin(50.0, false);
+        assert_eq!(samples.newest(1, 1e9, &[]).values[0].len(), samples.capacity, "and no more");
     }
 
     #[test]

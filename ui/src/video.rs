@@ -4,13 +4,15 @@
 //! not by the sensor.
 
 use beadscope_engine::command::Command;
+use beadscope_engine::find::Candidate;
 use eframe::egui::{
     self, Color32, ColorImage, CursorIcon, DragValue, Rect, Response, RichText, Sense, Stroke, StrokeKind,
     TextureFilter, TextureHandle, TextureOptions, pos2, vec2,
 };
 
+use crate::actions::Action;
 use crate::beads::Beads;
-use crate::contrast::{Contrast, Mode, Shades};
+use crate::contrast::{Contrast, MOST_CLIPPED, Mode, Shades};
 use crate::overlay;
 use crate::picture::{Picture, Region};
 use crate::scale::measured;
@@ -45,8 +47,8 @@ pub struct Video {
 enum Drag {
     /// Moves the picture.
     Picture,
-    /// Moves the ROI of a bead; where it was taken hold of, px.
-    Roi { bead: u32, from_px: (f32, f32) },
+    /// Moves the ROIs of the selected beads; where one of them was taken hold of, px.
+    Rois { from_px: (f32, f32) },
     /// Selects what is in a box; its first corner, px.
     Box { from_px: (f32, f32) },
 }
@@ -59,8 +61,16 @@ pub struct Over<'a> {
     pub camera: &'a str,
     /// Paths of the selected beads, px.
     pub trails: &'a [Vec<(f32, f32)>],
-    /// Middles of ROIs that are proposed, px, and their side.
-    pub proposed: (&'a [(f64, f64)], u32),
+    /// Beads that are proposed, and the side of their ROIs, px.
+    pub proposed: (&'a [Candidate], u32),
+}
+
+/// What is asked for in the picture.
+pub enum Asked {
+    /// One of the window's actions.
+    Action(Action),
+    /// A command of the engine.
+    Command(Command),
 }
 
 /// What a texture holds; another one is uploaded only if this changes.
@@ -78,10 +88,11 @@ impl Video {
     pub fn show(
         &mut self,
         ui: &mut egui::Ui,
-        picture: &Picture,
+        picture: &mut Picture,
         beads: &mut Beads,
         over: &Over<'_>,
-    ) -> Option<Command> {
+    ) -> Option<Asked> {
+        picture.decode();
         self.controls(ui, over.camera);
         let panel = ui.available_rect_before_wrap();
         let response =
@@ -111,13 +122,16 @@ impl Video {
         overlay::proposed(&painter, &self.viewport, over.proposed.0, over.proposed.1);
         self.draw_drag(&painter, &response, beads);
         overlay::scale_bar(&painter, &self.viewport, over.pixel_size_nm);
+        overlay::saturated(&painter, &self.viewport, picture.saturated);
         if !self.viewport.is_fitted() {
             overlay::minimap(&painter, &self.viewport, beads);
         }
         if let Some(cursor) = response.hover_pos() {
             overlay::pixel(&painter, &self.viewport, picture, cursor);
         }
-        asked.or_else(|| self.point_at(ui, response, beads))
+        let chosen = menu(&response);
+        let pointed = self.point_at(ui, response, beads, over.proposed);
+        chosen.map(Asked::Action).or(asked.or(pointed).map(Asked::Command))
     }
 
     fn controls(&mut self, ui: &mut egui::Ui, camera: &str) {
@@ -129,9 +143,13 @@ impl Video {
             }
             ui.separator();
             ui.label(RichText::new("contrast").color(colors.label));
-            ui.selectable_value(&mut self.contrast.mode, Mode::Auto, "Auto").on_hover_text(
-                "From the darkest to the brightest pixels of the frame (0.2 % clipped at both ends)",
-            );
+            ui.selectable_value(&mut self.contrast.mode, Mode::Auto, "Auto")
+                .on_hover_text("From the darkest to the brightest pixels of the frame, but for those that are clipped");
+            if self.contrast.mode == Mode::Auto {
+                let clipped = DragValue::new(&mut self.contrast.clipped).range(0.0..=MOST_CLIPPED).speed(0.02);
+                ui.add(clipped.max_decimals(2).prefix("clip ").suffix(" %"))
+                    .on_hover_text("Of the pixels, so many are shown as black, and as many as white");
+            }
             ui.selectable_value(&mut self.contrast.mode, Mode::Full, "Full")
                 .on_hover_text("From 0 to the level of a saturated pixel");
             let fixed = ui.selectable_value(&mut self.contrast.mode, Mode::Fixed, "Fixed");
@@ -144,13 +162,15 @@ impl Video {
                 *high = high.max(*low + 1.0);
             }
             ui.add(DragValue::new(&mut self.contrast.gamma).range(0.2..=5.0).speed(0.01).prefix("γ ").max_decimals(2))
-                .on_hover_text("Exponent of the brightness: below 1 dark levels are told apart better. Saturated pixels are red");
+                .on_hover_text("Exponent of the brightness: below 1 dark levels are told apart better. Saturated pixels are red, also \
+                     where many pixels share one of the screen; top left is how many there are");
             ui.separator();
             let mut shown = !self.hide_rois;
             ui.checkbox(&mut shown, "ROIs")
                 .on_hover_text(
                     "Squares, numbers and positions of the beads over the picture: white, green for references, orange where something is \
-                     to be remarked\nShift-click adds a bead, dragging a selected one moves it, Ctrl-drag selects those in a box",
+                     to be remarked\nShift-click adds a bead, dragging a selected one moves all selected ones, Ctrl-drag selects \
+                     those in a box",
                 );
             self.hide_rois = !shown;
             ui.checkbox(&mut self.shows_trails, "Trails").on_hover_text("The path of the selected beads in the last two seconds");
@@ -181,9 +201,9 @@ impl Video {
             let held = beads
                 .at(from_px.0, from_px.1)
                 .filter(|place| beads.is_selected(*place) && !beads.is_locked && !self.hide_rois);
-            self.drag = Some(match held.and_then(|place| beads.all.get(place)) {
+            self.drag = Some(match held {
                 _ if ui.input(|input| input.modifiers.command) => Drag::Box { from_px },
-                Some(bead) => Drag::Roi { bead: bead.roi.bead, from_px },
+                Some(_) => Drag::Rois { from_px },
                 None => Drag::Picture,
             });
         }
@@ -198,9 +218,8 @@ impl Video {
         }
         match self.drag.take()? {
             Drag::Picture => None,
-            Drag::Roi { bead, from_px } => {
-                let [dx_px, dy_px] = moved(from_px, at_px);
-                (dx_px != 0 || dy_px != 0).then_some(Command::RoiMove { bead, dx_px, dy_px })
+            Drag::Rois { from_px } => {
+                Some(moved(from_px, at_px)).filter(|by| *by != [0, 0]).and_then(|by| beads.move_command(by))
             }
             Drag::Box { from_px } => {
                 let inside = beads.within(from_px, at_px);
@@ -219,20 +238,15 @@ impl Video {
                 let from = self.viewport.screen_from_frame(from_px.0, from_px.1);
                 painter.rect_stroke(Rect::from_two_pos(from, pointer), 0, stroke, StrokeKind::Middle);
             }
-            Some(Drag::Roi { bead, from_px }) => {
-                let Some(roi) = beads.all.iter().map(|bead| bead.roi).find(|roi| roi.bead == bead) else {
-                    return;
-                };
+            Some(Drag::Rois { from_px }) => {
                 let [dx_px, dy_px] = moved(from_px, self.viewport.frame_from_screen(pointer));
-                let corner = ((roi.left_px + dx_px) as f32 - 0.5, (roi.top_px + dy_px) as f32 - 0.5);
-                let corner = self.viewport.screen_from_frame(corner.0, corner.1);
-                let side = roi.size_px as f32 * self.viewport.zoom();
-                painter.rect_stroke(
-                    Rect::from_min_size(corner, vec2(side, side)),
-                    0,
-                    stroke,
-                    StrokeKind::Middle,
-                );
+                for roi in beads.shown(usize::MAX).into_iter().map(|place| beads.all[place].roi) {
+                    let corner = ((roi.left_px + dx_px) as f32 - 0.5, (roi.top_px + dy_px) as f32 - 0.5);
+                    let corner = self.viewport.screen_from_frame(corner.0, corner.1);
+                    let side = roi.size_px as f32 * self.viewport.zoom();
+                    let square = Rect::from_min_size(corner, vec2(side, side));
+                    painter.rect_stroke(square, 0, stroke, StrokeKind::Middle);
+                }
             }
             _ => {}
         }
@@ -263,7 +277,12 @@ impl Video {
         let texture = match &mut self.texture {
             Some((old, texture)) => {
                 if *old != shown {
-                    texture.set(image(), TEXTURE);
+                    if texture.size() == size {
+                        // Into the texture that there is: another one would be made for every frame.
+                        texture.set_partial([0, 0], image(), TEXTURE);
+                    } else {
+                        texture.set(image(), TEXTURE);
+                    }
                     *old = shown;
                 }
                 texture
@@ -275,14 +294,29 @@ impl Video {
     }
 
     /// Selects the bead that is clicked, tells about the one under the cursor. A bead that is to be added.
-    fn point_at(&mut self, ui: &egui::Ui, response: Response, beads: &mut Beads) -> Option<Command> {
+    fn point_at(
+        &mut self,
+        ui: &egui::Ui,
+        response: Response,
+        beads: &mut Beads,
+        (proposed, side_px): (&[Candidate], u32),
+    ) -> Option<Command> {
         let cursor = response.hover_pos().filter(|_| !self.hide_rois)?;
         let (x_px, y_px) = self.viewport.frame_from_screen(cursor);
         let modifiers = ui.input(|input| input.modifiers);
         if response.clicked() && modifiers.shift && !beads.is_locked {
             return Some(Command::RoiAdd { x_px: f64::from(x_px).max(0.0), y_px: f64::from(y_px).max(0.0) });
         }
-        let place = beads.at(x_px, y_px)?;
+        let Some(place) = beads.at(x_px, y_px) else {
+            let half_px = f64::from(side_px) / 2.0;
+            let is_here = |one: &&Candidate| {
+                (one.x_px - f64::from(x_px)).abs() <= half_px && (one.y_px - f64::from(y_px)).abs() <= half_px
+            };
+            if let Some(Candidate { score, .. }) = proposed.iter().find(is_here) {
+                response.on_hover_text_at_pointer(format!("Candidate, score {score:.3}"));
+            }
+            return None;
+        };
         if response.clicked() {
             if modifiers.command { beads.toggle(place) } else { beads.select(place) }
         }
@@ -305,7 +339,68 @@ impl Video {
     }
 }
 
+/// What can be done with the picture.
+fn menu(response: &Response) -> Option<Action> {
+    let mut chosen = None;
+    response.context_menu(|ui| {
+        for (text, hint, action) in [
+            (
+                "Snapshot (PNG)",
+                "Writes the frame with all its grey levels into the folder of the recordings (S)",
+                Action::Snapshot,
+            ),
+            (
+                "Snapshot (TIFF)",
+                "As 16 bit grey levels with the size of a pixel, for ImageJ and others",
+                Action::SnapshotTiff,
+            ),
+            ("Show the whole frame", "As a double click (F)", Action::FitPicture),
+        ] {
+            if ui.button(text).on_hover_text(hint).clicked() {
+                chosen = Some(action);
+                ui.close();
+            }
+        }
+    });
+    chosen
+}
+
 /// By how many whole pixels something was moved.
 fn moved(from_px: (f32, f32), to_px: (f32, f32)) -> [i32; 2] {
     [(to_px.0 - from_px.0).round() as i32, (to_px.1 - from_px.1).round() as i32]
+}
+
+#[cfg(test)]
+mod tests {
+    use beadscope_drivers::camera::PixelFormat;
+    use beadscope_engine::frame::FrameView;
+
+    use super::*;
+
+    #[test]
+    fn each_frame_goes_into_the_texture_that_there_is() {
+        let context = egui::Context::default();
+        let (mut video, mut picture) = (Video::default(), Picture::default());
+        let mut beads = Beads::new(&[], 100.0);
+        let mut uploaded = Vec::new();
+        for frame in 0..6_u8 {
+            let bytes: Vec<u8> = (0..64 * 48).map(|place| (place % 251) as u8 ^ frame).collect();
+            let (width_px, height_px, format) = (64, 48, PixelFormat::Mono8);
+            picture.take(u64::from(frame), &FrameView { bytes: &bytes, width_px, height_px, format });
+            let mut output = context.run_ui(egui::RawInput::default(), |ui| {
+                let over = Over { pixel_size_nm: 100.0, camera: "", trails: &[], proposed: (&[], 0) };
+                video.show(ui, &mut picture, &mut beads, &over);
+            });
+            let texture = video.texture.as_ref().unwrap().1.id();
+            let set = output.textures_delta.set.iter().filter(|(id, _)| **id == texture);
+            uploaded.extend(set.flat_map(|(_, deltas)| deltas).map(|delta| delta.is_whole()));
+            // Nothing draws them.
+            output.textures_delta.clear();
+        }
+        // The panel may have another size in the second frame; after that every frame is part of the same texture.
+        assert!(
+            uploaded.len() == 6 && uploaded[0] && uploaded[2..].iter().all(|is_whole| !is_whole),
+            "{uploaded:?}"
+        );
+    }
 }

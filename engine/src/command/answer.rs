@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::spec::RangeError;
 use crate::acquire::control::ControlError;
-use crate::bead_set::{BeadError, Beads};
+use crate::bead_set::{Added, BeadError, Beads};
 use crate::hardware::{AxisReading, HardwareError};
 use crate::ledger::Ledger;
 use crate::locks::{LockError, LocksState, ZPhase};
@@ -56,6 +56,8 @@ pub enum Applied {
         /// Its number.
         bead: u32,
     },
+    /// Beads were added.
+    Added(Added),
     /// A setting was changed.
     Setting(Change),
     /// These are all settings.
@@ -101,6 +103,14 @@ pub enum CommandError {
     /// The file is something else, and stays.
     #[error("only ROI files are replaced, and this is none; choose another file: {}", .0.display())]
     NotRois(PathBuf),
+    /// A place has a column and a row.
+    #[error("{columns} columns and {rows} rows are no places; give as many y_px as x_px")]
+    Unpaired {
+        /// Columns given.
+        columns: usize,
+        /// Rows given.
+        rows: usize,
+    },
     /// The recorder refuses.
     #[error(transparent)]
     Record(#[from] RecordError),
@@ -191,6 +201,17 @@ impl fmt::Display for Applied {
                 write!(f, "recording: {file}; {recorded} frames recorded, {lost} lost: {before}")
             }
             Self::Bead { bead } => write!(f, "bead {bead}"),
+            Self::Added(Added { first, added, left_out }) => {
+                match added {
+                    0 => f.write_str("no bead added")?,
+                    1 => write!(f, "bead {first} added")?,
+                    _ => write!(f, "beads {first} to {} added", first + (*added as u32 - 1))?,
+                }
+                match left_out {
+                    0 => Ok(()),
+                    _ => write!(f, "; {left_out} left out: the session has no room for more"),
+                }
+            }
             Self::Beads(Beads { rois, references }) => {
                 write!(f, "{} beads, {} of them references", rois.len(), references.len())
             }

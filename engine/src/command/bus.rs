@@ -154,8 +154,19 @@ impl State {
             Command::RoiAdd { x_px, y_px } => {
                 self.edit(parts, |beads| beads.add((x_px, y_px)).map(|bead| Applied::Bead { bead }))
             }
+            Command::RoiAddSeveral { x_px, y_px, as_fits } => {
+                if x_px.len() != y_px.len() {
+                    return Err(CommandError::Unpaired { columns: x_px.len(), rows: y_px.len() });
+                }
+                let centers_px: Vec<(f64, f64)> = x_px.into_iter().zip(y_px).collect();
+                let as_fits = as_fits.unwrap_or(false);
+                self.edit(parts, |beads| beads.add_several(&centers_px, as_fits).map(Applied::Added))
+            }
             Command::RoiMove { bead, dx_px, dy_px } => {
-                self.edit_beads(parts, |beads| beads.shift(bead, (dx_px, dy_px)))
+                self.edit_beads(parts, |beads| beads.shift(&[bead], (dx_px, dy_px)))
+            }
+            Command::RoiMoveSeveral { beads: moved, dx_px, dy_px } => {
+                self.edit_beads(parts, |beads| beads.shift(&moved, (dx_px, dy_px)))
             }
             Command::RoiRemove { beads: gone } => self.edit_beads(parts, |beads| beads.remove(&gone)),
             Command::RoiClear {} => self.edit_beads(parts, BeadSet::clear),

@@ -134,10 +134,28 @@ commands! {
         /// Row of its centre in the frame.
         y_px: f64 ["px" 0.0, FAR],
     }
+    /// Adds several beads in one edit, or none of them. Answered with their numbers.
+    "roi.add_several" RoiAddSeveral {
+        /// Columns of their centres in the frame.
+        x_px: Vec<f64> ["px" 0.0, FAR],
+        /// Rows of their centres, in the same order.
+        y_px: Vec<f64> ["px" 0.0, FAR],
+        /// Those that come first, as many as there is room for, in place of a refusal; left out, false.
+        as_fits: Option<bool> ["" 0.0, 1.0],
+    }
     /// Moves the ROI of a bead.
     "roi.move" RoiMove {
         /// The bead.
         bead: u32 ["" 0.0, BEAD],
+        /// To the right.
+        dx_px: i32 ["px" -FAR, FAR],
+        /// Down.
+        dy_px: i32 ["px" -FAR, FAR],
+    }
+    /// Moves the ROIs of several beads together in one edit, or none of them.
+    "roi.move_several" RoiMoveSeveral {
+        /// The beads.
+        beads: Vec<u32> ["" 0.0, BEAD],
         /// To the right.
         dx_px: i32 ["px" -FAR, FAR],
         /// Down.

@@ -128,6 +128,16 @@ impl Argument for Vec<u32> {
     }
 }
 
+impl Argument for Vec<f64> {
+    const KIND: &'static str = "list of numbers";
+    fn measures(&self) -> Vec<f64> {
+        self.clone()
+    }
+    fn told(&self) -> String {
+        format!("{self:?}")
+    }
+}
+
 impl<T: Argument> Argument for Option<T> {
     const KIND: &'static str = T::KIND;
     const IS_OPTIONAL: bool = true;

@@ -50,9 +50,12 @@ impl FromStr for Command {
         };
         // Numbers are numbers: 1 is as good as 1.0 where a fraction is allowed.
         for (key, value) in &mut fields {
-            let wants_fraction = argument_kind(name, key) == Some("number");
-            if let (true, toml::Value::Integer(whole)) = (wants_fraction, &*value) {
-                *value = toml::Value::Float(*whole as f64);
+            match (argument_kind(name, key), value) {
+                (Some("number"), one) => become_fraction(one),
+                (Some("list of numbers"), toml::Value::Array(list)) => {
+                    list.iter_mut().for_each(become_fraction)
+                }
+                _ => {}
             }
         }
         fields.insert("command".to_owned(), name.into());
@@ -81,6 +84,13 @@ impl fmt::Display for Command {
     }
 }
 
+/// A whole number as one with a fraction.
+fn become_fraction(value: &mut toml::Value) {
+    if let toml::Value::Integer(whole) = value {
+        *value = toml::Value::Float(*whole as f64);
+    }
+}
+
 fn argument_kind(command: &str, argument: &str) -> Option<&'static str> {
     let spec = COMMANDS.iter().find(|spec| spec.name == command)?;
     Some(spec.arguments.iter().find(|one| one.name == argument)?.kind)
@@ -93,7 +103,7 @@ pub fn usage(command: &str) -> String {
         .map(|one| {
             let value = match one.kind {
                 "text" => "\"TEXT\"",
-                "list of whole numbers" => "[NUMBER, …]",
+                "list of whole numbers" | "list of numbers" => "[NUMBER, …]",
                 "true or false" => "true|false",
                 _ => "NUMBER",
             };
@@ -118,6 +128,8 @@ mod tests {
             "acquire on=false",
             "roi.move bead=3, dx_px=-1, dy_px=0",
             "roi.remove beads=[1, 2]",
+            "roi.move_several beads=[1, 2], dx_px=3, dy_px=-4",
+            "roi.add_several x_px=[1.5, 2.0], y_px=[3.0, 4.0], as_fits=true",
             "camera.set rate_hz=200.0",
             "mark text='5 pN, \"slow\"'",
             "record.start name=\"a\"",
@@ -129,6 +141,10 @@ mod tests {
             assert_eq!(serde_json::from_str::<Command>(&json).unwrap(), command, "{json}");
         }
         assert_eq!("roi.add x_px=5, y_px=7".parse(), Ok(Command::RoiAdd { x_px: 5.0, y_px: 7.0 }));
+        assert_eq!(
+            "roi.add_several x_px=[5], y_px=[7.5]".parse(),
+            Ok(Command::RoiAddSeveral { x_px: vec![5.0], y_px: vec![7.5], as_fits: None })
+        );
     }
 
     #[test]

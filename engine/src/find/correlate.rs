@@ -5,7 +5,9 @@
 
 use rustfft::{FftDirection, FftPlanner, num_complex::Complex32};
 
+use super::FindError;
 use super::plane::Plane;
+use super::watch::Watch;
 
 /// Correlation of the template with the frame at each place where it fits, by its top left pixel.
 pub(super) struct CorrelationMap {
@@ -20,7 +22,15 @@ pub(super) struct CorrelationMap {
 
 impl CorrelationMap {
     /// Correlates the frame with its own ROI at this top left pixel; `None` if that holds nothing but noise.
-    pub fn new(plane: &Plane, corner: (usize, usize), roi_px: usize) -> Option<Self> {
+    ///
+    /// # Errors
+    /// If it was cancelled.
+    pub fn new(
+        plane: &Plane,
+        corner: (usize, usize),
+        roi_px: usize,
+        watch: &Watch<'_>,
+    ) -> Result<Option<Self>, FindError> {
         let (columns, rows) = (plane.width_px + 1 - roi_px, plane.height_px + 1 - roi_px);
         let n = (roi_px * roi_px) as f64;
         let sums = SummedArea::new(plane, |level| level);
@@ -33,18 +43,20 @@ impl CorrelationMap {
         // What varies less than the noise has nothing to correlate.
         let floor = (n * f64::from(plane.smoothed_noise()).powi(2)).max(1e-9 * squares.over_all);
         if template_norm <= floor {
-            return None;
+            return Ok(None);
         }
-        let products = products(plane, corner, roi_px, sums.mean as f32, template_mean as f32);
+        let means = (sums.mean as f32, template_mean as f32);
+        let products = products(plane, corner, roi_px, means, &watch.part(0.0, 0.8))?;
         let mut levels = Vec::with_capacity(columns * rows);
         for row in 0..rows {
+            watch.part(0.8, 1.0).at(row, rows)?;
             levels.extend((0..columns).map(|column| {
                 let norm = variance(column, row);
                 let product = f64::from(products.at(column, row));
                 if norm <= floor { 0.0 } else { (product / (norm * template_norm).sqrt()) as f32 }
             }));
         }
-        Some(Self { levels, columns, rows, roi_px })
+        Ok(Some(Self { levels, columns, rows, roi_px }))
     }
 
     /// Highest correlation within 2 px of a ROI's top left pixel.
@@ -103,7 +115,13 @@ impl Products {
 }
 
 /// Cross-correlation by FFT. It wraps round, but only where the template does not fit anyway.
-fn products(plane: &Plane, corner: (usize, usize), roi_px: usize, mean: f32, template_mean: f32) -> Products {
+fn products(
+    plane: &Plane,
+    corner: (usize, usize),
+    roi_px: usize,
+    (mean, template_mean): (f32, f32),
+    watch: &Watch<'_>,
+) -> Result<Products, FindError> {
     let (width, height) = (smooth_size(plane.width_px), smooth_size(plane.height_px));
     let mut frame = vec![Complex32::default(); width * height];
     let mut template = frame.clone();
@@ -119,12 +137,15 @@ fn products(plane: &Plane, corner: (usize, usize), roi_px: usize, mean: f32, tem
         }
     }
     let mut planner = FftPlanner::new();
+    watch.at(0, 3)?;
     fft(&mut planner, &mut frame, width, height, FftDirection::Forward);
+    watch.at(1, 3)?;
     fft(&mut planner, &mut template, width, height, FftDirection::Forward);
+    watch.at(2, 3)?;
     let scale = 1.0 / (width * height) as f32;
     frame.iter_mut().zip(&template).for_each(|(level, other)| *level = *level * other.conj() * scale);
     fft(&mut planner, &mut frame, width, height, FftDirection::Inverse);
-    Products { levels: frame, width }
+    Ok(Products { levels: frame, width })
 }
 
 /// Two-dimensional FFT in place: along the rows, then along the columns.
@@ -171,13 +192,16 @@ fn smooth_size(at_least: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::synthetic::Frame, *};
+    use super::{
+        super::{synthetic::Frame, watch::UNWATCHED},
+        *,
+    };
 
     #[test]
     fn correlation_is_that_of_the_definition() {
         let frame = Frame::flat(70, 50).bead(20.0, 20.0, 30.0).bead(50.0, 28.0, 20.0).noise(3.0);
         let plane = Plane::new(&frame.image()).unwrap();
-        let map = CorrelationMap::new(&plane, (12, 11), 17).unwrap();
+        let map = CorrelationMap::new(&plane, (12, 11), 17, &UNWATCHED).unwrap().unwrap();
         let patch = |column: usize, row: usize| -> Vec<f64> {
             let places = (0..17 * 17).map(|index| (row + index / 17) * 70 + column + index % 17);
             let levels: Vec<f64> = places.map(|place| f64::from(plane.pixels[place])).collect();

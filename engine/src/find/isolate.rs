@@ -1,11 +1,12 @@
 //! Which objects are beads that stand alone.
 
 use super::{
-    Candidate, Options, Verdict,
+    Candidate, FindError, Options, Verdict,
     plane::Plane,
     roi_corner,
     survey::{Object, ROUND},
     typical::Typical,
+    watch::Watch,
 };
 
 /// Objects with less than this part of a typical bead's votes are not worth a word.
@@ -16,21 +17,28 @@ const SMALLEST_RADIUS: f64 = 0.11;
 const LARGEST_BLEMISH: f64 = 0.6;
 
 /// Judges each object; `seed_threshold` is the lowest likeness of a bead if there is a seed.
+///
+/// # Errors
+/// If it was cancelled.
 pub(super) fn judge(
     plane: &Plane,
     options: &Options,
     objects: &[Object],
     seed_threshold: Option<f32>,
-) -> Vec<Candidate> {
+    watch: &Watch<'_>,
+) -> Result<Vec<Candidate>, FindError> {
     let smallest_px = SMALLEST_RADIUS * options.roi_px as f64;
-    let typical = Typical::new(objects, smallest_px);
+    let typical = Typical::new(objects, smallest_px, &watch.part(0.0, 0.5))?;
     let is_like_seed = |object: &Object| seed_threshold.is_some_and(|threshold| object.likeness >= threshold);
     let is_ringed = |object: &&Object| typical.is_ringed(object) || is_like_seed(object);
     let ringed: Vec<&Object> = objects.iter().filter(is_ringed).collect();
     let judge = Judge { plane, options, seed_threshold, smallest_px, typical, ringed };
     let worth_a_word =
         |object: &&Object| object.votes >= WORTH_A_WORD * judge.typical.votes || is_like_seed(object);
-    objects.iter().filter(worth_a_word).map(|object| judge.candidate(object)).collect()
+    let candidate = |(done, object): (usize, &Object)| {
+        watch.part(0.5, 1.0).at(done, objects.len()).map(|()| judge.candidate(object))
+    };
+    objects.iter().enumerate().filter(|(_, object)| worth_a_word(object)).map(candidate).collect()
 }
 
 struct Judge<'a> {

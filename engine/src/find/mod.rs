@@ -20,8 +20,11 @@ mod synthetic;
 mod tests;
 mod typical;
 mod vote;
+mod watch;
 
 use std::fmt;
+
+use watch::Watch;
 
 /// A frame in grey levels, row by row; levels may be of any range, NaN and infinite ones are passed over.
 #[derive(Clone, Copy, Debug)]
@@ -144,6 +147,9 @@ pub enum FindError {
         /// Score asked for.
         threshold: f32,
     },
+    /// Whoever watched did not want to know the rest.
+    #[error("the search was cancelled")]
+    Cancelled,
 }
 
 /// Smallest ROI in which rings can be told from a spot, px.
@@ -156,14 +162,33 @@ const MIN_ROI_PX: usize = 16;
 /// # Errors
 /// If the frame, the ROI, the seed or the threshold makes no sense; see [`FindError`].
 pub fn find(image: &Image, options: &Options) -> Result<Vec<Candidate>, FindError> {
+    find_watched(image, options, &|_| true)
+}
+
+/// As [`find`], while `watch` hears again and again which share is done, 0 to 1, and says whether to go on.
+///
+/// # Errors
+/// As [`find`]; [`FindError::Cancelled`] soon after `watch` has said no.
+pub fn find_watched(
+    image: &Image,
+    options: &Options,
+    watch: &dyn Fn(f32) -> bool,
+) -> Result<Vec<Candidate>, FindError> {
     check(image, options)?;
+    let watch = Watch::new(watch);
+    watch.at(0, 1)?;
     let Some(plane) = plane::Plane::new(image) else { return Ok(Vec::new()) };
-    let mut objects = survey::survey(&plane, options.roi_px);
+    // Where the time goes; the correlation with a seed takes about as long as all the rest.
+    let (surveyed, compared) = if options.seed_px.is_some() { (0.5, 0.9) } else { (0.9, 0.9) };
+    let mut objects = survey::survey(&plane, options.roi_px, &watch.part(0.1, surveyed))?;
     let likeness = match options.seed_px {
         None => None,
-        Some(seed_px) => Some(seed::compare(&plane, options, seed_px, &mut objects)?),
+        Some(seed_px) => {
+            let watch = watch.part(surveyed, compared);
+            Some(seed::compare(&plane, options, seed_px, &mut objects, &watch)?)
+        }
     };
-    let mut candidates = isolate::judge(&plane, options, &objects, likeness);
+    let mut candidates = isolate::judge(&plane, options, &objects, likeness, &watch.part(compared, 1.0))?;
     candidates.sort_by(|a, b| {
         let rejected = |candidate: &Candidate| candidate.verdict != Verdict::Bead;
         rejected(a).cmp(&rejected(b)).then(b.score.total_cmp(&a.score))

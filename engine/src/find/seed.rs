@@ -2,7 +2,7 @@
 
 use super::{
     FindError, Options, correlate::CorrelationMap, plane::Plane, roi_corner, survey::Object,
-    symmetry::measure,
+    symmetry::measure, watch::Watch,
 };
 
 /// Lowest correlation that is considered at all.
@@ -14,6 +14,7 @@ pub(super) fn compare(
     options: &Options,
     seed_px: (f64, f64),
     objects: &mut Vec<Object>,
+    watch: &Watch<'_>,
 ) -> Result<f32, FindError> {
     let (x_px, y_px) = seed_px;
     // On the bead's centre rather than where it was clicked, so that the template is symmetric.
@@ -26,15 +27,15 @@ pub(super) fn compare(
     let center_px = nearest.filter(near).map_or(seed_px, |object| (object.x_px, object.y_px));
     let corner = roi_corner(plane, options.roi_px, center_px.0, center_px.1)
         .ok_or(FindError::SeedAtBorder { x_px, y_px })?;
-    let map =
-        CorrelationMap::new(plane, corner, options.roi_px).ok_or(FindError::SeedIsFlat { x_px, y_px })?;
+    let map = CorrelationMap::new(plane, corner, options.roi_px, &watch.part(0.0, 0.8))?
+        .ok_or(FindError::SeedIsFlat { x_px, y_px })?;
     for object in objects.iter_mut() {
         let corner = roi_corner(plane, options.roi_px, object.x_px, object.y_px);
         object.likeness = corner.map_or(0.0, |corner| map.near(corner));
     }
     let scores = objects.iter().map(|object| object.likeness).collect();
     let threshold = options.threshold.unwrap_or_else(|| separating(scores));
-    objects.extend(unseen(plane, &map, objects, threshold.max(LOWEST)));
+    objects.extend(unseen(plane, &map, objects, threshold.max(LOWEST), &watch.part(0.8, 1.0))?);
     Ok(threshold)
 }
 
@@ -61,7 +62,13 @@ fn separating(mut scores: Vec<f32>) -> f32 {
 
 /// Beads whose edges were lost in the noise: correlations of at least `threshold` away from all known objects and
 /// from each other, best first.
-fn unseen(plane: &Plane, map: &CorrelationMap, objects: &[Object], threshold: f32) -> Vec<Object> {
+fn unseen(
+    plane: &Plane,
+    map: &CorrelationMap,
+    objects: &[Object],
+    threshold: f32,
+    watch: &Watch<'_>,
+) -> Result<Vec<Object>, FindError> {
     let half_px = (map.roi_px / 2) as f64;
     let mut places: Vec<(f32, f64, f64)> = (0..map.levels.len())
         .filter(|index| map.levels[*index] >= threshold)
@@ -72,7 +79,9 @@ fn unseen(plane: &Plane, map: &CorrelationMap, objects: &[Object], threshold: f3
         .collect();
     places.sort_by(|a, b| b.0.total_cmp(&a.0));
     let mut found: Vec<Object> = Vec::new();
-    for (likeness, x_px, y_px) in places {
+    let count = places.len();
+    for (done, (likeness, x_px, y_px)) in places.into_iter().enumerate() {
+        watch.at(done, count)?;
         let is_near = |o: &Object| (o.x_px - x_px).abs().max((o.y_px - y_px).abs()) < half_px;
         if !objects.iter().any(is_near) && !found.iter().any(is_near) {
             let patch = measure(plane, (x_px, y_px), map.roi_px / 2);
@@ -80,7 +89,7 @@ fn unseen(plane: &Plane, map: &CorrelationMap, objects: &[Object], threshold: f3
             found.push(Object { x_px, y_px, votes: 0.0, patch: Some(patch), likeness });
         }
     }
-    found
+    Ok(found)
 }
 
 #[cfg(test)]

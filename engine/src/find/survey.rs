@@ -1,9 +1,11 @@
 //! Every ringed object of the frame, measured: beads, members of clusters and debris alike.
 
 use super::{
+    FindError,
     plane::Plane,
     symmetry::{Patch, centre, measure},
     vote::{edge_threshold, peaks},
+    watch::Watch,
 };
 
 /// From here on the radial profile describes the patch; clean beads of a real frame have 0.95 to 0.99, the two of a
@@ -41,14 +43,20 @@ impl Object {
 }
 
 /// Lists the objects of the frame by falling votes, each once.
-pub(super) fn survey(plane: &Plane, roi_px: usize) -> Vec<Object> {
+///
+/// # Errors
+/// If it was cancelled.
+pub(super) fn survey(plane: &Plane, roi_px: usize, watch: &Watch<'_>) -> Result<Vec<Object>, FindError> {
     let edge = edge_threshold(plane);
+    watch.at(1, 10)?;
     // Rings fill half of the ROI or more; votes from farther out than 3/8 are another bead's.
     let reach_px = roi_px as f64 * 0.375;
     // A twentieth of the area of such rings: fewer edges do not make a bead.
     let min_votes = (0.05 * std::f64::consts::PI * (roi_px as f64 / 4.0).powi(2)) as f32;
     let mut objects: Vec<Object> = Vec::new();
-    for peak in peaks(plane, edge, reach_px, (roi_px / 12).max(2), min_votes) {
+    let peaks = peaks(plane, edge, reach_px, (roi_px / 12).max(2), min_votes, &watch.part(0.1, 0.5))?;
+    for (done, peak) in peaks.iter().enumerate() {
+        watch.part(0.5, 1.0).at(done, peaks.len())?;
         let start_px = (peak.column as f64, peak.row as f64);
         let at_px = centre(plane, start_px, edge, roi_px as f64 / 4.0);
         let patch = at_px.map(|at_px| measure(plane, at_px, roi_px / 2));
@@ -59,5 +67,5 @@ pub(super) fn survey(plane: &Plane, roi_px: usize) -> Vec<Object> {
             objects.push(object);
         }
     }
-    objects
+    Ok(objects)
 }

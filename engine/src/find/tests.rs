@@ -189,3 +189,50 @@ fn a_soft_bead_that_loses_its_edges_to_the_noise_is_still_a_bead() {
     assert_eq!(found.len(), 2, "{:?}", frame.candidates());
     assert!(nearest_px((190.3, 80.0), &found) < 0.3);
 }
+
+#[test]
+fn a_search_tells_how_far_it_is_and_ends_where_nobody_wants_the_rest() {
+    use std::cell::RefCell;
+    let frame = Frame::flat(300, 120).bead(60.0, 60.0, 40.0).bead(150.0, 60.0, 40.0).bead(240.0, 60.0, 40.0);
+    let image = frame.noise(2.0);
+    for seed_px in [None, Some((60.0, 60.0))] {
+        let options = Options { seed_px, ..PLAIN };
+        let told = RefCell::new(Vec::new());
+        let watched = find_watched(&image.image(), &options, &|share| {
+            told.borrow_mut().push(share);
+            true
+        });
+        assert_eq!(watched, find(&image.image(), &options));
+        let told = told.into_inner();
+        assert!(told.is_sorted() && told.iter().all(|share| (0.0..=1.0).contains(share)), "{told:?}");
+        let widest = told
+            .windows(2)
+            .map(|pair| pair[1] - pair[0])
+            .fold(told[0].max(1.0 - told[told.len() - 1]), f32::max);
+        assert!(widest < 0.25, "it is never silent for long: {widest}");
+        // Wherever it is ended, it looks at nothing more.
+        for end in (0..told.len()).step_by(told.len() / 60 + 1) {
+            let calls = std::cell::Cell::new(0);
+            let cancelled = find_watched(&image.image(), &options, &|_| {
+                calls.set(calls.get() + 1);
+                calls.get() <= end
+            });
+            assert_eq!((cancelled, calls.get()), (Err(FindError::Cancelled), end + 1), "{:?}", told[end]);
+        }
+    }
+}
+
+#[test]
+fn a_lower_threshold_keeps_what_is_less_round() {
+    // Of two beads 3 px apart the rings are not quite round: the score is 0.84.
+    let frame = Frame::flat(400, 120).bead(60.0, 60.0, 40.0).bead(160.0, 60.0, 40.0);
+    let frame = frame.bead(298.5, 60.0, 20.0).bead(301.5, 60.0, 20.0).noise(1.0);
+    let at = |threshold: f32| {
+        let found = find(&frame.image(), &Options { threshold: Some(threshold), ..PLAIN }).unwrap();
+        let verdict = |one: &Candidate| (one.verdict, (0.8..0.85).contains(&one.score));
+        found.iter().map(verdict).collect::<Vec<_>>()
+    };
+    let single = (Verdict::Bead, false);
+    assert_eq!(at(0.85), [single, single, (Verdict::NotRound, true)]);
+    assert_eq!(at(0.3), [single, single, (Verdict::Bead, true)]);
+}

@@ -1,8 +1,10 @@
 //! What the beads of this frame have in common: the standard that debris is held against.
 
 use super::{
+    FindError,
     survey::Object,
     symmetry::{Patch, likeness_of_profiles},
+    watch::Watch,
 };
 
 /// Objects with this part of a typical bead's votes have rings that disturb a neighbour.
@@ -34,7 +36,10 @@ pub(super) struct Typical<'a> {
 impl<'a> Typical<'a> {
     /// Medians over the round objects of at least this ring radius, each counted by the square of its votes: a bead has
     /// ten times the votes of a speck of dust, so that a hundred specks do not outvote it.
-    pub fn new(objects: &'a [Object], smallest_px: f64) -> Self {
+    ///
+    /// # Errors
+    /// If it was cancelled.
+    pub fn new(objects: &'a [Object], smallest_px: f64, watch: &Watch<'_>) -> Result<Self, FindError> {
         let with_patch = || objects.iter().filter_map(|object| Some((object, object.patch.as_ref()?)));
         let is_bead =
             |object: &Object, patch: &Patch| object.is_round() && patch.ring_radius_px >= smallest_px;
@@ -55,9 +60,14 @@ impl<'a> Typical<'a> {
         };
         typical.round =
             beads.iter().filter(|(o, _)| o.is_round() && typical.is_ringed(o)).map(|b| b.1).collect();
-        let unlike = typical.round.iter().filter(|patch| !typical.has_likes(patch)).count();
+        let mut unlike = 0;
+        for (done, patch) in typical.round.iter().enumerate() {
+            // Each is held against all others, where none is like it.
+            watch.at(done, typical.round.len())?;
+            unlike += usize::from(!typical.has_likes(patch));
+        }
         typical.is_mixed = unlike as f64 > MOST_UNLIKE * typical.round.len() as f64;
-        typical
+        Ok(typical)
     }
 
     /// True if its rings would disturb a neighbour.

@@ -3,7 +3,9 @@
 //! As in the radial symmetry transform (Loy and Zelinsky, IEEE Trans. Pattern Anal. 25, 959, 2003), with every radius
 //! in one map. Both ways along the gradient count, so dark and bright rings vote alike.
 
+use super::FindError;
 use super::plane::{Plane, median, quantile};
+use super::watch::Watch;
 
 /// Edge pixels are those whose gradient is this many times the typical one of a frame that is mostly background.
 const EDGE_OVER_BACKGROUND: f32 = 4.0;
@@ -35,10 +37,22 @@ pub(super) fn edge_threshold(plane: &Plane) -> f32 {
 }
 
 /// Places with at least `min_votes`, each the highest within `apart_px`, by falling votes.
-pub(super) fn peaks(plane: &Plane, edge: f32, reach_px: f64, apart_px: usize, min_votes: f32) -> Vec<Peak> {
-    let votes = box_sums(&vote_map(plane, edge, reach_px), plane.width_px, plane.height_px);
+///
+/// # Errors
+/// If it was cancelled.
+pub(super) fn peaks(
+    plane: &Plane,
+    edge: f32,
+    reach_px: f64,
+    apart_px: usize,
+    min_votes: f32,
+    watch: &Watch<'_>,
+) -> Result<Vec<Peak>, FindError> {
+    let map = vote_map(plane, edge, reach_px, &watch.part(0.0, 0.7))?;
+    let votes = box_sums(&map, plane.width_px, plane.height_px);
     let mut found = Vec::new();
     for row in 0..plane.height_px {
+        watch.part(0.7, 1.0).at(row, plane.height_px)?;
         for column in 0..plane.width_px {
             let here = votes[row * plane.width_px + column];
             if here >= min_votes && is_highest(&votes, plane, column, row, apart_px) {
@@ -47,14 +61,15 @@ pub(super) fn peaks(plane: &Plane, edge: f32, reach_px: f64, apart_px: usize, mi
         }
     }
     found.sort_by(|a: &Peak, b: &Peak| b.votes.total_cmp(&a.votes));
-    found
+    Ok(found)
 }
 
 /// How many edge pixels have each pixel on their gradient's line, no farther than `reach_px`.
-fn vote_map(plane: &Plane, edge: f32, reach_px: f64) -> Vec<f32> {
+fn vote_map(plane: &Plane, edge: f32, reach_px: f64, watch: &Watch<'_>) -> Result<Vec<f32>, FindError> {
     let mut map = vec![0.0; plane.pixels.len()];
     let (width, height) = (plane.width_px as i64, plane.height_px as i64);
     for row in 1..plane.height_px.saturating_sub(1) {
+        watch.at(row, plane.height_px)?;
         for column in 1..plane.width_px.saturating_sub(1) {
             let (gx, gy) = plane.gradient(column, row);
             let magnitude = gx.hypot(gy);
@@ -72,7 +87,7 @@ fn vote_map(plane: &Plane, edge: f32, reach_px: f64) -> Vec<f32> {
             }
         }
     }
-    map
+    Ok(map)
 }
 
 /// Sums over 3 × 3 px: the gradient of a pixel points to a centre only to about a pixel.
@@ -102,11 +117,14 @@ fn is_highest(votes: &[f32], plane: &Plane, column: usize, row: usize, apart_px:
 
 #[cfg(test)]
 mod tests {
-    use super::{super::synthetic::Frame, *};
+    use super::{
+        super::{synthetic::Frame, watch::UNWATCHED},
+        *,
+    };
 
     fn peaks_of(frame: &Frame) -> Vec<Peak> {
         let plane = Plane::new(&frame.image()).unwrap();
-        peaks(&plane, edge_threshold(&plane), 24.0, 5, 40.0)
+        peaks(&plane, edge_threshold(&plane), 24.0, 5, 40.0, &UNWATCHED).unwrap()
     }
 
     #[test]

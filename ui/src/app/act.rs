@@ -5,9 +5,9 @@ use eframe::egui;
 
 use super::{App, Then};
 use crate::actions::Action;
-use crate::export::{free_path, write};
 use crate::messages::Kind;
 use crate::panes::Pane;
+use crate::snapshot::Format;
 
 /// Why beads stay as they are.
 pub(super) const LOCKED: &str = "the beads are locked; unlock them with L, or in the pane Beads";
@@ -28,7 +28,9 @@ impl App<'_> {
             Action::NextRecording if self.desk.recording.running().is_none() => {
                 self.messages.add(Kind::Notice, "nothing is recorded; R begins");
             }
-            Action::NextRecording => self.send_then(Command::RecordNext {}, Then::ChangedRecording),
+            Action::NextRecording => {
+                self.send_then(Command::RecordNext {}, Then::ChangedRecording);
+            }
             Action::Mark => self.send(Command::Mark { text: "mark".to_owned() }),
             Action::PausePlots => self.desk.plots.toggle_pause(&self.desk.feed.history),
             Action::ExportPlots => {
@@ -36,9 +38,21 @@ impl App<'_> {
                 self.desk.plots.export_next();
             }
             Action::FitPicture => self.desk.video.viewport.fit(),
-            Action::Snapshot => self.snapshot(),
+            Action::Snapshot => self.snapshot(Format::Png),
+            Action::SnapshotTiff => self.snapshot(Format::Tiff),
             Action::NextBead => self.step_bead(1),
             Action::PreviousBead => self.step_bead(-1),
+            Action::SelectAllBeads => {
+                let beads = &mut self.desk.feed.beads;
+                // The one that is looked at stays so.
+                let others = (0..beads.all.len()).filter(|place| Some(*place) != beads.selected);
+                let all: Vec<usize> = beads.selected.into_iter().chain(others).collect();
+                beads.select_all(all);
+            }
+            Action::ShowBead => {
+                self.layout.open(Pane::Camera);
+                self.desk.reveal_selected();
+            }
             Action::LockBeads => self.desk.feed.beads.is_locked ^= true,
             Action::RemoveBeads
             | Action::RemoveAllBeads
@@ -54,30 +68,35 @@ impl App<'_> {
             }
             Action::RemoveBeads | Action::ToggleReference if selected.is_empty() => {}
             Action::RemoveAllBeads if beads.all.is_empty() => {}
-            Action::RemoveBeads => self.send(Command::RoiRemove { beads: selected }),
+            Action::RemoveBeads => {
+                // Those whose removal is under way are left out.
+                let beads = self.desk.feed.beads.ask_removal();
+                let command = Command::RoiRemove { beads: beads.clone() };
+                if !beads.is_empty() && !self.send_then(command, Then::Removed(beads.clone())) {
+                    self.desk.feed.beads.removal_answered(&beads);
+                }
+            }
             Action::RemoveAllBeads => {
                 let told = "all beads were removed; Ctrl+Z brings them back";
                 self.send_then(Command::RoiClear {}, Then::Tell(told));
             }
             Action::Nudge(dx_px, dy_px) => {
-                if let Some(bead) = selected.first().copied() {
-                    self.send(Command::RoiMove { bead, dx_px, dy_px });
+                if let Some(command) = beads.move_command([dx_px, dy_px]) {
+                    self.send(command);
                 }
             }
-            Action::Renumber => {
-                let told =
-                    "the beads are numbered from 0 now, also in a recording that runs; Ctrl+Z takes it back";
-                self.send_then(Command::RoiRenumber {}, Then::Tell(told));
-            }
+            Action::Renumber => self.desk.renumbering.ask(),
             Action::ToggleReference => {
-                let beads = self.desk.feed.beads.toggled_references();
-                self.send(Command::ReferenceSet { beads });
+                let command = self.desk.feed.beads.ask_references();
+                if !self.send_then(command, Then::Referenced) {
+                    self.desk.feed.beads.references_answered();
+                }
             }
             Action::Undo => self.send(Command::RoiUndo {}),
             Action::Redo => self.send(Command::RoiRedo {}),
             Action::FindBeads => {
                 self.layout.open(Pane::Camera);
-                self.desk.finder.begin(&self.desk.feed.picture, &self.desk.feed.beads);
+                self.desk.finder.begin(&mut self.desk.feed.picture, &self.desk.feed.beads);
             }
             Action::CenterRois => self.send(Command::RoiCenter { beads: None }),
             Action::StopMotors => {
@@ -99,19 +118,15 @@ impl App<'_> {
 
     fn step_bead(&mut self, step: i64) {
         self.desk.feed.beads.step(step);
-        if let Some(bead) = self.desk.feed.beads.selected_bead() {
-            let (x_px, y_px) = bead.roi.center_px();
-            self.desk.video.viewport.reveal(x_px as f32, y_px as f32);
-        }
+        self.desk.reveal_selected();
     }
 
-    fn snapshot(&mut self) {
-        let path = free_path(&self.folder(), &format!("frame_{}", self.desk.feed.picture.frame), "png");
-        let written = match self.desk.feed.picture.png() {
-            Ok(bytes) => write(&path, &bytes).map(|()| path),
-            Err(error) => Err(format!("no snapshot: {error}")),
-        };
-        self.tell_written(Some(written));
+    fn snapshot(&mut self, format: Format) {
+        let (folder, nm_per_px) = (self.folder(), self.desk.pixel_size_nm);
+        let begun = self.snapshots.take(&mut self.desk.feed.picture, format, &folder, nm_per_px);
+        if let Err(why) = begun {
+            self.messages.add(Kind::Failed, why);
+        }
     }
 }
 
@@ -120,7 +135,9 @@ pub(super) fn moves_beads(command: &Command) -> bool {
     matches!(
         command,
         Command::RoiAdd { .. }
+            | Command::RoiAddSeveral { .. }
             | Command::RoiMove { .. }
+            | Command::RoiMoveSeveral { .. }
             | Command::RoiRemove { .. }
             | Command::RoiClear {}
             | Command::RoiLoad { .. }

@@ -104,7 +104,7 @@ fn other_beads_keep_their_values() {
         (0..3).for_each(|bead| history.add(bead, [10.0 * bead as f64 + time as f64, 0.0, 0.0]));
     }
     let before: Vec<Trace> = (0..3).map(|bead| history.trace(bead, 0, 0, &[])).collect();
-    let mut history = history.of(&[Some(2), None, Some(0), None]);
+    history.keep(&[Some(2), None, Some(0), None]);
     assert_eq!(history.trace(0, 0, 0, &[]), before[2]);
     assert_eq!(history.trace(2, 0, 0, &[]), before[0]);
     assert!(history.trace(1, 0, 0, &[]).runs.is_empty() && history.trace(3, 0, 0, &[]).runs.is_empty());
@@ -117,7 +117,8 @@ fn other_beads_keep_their_values() {
 
 #[test]
 fn memory_does_not_grow_with_the_number_of_beads_until_the_least_is_reached() {
-    let bytes = |beads: usize| History::new(beads).levels.iter().map(|level| level.bins.len()).sum::<usize>();
+    let bytes =
+        |beads: usize| History::new(beads).beads.iter().map(|bead| CHANNELS * bead.bins.len()).sum::<usize>();
     assert_eq!(bytes(10), 10 * CHANNELS * SPANS_S.len() * MOST_BINS);
     assert!(bytes(1_500) * size_of::<Bin>() <= MEMORY);
 }
@@ -156,4 +157,37 @@ fn an_hour_at_1_khz_is_drawn_from_as_few_points_as_a_minute() {
     assert!(points(&traces[0]).len() <= 2 * MOST_BINS && points(&traces[0]).len() > MOST_BINS);
     assert_eq!(traces[0].range, (0.0, 999.0));
     assert!((traces[0].mean - 499.5).abs() < 0.1, "{}", traces[0].mean);
+}
+
+#[test]
+fn beads_that_stay_are_not_copied_when_others_come_and_go() {
+    let mut history = filled(100, 10, |frame| frame as f64);
+    let before = history.beads[1].bins.as_ptr();
+    history.keep(&[None, None, Some(1)]);
+    assert_eq!(history.beads[2].bins.as_ptr(), before, "the same memory");
+    assert_eq!(history.trace(2, 0, 0, &[]).mean, 49.5);
+    history.keep(&[Some(2), Some(2), Some(7)]);
+    assert_eq!(history.beads[0].bins.as_ptr(), before);
+    assert!(history.trace(1, 0, 0, &[]).mean.is_nan(), "a bead is in one place");
+}
+
+#[test]
+fn moments_are_those_of_the_trace_and_the_newest_second_is_the_newest() {
+    let mut history = History::new(2);
+    for frame in 0..3_000_u32 {
+        history.begin(u64::from(frame) * 10 * MS, false);
+        let stage = 0.1 * f64::from(frame);
+        history.add(0, [stage, stage + f64::from(frame % 3), 500.0 + f64::from(frame)]);
+        history.add(1, [stage, stage, if frame == 2_999 { f64::NAN } else { 7.0 }]);
+    }
+    for (channel, references) in [(0, vec![]), (1, vec![1]), (2, vec![1])] {
+        let trace = history.trace(0, channel, 1, &references);
+        assert_eq!(history.moments(0, channel, 1, &references), (trace.mean, trace.deviation));
+    }
+    assert!(history.moments(0, 1, 1, &[1]).1 < 2.0 && history.moments(0, 1, 1, &[]).1 > 50.0);
+    // 100 frames of 10 ms: 2900 to 2999.
+    assert!((history.newest_mean(0, 2, 1.0) - (500.0 + 2949.5)).abs() < 0.1);
+    assert_eq!(history.newest_mean(1, 2, 1.0), 7.0);
+    assert!(history.newest_mean(1, 2, 0.005).is_nan(), "not measured in the newest bin");
+    assert!(history.newest_mean(2, 2, 1.0).is_nan() && History::new(1).newest_mean(0, 2, 1.0).is_nan());
 }
