@@ -110,6 +110,7 @@ pub struct Session {
     info: RunInfo,
     sweeps: Sweeps,
     forces: Forces,
+    clock: Clock,
     /// Devices that are simulated; they go after the threads that talk to them.
     _simulations: Simulations,
 }
@@ -306,6 +307,7 @@ impl Session {
             info,
             sweeps,
             forces,
+            clock,
             _simulations: simulations,
         };
         Ok((session, view))
@@ -339,6 +341,11 @@ impl Session {
     /// The force of the magnets, and how a ramp goes; `None` if nobody has said what they do.
     pub fn force(&self) -> Option<ForceState> {
         self.forces.state()
+    }
+
+    /// The clock that frames, motors and events are stamped with.
+    pub fn clock(&self) -> Clock {
+        self.clock
     }
 
     /// What frames are corrected with before they are tracked.
