@@ -16,8 +16,10 @@ use eframe::egui::{self, CentralPanel, Frame, Margin, Panel, ViewportCommand};
 use crate::Start;
 use crate::analysis::Analysis;
 use crate::bead_table::BeadTable;
+use crate::closing::Closing;
 use crate::courier::{Answer, Courier};
 use crate::desk::{Desk, Table, Todo};
+use crate::errands::{self, Errand, Errands};
 use crate::export::Screenshots;
 use crate::feed::Feed;
 use crate::find::{Finder, Found};
@@ -37,6 +39,7 @@ use crate::status::{Facts, Status};
 use crate::theme;
 use crate::topbar;
 use crate::video::Video;
+use crate::zlut_memory::{Deed, ZLutMemory};
 use crate::zlut_pane::ZLutPane;
 use act::{LOCKED, moves_beads};
 
@@ -79,13 +82,17 @@ pub struct App<'a> {
     /// `None` once it has ended.
     session: Option<Session>,
     /// Sends to it; `None` once it has ended.
-    courier: Option<Courier<Then>>,
+    courier: Option<Courier<(Then, Option<Deed>)>>,
     outcome: &'a mut Option<Outcome>,
     desk: Desk,
     layout: Layout,
     palette: Palette,
     help: Help,
     screenshots: Screenshots,
+    /// Writes files; `None` if the system has refused a thread.
+    errands: Option<Errands>,
+    zlut_memory: ZLutMemory,
+    closing: Closing,
     status: Status,
     messages: Messages,
     quit: Arc<AtomicBool>,
@@ -126,10 +133,17 @@ impl<'a> App<'a> {
             help.tour();
         }
         let usual_folder = recording_folder.clone();
+        let zlut_memory = ZLutMemory::new(user_file.clone(), rig.clone());
         let courier = Courier::new(session.commands().clone(), context);
         let courier = courier
             .inspect_err(|why| {
                 messages.add(Kind::Failed, format!("nothing can be changed: no thread for commands: {why}"))
+            })
+            .ok();
+        let errands = Errands::new(context);
+        let errands = errands
+            .inspect_err(|why| {
+                messages.add(Kind::Failed, format!("no file can be written: no thread for it: {why}"))
             })
             .ok();
         let info = session.info();
@@ -168,6 +182,9 @@ impl<'a> App<'a> {
             palette: Palette::default(),
             help,
             screenshots: Screenshots::default(),
+            errands,
+            zlut_memory,
+            closing: Closing::default(),
             status: Status::default(),
             messages,
             quit,
@@ -216,7 +233,11 @@ impl<'a> App<'a> {
     fn send_then(&mut self, command: Command, then: Then) {
         let Some(courier) = &mut self.courier else { return };
         let changes_recording = matches!(then, Then::ChangedRecording);
-        match courier.send(command, then) {
+        let deed = Deed::of(&command, |bead| {
+            let sweep = self.session.as_ref()?.zlut_sweep();
+            sweep.beads.iter().find(|swept| swept.bead == bead)?.zlut.clone()
+        });
+        match courier.send(command, (then, deed)) {
             Ok(()) => self.desk.recording.is_changing |= changes_recording,
             Err(why) => self.messages.add(Kind::Failed, why),
         }
@@ -224,13 +245,19 @@ impl<'a> App<'a> {
 
     /// Does what was to be done when commands that were sent are done.
     fn take_answers(&mut self) {
-        while let Some(Answer { then, done }) = self.courier.as_mut().and_then(Courier::answer) {
+        while let Some(Answer { then: (then, deed), done }) = self.courier.as_mut().and_then(Courier::answer)
+        {
             self.take_edits();
             if matches!(then, Then::ChangedRecording) {
                 self.desk.recording.is_changing = false;
             }
             match done {
                 Ok(applied) => {
+                    if let Some(deed) = deed {
+                        let in_use = self.session.as_ref().and_then(Session::zlut);
+                        let kept = self.zlut_memory.learn(deed, &applied, in_use.as_ref());
+                        kept.into_iter().for_each(|errand| self.give(errand));
+                    }
                     self.desk.recording.follow(&applied, &mut self.messages);
                     self.go_on(then, applied);
                 }
@@ -307,9 +334,13 @@ impl<'a> App<'a> {
                 }
                 Todo::Command(command) => self.send(command),
                 Todo::Export(export) => {
-                    let written = self.screenshots.export(context, &self.folder(), export);
-                    self.tell_written(written.transpose());
+                    let errand = self.screenshots.export(context, self.folder(), export);
+                    errand.into_iter().for_each(|errand| self.give(errand));
                 }
+                Todo::Look(path) => self.give(Box::new(move || {
+                    let is_there = Path::new(&path).exists();
+                    errands::Done::Looked(path, is_there)
+                })),
                 Todo::Preferences(Done::Command(command)) => {
                     let changed = match &command {
                         Command::SettingSet { name, value } => Some((name.clone(), value.clone())),
@@ -320,6 +351,28 @@ impl<'a> App<'a> {
                 Todo::Preferences(Done::Renew) => self.renew_settings(),
                 Todo::Preferences(Done::Saved(what)) => self.messages.add(Kind::Done, what),
                 Todo::Preferences(Done::Refused(why)) => self.messages.add(Kind::Failed, why),
+            }
+        }
+    }
+
+    /// Has something done that may wait for a disk.
+    fn give(&mut self, errand: Errand) {
+        let nobody = "not written: no thread for files; start Beadscope again";
+        if let Err(why) = self.errands.as_mut().map_or(Err(nobody), |errands| errands.give(errand)) {
+            self.messages.add(Kind::Failed, why);
+        }
+    }
+
+    /// Tells what came of it.
+    fn take_errands(&mut self) {
+        while let Some(done) = self.errands.as_mut().and_then(Errands::done) {
+            match done {
+                errands::Done::Written(written) => self.tell_written(Some(written)),
+                errands::Done::Looked(path, is_there) => self.desk.zlut_pane.take_look(path, is_there),
+                errands::Done::Kept(Ok(what)) => {
+                    what.into_iter().for_each(|what| self.messages.add(Kind::Done, what));
+                }
+                errands::Done::Kept(Err(why)) => self.messages.add(Kind::Failed, why),
             }
         }
     }
@@ -340,6 +393,7 @@ impl<'a> App<'a> {
 
     /// Search, help and the search for beads, over everything else.
     fn show_windows(&mut self, context: &egui::Context) {
+        self.closing.show(context);
         let settings = self.desk.preferences.names();
         match self.palette.show(context, &settings) {
             Some(Chosen::Action(action)) => self.desk.todo.push(Todo::Action(action)),
@@ -401,10 +455,14 @@ impl eframe::App for App<'_> {
             self.is_quitting = true;
             context.send_viewport_cmd(ViewportCommand::Close);
         }
-        context.request_repaint_after(LOOK);
-        for written in self.screenshots.taken() {
-            self.tell_written(Some(written));
+        if let (false, Some(session)) = (self.is_quitting, &self.session) {
+            self.closing.watch(context, || session.zlut_sweep().is_unkept());
         }
+        context.request_repaint_after(LOOK);
+        for errand in self.screenshots.taken() {
+            self.give(errand);
+        }
+        self.take_errands();
         let is_held = self.layout.is_seen(Pane::Motors) && context.input(|input| input.pointer.any_down());
         if let Some(stop) = self.desk.motors.let_go(is_held) {
             self.send(stop);
@@ -422,7 +480,7 @@ impl eframe::App for App<'_> {
         }
         self.desk.axes = session.axes();
         self.desk.force = session.force();
-        self.desk.plots.take_axes(self.desk.feed.newest_s, &self.desk.axes);
+        self.desk.plots.take_axes(&session.clock(), &self.desk.axes, self.desk.force.as_ref());
         if self.layout.is_seen(Pane::ZLut) {
             self.desk.sweep = session.zlut_sweep();
         }
@@ -443,7 +501,7 @@ impl eframe::App for App<'_> {
     fn ui(&mut self, ui: &mut egui::Ui, frame: &mut eframe::Frame) {
         let context = ui.ctx().clone();
         self.pace.take(Instant::now(), frame.info().cpu_usage.map(Duration::from_secs_f32));
-        self.desk.is_covered = self.palette.is_open();
+        self.desk.is_covered = self.palette.is_open() || self.closing.is_asking();
         self.desk.obey_keys(&context);
         let bar = Frame::side_top_panel(ui.style()).inner_margin(Margin::symmetric(10, 6));
         Panel::top("top").frame(bar).show(ui, |ui| {

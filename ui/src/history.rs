@@ -136,10 +136,24 @@ impl History {
     /// One channel of a bead over `SPANS_S[span]`, less the mean motion of the `references`: each counts from its own first value, so that
     /// the bead stays where it is. Empty for a bead that is not known.
     pub fn trace(&self, bead: usize, channel: usize, span: usize, references: &[usize]) -> Trace {
+        self.trace_within(bead, channel, span, references, (f64::NEG_INFINITY, f64::INFINITY))
+    }
+
+    /// The same, of what was measured from one time to another, s since the session's start.
+    pub fn trace_within(
+        &self,
+        bead: usize,
+        channel: usize,
+        span: usize,
+        references: &[usize],
+        times_s: (f64, f64),
+    ) -> Trace {
         let place = bead * CHANNELS + channel;
         let references: Vec<usize> = references.iter().map(|bead| bead * CHANNELS + channel).collect();
         match (self.levels.get(span), self.origins.get(place)) {
-            (Some(level), Some(Some(origin))) => level.trace(place, self.beads, *origin, &references),
+            (Some(level), Some(Some(origin))) => {
+                level.trace(place, self.beads, *origin, &references, times_s)
+            }
             _ => {
                 Trace { mean: f64::NAN, deviation: f64::NAN, range: (f64::NAN, f64::NAN), ..Trace::default() }
             }
@@ -179,7 +193,14 @@ impl Level {
         self.bins[at].add(value);
     }
 
-    fn trace(&self, place: usize, beads: usize, origin: f64, references: &[usize]) -> Trace {
+    fn trace(
+        &self,
+        place: usize,
+        beads: usize,
+        origin: f64,
+        references: &[usize],
+        times_s: (f64, f64),
+    ) -> Trace {
         let newest = self.newest.unwrap_or(0);
         let oldest = (newest + 1).saturating_sub(self.marks.len() as u64);
         let (mut runs, mut run, mut all) = (Vec::new(), Vec::new(), Total::default());
@@ -191,11 +212,14 @@ impl Level {
                 // No frame fell into this bin, because bins are shorter than the frame time: not a gap.
                 continue;
             }
+            let time_s = (number as f64 + 0.5) * self.bin_ns as f64 * 1e-9;
+            if !(times_s.0..=times_s.1).contains(&time_s) {
+                continue;
+            }
             if (bin.count == 0 || mark.after_gap) && !run.is_empty() {
                 runs.push(std::mem::take(&mut run));
             }
             if bin.count > 0 {
-                let time_s = (number as f64 + 0.5) * self.bin_ns as f64 * 1e-9;
                 run.push([time_s, origin + f64::from(bin.low)]);
                 if bin.count > 1 {
                     run.push([time_s, origin + f64::from(bin.high)]);

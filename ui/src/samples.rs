@@ -88,11 +88,18 @@ impl Samples {
 
     /// The newest motion of a bead, over `span_s` at most and back to the last gap, less the mean motion of the `references`.
     pub fn newest(&self, bead: usize, span_s: f64, references: &[usize]) -> Run {
-        let count = self.frames.len();
+        self.until(f64::INFINITY, bead, span_s, references)
+    }
+
+    /// The same up to a time, s; as far as it is not forgotten.
+    pub fn until(&self, until_s: f64, bead: usize, span_s: f64, references: &[usize]) -> Run {
+        let at = |back: usize| (self.next + self.capacity - 1 - back) % self.capacity;
+        let later = (0..self.frames.len()).take_while(|back| self.frames[at(*back)].0 > until_s).count();
+        let count = self.frames.len() - later;
         if bead >= self.beads || count == 0 {
             return Run::default();
         }
-        let at = |back: usize| (self.next + self.capacity - 1 - back) % self.capacity;
+        let at = |back: usize| at(later + back);
         let newest_s = self.frames[at(0)].0;
         let mut length = 0;
         while length < count && newest_s - self.frames[at(length)].0 <= span_s {
@@ -101,7 +108,7 @@ impl Samples {
                 break;
             }
         }
-        let mut run = Run::default();
+        let mut run = Run { values: [(); CHANNELS].map(|()| Vec::with_capacity(length)), ..Run::default() };
         for back in (0..length).rev() {
             let row = &self.values[at(back) * self.beads * CHANNELS..][..self.beads * CHANNELS];
             for (channel, values) in run.values.iter_mut().enumerate() {
@@ -165,6 +172,16 @@ mod tests {
         let short = filled(150).newest(0, 0.2, &[]);
         assert_eq!(short.values[2].len(), 21);
         assert!((short.values[2][20] - 156.0).abs() < 1e-3);
+    }
+
+    #[test]
+    fn what_was_measured_up_to_a_time_stays_the_same_when_more_comes() {
+        let (then, now) = (filled(120), filled(150));
+        let (held, was) = (now.until(1.195, 0, 0.4, &[1]), then.newest(0, 0.4, &[1]));
+        assert_eq!((held.from_s, held.rate_hz, &held.values[2]), (was.from_s, was.rate_hz, &was.values[2]));
+        assert_eq!((held.values[0].len(), held.located(1)), (41, was.located(1)));
+        assert_ne!(now.newest(0, 0.4, &[]).values[2], then.newest(0, 0.4, &[]).values[2]);
+        assert_eq!(now.until(-1.0, 0, 10.0, &[]), Run::default(), "before the first");
     }
 
     #[test]

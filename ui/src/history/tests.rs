@@ -146,6 +146,22 @@ fn the_motion_of_the_references_is_taken_off() {
     assert!(history.trace(0, 0, 2, &[7]).runs.is_empty(), "a reference that nobody knows");
 }
 
+#[test]
+fn a_part_of_the_time_has_its_own_points_and_its_own_mean() {
+    let mut history = History::new(1);
+    for frame in 0..400_u32 {
+        let value = if frame < 200 { 10.0 } else { 30.0 };
+        history.begin(u64::from(frame) * 10 * MS, false);
+        history.add(0, [value; 3]);
+    }
+    let whole = history.trace(0, 2, 0, &[]);
+    assert!((whole.mean - 20.0).abs() < 1e-6, "{}", whole.mean);
+    let late = history.trace_within(0, 2, 0, &[], (2.5, 3.0));
+    assert_eq!((late.mean, late.range), (30.0, (30.0, 30.0)));
+    assert!(points(&late).iter().all(|[time_s, _]| (2.5..=3.0).contains(time_s)));
+    assert!(history.trace_within(0, 2, 0, &[], (7.0, 9.0)).mean.is_nan(), "nothing was measured then");
+}
+
 /// What a plot of an hour costs does not grow with its 3.6 million points; `--nocapture` tells the time.
 #[test]
 fn an_hour_at_1_khz_is_drawn_from_as_few_points_as_a_minute() {
