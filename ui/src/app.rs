@@ -337,10 +337,14 @@ impl<'a> App<'a> {
                     let errand = self.screenshots.export(context, self.folder(), export);
                     errand.into_iter().for_each(|errand| self.give(errand));
                 }
-                Todo::Look(path) => self.give(Box::new(move || {
-                    let is_there = Path::new(&path).exists();
-                    errands::Done::Looked(path, is_there)
-                })),
+                Todo::Look(path) => {
+                    let look = move || {
+                        let is_there = Path::new(&path).exists();
+                        errands::Done::Looked(path, is_there)
+                    };
+                    // Refused, it is asked for again.
+                    let _ = self.errands.as_mut().map(|errands| errands.give(Box::new(look)));
+                }
                 Todo::Preferences(Done::Command(command)) => {
                     let changed = match &command {
                         Command::SettingSet { name, value } => Some((name.clone(), value.clone())),

@@ -155,14 +155,7 @@ impl Plots {
                 let share = if number < CHANNELS { 1.0 } else { MOTORS_SHARE };
                 let height = (room * share / parts).max(LEAST_HEIGHT);
                 let factor = self.factor(number);
-                let measured: Vec<[f64; 2]> = self
-                    .measured
-                    .iter()
-                    .filter(|(panel, _)| *panel == number)
-                    .flat_map(|(_, places)| {
-                        places.iter().map(|[at_s, value]| [at_s - zero_s, value * factor])
-                    })
-                    .collect();
+                let measured = self.measured_in(number, zero_s);
                 ui.allocate_ui(egui::vec2(ui.available_width(), height), |ui| {
                     let heading = self.heading(ui, panel, number);
                     let view = PanelView {
@@ -197,6 +190,13 @@ impl Plots {
             Some((in_panel, places)) if *in_panel == panel && places.len() == 2 => self.measured = None,
             _ => self.measured = Some((panel, vec![at])),
         }
+    }
+
+    /// The places that were clicked in a panel, as it tells them now.
+    fn measured_in(&self, panel: usize, zero_s: f64) -> Vec<[f64; 2]> {
+        let factor = self.factor(panel);
+        let places = self.measured.iter().filter(|(of, _)| *of == panel).flat_map(|(_, places)| places);
+        places.map(|[at_s, value]| [at_s - zero_s, value * factor]).collect()
     }
 
     /// Up to when is shown, unless somebody has said: the newest frame or, where motors are shown, what they do while frames are paused.
@@ -475,4 +475,45 @@ fn motor_panel(name: &str, label: &str, runs: Vec<Vec<[f64; 2]>>, zero_s: f64, c
     let y = Axis { range: range.unwrap_or((0.0, 1.0)), ..Axis::new(label) };
     let series = vec![Series { name: name.to_owned(), color, mark: Mark::Line, runs }];
     Panel { y, series, ..Panel::default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time_axis::Zero;
+
+    #[test]
+    fn measured_places_stay_at_their_time_and_length_however_these_are_told() {
+        let mut plots = Plots::default();
+        plots.measure(2, [100.0, 750.0]);
+        plots.measure(2, [101.0, 800.0]);
+        let end_s = 120.0;
+        assert_eq!(plots.measured_in(2, plots.time.zero_s(end_s)), [[100.0, 750.0], [101.0, 800.0]]);
+        plots.time.count_from(Zero::Newest, end_s);
+        plots.is_in_um = true;
+        let told = plots.measured_in(2, plots.time.zero_s(end_s));
+        assert!((told[0][0] + 20.0).abs() < 1e-9 && (told[1][1] - 0.8).abs() < 1e-9, "{told:?}");
+        // Time goes on, and they go to the left with what was measured.
+        assert_eq!(plots.measured_in(2, plots.time.zero_s(125.0))[0][0], -25.0);
+        assert!(plots.measured_in(0, 0.0).is_empty(), "in another panel");
+        plots.measure(2, [5.0, 5.0]);
+        assert!(plots.measured_in(2, 0.0).is_empty(), "a third click takes them away");
+    }
+
+    #[test]
+    fn what_is_further_back_than_the_span_is_drawn_from_a_history_that_goes_so_far() {
+        let plots = Plots::default();
+        assert_eq!((plots.level(995.0, 1000.0), plots.level(900.0, 1000.0)), (0, 2));
+        assert_eq!(plots.level(-1e6, 1000.0), SPANS_S.len() - 1, "as far as it goes");
+        let wide = Plots { span: 3, ..Plots::default() };
+        assert_eq!(wide.level(999.0, 1000.0), 3, "what was chosen is enough");
+    }
+
+    #[test]
+    fn a_motor_that_rests_has_a_range_and_one_that_never_answered_has_a_panel() {
+        let rests = motor_panel("focus", "focus (nm)", vec![vec![[0.0, 8.0], [1.0, 8.0]]], 0.5, Color32::RED);
+        assert!(rests.y.range.0 < 8.0 && rests.y.range.1 > 8.0, "{:?}", rests.y.range);
+        assert_eq!(rests.series[0].runs, [vec![[-0.5, 8.0], [0.5, 8.0]]]);
+        assert_eq!(motor_panel("focus", "focus (nm)", Vec::new(), 0.0, Color32::RED).y.range, (0.0, 1.0));
+    }
 }

@@ -570,6 +570,17 @@ fn motors_and_force_are_drawn_below_also_while_no_frames_come_and_time_is_told_a
     for panel in ["z (µm)", "magnet height (mm)", "force (pN)"] {
         assert!(text.lines().any(|line| line.starts_with(panel)), "{panel}: {}", &text[..200]);
     }
+    window.harness.get_by_value("since start").click();
+    window.settle();
+    window.click("clock (UTC)");
+    window.click("⬇");
+    window.click("Data (CSV)");
+    let files = window.files("_plots");
+    let texts: Vec<String> = files.iter().map(|file| std::fs::read_to_string(file).unwrap()).collect();
+    let by_clock = texts.iter().find(|text| text.contains("# x: time of day (UTC)")).unwrap();
+    let year = beadscope_engine::clock::utc_text(beadscope_engine::clock::unix_ns_now())[..5].to_owned();
+    let z = by_clock.lines().find(|line| line.starts_with("z (µm),")).unwrap();
+    assert!(z.split(',').nth(2).unwrap().starts_with(&year), "the date too: {z}");
     // Limits hold also while the plots are paused.
     let shown = |window: &Window| window.app().desk.plots.shown_s();
     let before = shown(&window);
@@ -582,4 +593,7 @@ fn motors_and_force_are_drawn_below_also_while_no_frames_come_and_time_is_told_a
         (now.0 - before.1 + 0.4).abs() < 1e-6 && (now.1 - before.1 + 0.2).abs() < 1e-6,
         "{before:?} {now:?}"
     );
+    // Fields for the limits of every axis have names too.
+    window.click("autoscale");
+    window.harness.check_accessibility();
 }
