@@ -178,7 +178,7 @@ impl BeadSet {
     pub fn follow(&mut self, moves: &[(u32, (i32, i32))], is_undone: bool) -> Result<(), BeadError> {
         let mut rois = self.now.rois.to_vec();
         for (bead, (dx_px, dy_px)) in moves {
-            let roi = &mut rois[self.place_of(*bead)?];
+            let roi = rois.iter_mut().find(|roi| roi.bead == *bead).ok_or(BeadError::Unknown(*bead))?;
             roi.left_px = roi.left_px.saturating_add(*dx_px);
             roi.top_px = roi.top_px.saturating_add(*dy_px);
         }

@@ -10,7 +10,8 @@ use beadscope_shaders::fit::{FitScratch, Start};
 use beadscope_shaders::flags::Flags;
 use beadscope_shaders::image_model::{ImageModel, knots_for_roi};
 use beadscope_shaders::pipeline::{Localization, ParamError, Params, Scratch, Tracker};
-use beadscope_shaders::radial_profile::PolarProfile;
+use beadscope_shaders::radial_profile::{PolarProfile, Rings};
+use beadscope_shaders::rings::{ARC_STEP_PX, PolarGrid};
 use beadscope_shaders::zlut_match::MatchTable;
 use beadscope_zlut::ZLut;
 
@@ -105,6 +106,72 @@ pub struct SeenProfile {
     pub z_nm: f64,
 }
 
+/// Measures the rings of a bead without any Z-LUT, around the centre that quadrant interpolation finds.
+pub struct Profiles {
+    roi_px: usize,
+    tracker: Tracker,
+    scratch: Scratch,
+    grid: PolarGrid,
+    correction: Option<Arc<Correction>>,
+    levels: Vec<f32>,
+}
+
+impl Profiles {
+    /// For beads in ROIs of `roi_px`, in frames that are corrected so before they are tracked.
+    ///
+    /// # Errors
+    /// If the kernels refuse the size.
+    pub fn new(roi_px: u32, correction: Option<Arc<Correction>>) -> Result<Self, ParamError> {
+        let roi_px = roi_px as usize;
+        let tracker = Tracker::new(roi_px, &Params::default())?;
+        let grid = PolarGrid::new(Rings::for_roi(roi_px), ARC_STEP_PX);
+        let scratch = tracker.scratch();
+        Ok(Self { roi_px, tracker, scratch, grid, correction, levels: vec![0.0; roi_px * roi_px] })
+    }
+
+    /// The rings of the bead in `roi` of this frame; their height is NaN. `None` if no bead is found there.
+    pub fn of(&mut self, frame: &FrameView<'_>, roi: &Roi) -> Option<SeenProfile> {
+        copy_corrected(frame, roi, self.roi_px, self.correction.as_deref(), &mut self.levels)?;
+        let found = self.tracker.locate(&self.levels, f32::INFINITY, None, &mut self.scratch);
+        measure_rings(&self.levels, self.roi_px, &found, &self.grid)
+    }
+}
+
+/// Copies an ROI, corrected, into `levels`. `None` if it has another size or is not inside the frame.
+fn copy_corrected(
+    frame: &FrameView<'_>,
+    roi: &Roi,
+    roi_px: usize,
+    correction: Option<&Correction>,
+    levels: &mut [f32],
+) -> Option<()> {
+    if roi.size_px as usize != roi_px || !frame.copy_roi(roi, levels) {
+        return None;
+    }
+    if let Some(correction) = correction {
+        let left_top_px = (roi.left_px as usize, roi.top_px as usize);
+        correction.correct(frame, left_top_px, roi_px, levels);
+    }
+    Some(())
+}
+
+/// The rings around where a bead was found.
+fn measure_rings(
+    levels: &[f32],
+    roi_px: usize,
+    found: &Localization,
+    grid: &PolarGrid,
+) -> Option<SeenProfile> {
+    if !(found.x_px.is_finite() && found.y_px.is_finite()) {
+        return None;
+    }
+    let rings = *grid.rings();
+    let mut profile = PolarProfile::new(rings.n_rings);
+    profile.measure(levels, roi_px, (found.x_px, found.y_px), grid);
+    let radius_px = (0..rings.n_rings).map(|ring| rings.radius_px(ring)).collect();
+    Some(SeenProfile { radius_px, grey: profile.mean, z_nm: found.z_nm })
+}
+
 /// A Z-LUT prepared to tell what is attainable with it.
 pub struct Precision {
     roi_px: usize,
@@ -165,26 +232,12 @@ impl Precision {
     /// The rings of the bead in `roi` of this frame, where the Z-LUT has rings. `None` if no bead is found there.
     pub fn profile(&mut self, frame: &FrameView<'_>, roi: &Roi) -> Option<SeenProfile> {
         let found = self.locate(frame, roi)?;
-        if !(found.x_px.is_finite() && found.y_px.is_finite()) {
-            return None;
-        }
-        let rings = *self.table.grid().rings();
-        let mut profile = PolarProfile::new(rings.n_rings);
-        profile.measure(&self.levels, self.roi_px, (found.x_px, found.y_px), self.table.grid());
-        let radius_px = |ring: usize| rings.first_ring_px + ring as f64 * rings.ring_step_px;
-        let radius_px = (0..rings.n_rings).map(radius_px).collect();
-        Some(SeenProfile { radius_px, grey: profile.mean, z_nm: found.z_nm })
+        measure_rings(&self.levels, self.roi_px, &found, self.table.grid())
     }
 
     /// Copies the ROI, corrected, into `levels` and finds the bead in it.
     fn locate(&mut self, frame: &FrameView<'_>, roi: &Roi) -> Option<Localization> {
-        if roi.size_px as usize != self.roi_px || !frame.copy_roi(roi, &mut self.levels) {
-            return None;
-        }
-        if let Some(correction) = &self.correction {
-            let left_top_px = (roi.left_px as usize, roi.top_px as usize);
-            correction.correct(frame, left_top_px, self.roi_px, &mut self.levels);
-        }
+        copy_corrected(frame, roi, self.roi_px, self.correction.as_deref(), &mut self.levels)?;
         Some(self.tracker.locate(&self.levels, f32::INFINITY, Some(&self.table), &mut self.scratch))
     }
 
@@ -292,6 +345,20 @@ mod tests {
         assert_eq!((rings.radius_px.len(), rings.radius_px[2]), (rings.grey.len(), 1.0));
         let brightest = rings.grey.iter().copied().fold(0.0, f32::max);
         assert!(rings.grey[0] < 100.0 && brightest > 140.0, "a dark core in a bright ring: {:?}", rings.grey);
+
+        let mut without = Profiles::new(roi_px, None).unwrap();
+        let alone = without.of(&frame, &roi).unwrap();
+        assert!(alone.z_nm.is_nan(), "no Z-LUT, no height");
+        let differ = alone.grey.iter().zip(&rings.grey).filter(|(a, b)| (*a - *b).abs() > 1.0).count();
+        assert_eq!(
+            (alone.radius_px.len(), differ),
+            (rings.radius_px.len(), 0),
+            "{:?}\n{:?}",
+            alone.grey,
+            rings.grey
+        );
+        assert!(without.of(&frame, &Roi { size_px: 32, ..roi }).is_none());
+        assert!(without.of(&frame, &Roi { left_px: -5, ..roi }).is_none());
 
         // Not a bead, another size, over the edge.
         let empty = Roi::around(0, ((bead.x_px + 100.0) % 200.0, bead.y_px), roi_px);

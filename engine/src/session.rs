@@ -114,6 +114,7 @@ pub struct Session {
     locks: Locks,
     /// Dropped, it ends the thread of the locks.
     keeper: Option<(SyncSender<()>, JoinHandle<()>)>,
+    clock: Clock,
     /// Devices that are simulated; they go after the threads that talk to them.
     _simulations: Simulations,
 }
@@ -324,6 +325,7 @@ impl Session {
             forces,
             locks,
             keeper: Some((keep_locks, keeper)),
+            clock,
             _simulations: simulations,
         };
         Ok((session, view))
@@ -362,6 +364,11 @@ impl Session {
     /// What the locks do.
     pub fn locks(&self) -> LocksState {
         self.locks.state()
+    }
+
+    /// The clock that frames, motors and events are stamped with.
+    pub fn clock(&self) -> Clock {
+        self.clock
     }
 
     /// What frames are corrected with before they are tracked.

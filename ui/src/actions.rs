@@ -119,7 +119,7 @@ pub const ALL: &[Entry] = &[
         "next rotate split",
     ),
     entry(Action::Mark, "Marker at this moment", &[key(Key::M)], "event annotate note"),
-    entry(Action::PausePlots, "Pause or resume the plots", &[key(Key::Space)], "hold freeze"),
+    entry(Action::PausePlots, "Pause or resume plots and analysis", &[key(Key::Space)], "hold freeze"),
     entry(
         Action::ExportPlots,
         "Export the plots",

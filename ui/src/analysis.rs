@@ -1,5 +1,10 @@
 //! What the selected bead's motion and image say: Allan deviation, spectrum, histogram, x-y scatter, radial profile.
+//!
+//! Runs on: `main`, which takes the samples and draws; `beadscope-window-analysis`, which works out what may be a quarter of a million
+//! samples. It has one piece of work at a time, and the next is what is wanted then: whatever was wanted between is not worked out.
 
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
+use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
 use beadscope_engine::analysis::{Thermal, allan, histogram, spectrum};
@@ -42,6 +47,19 @@ pub enum Kind {
     Profile,
 }
 
+impl Kind {
+    /// Goes into the name of an export.
+    fn file_name(self) -> &'static str {
+        match self {
+            Self::Allan => "allan",
+            Self::Spectrum => "spectrum",
+            Self::Histogram => "histogram",
+            Self::Scatter => "x_y",
+            Self::Profile => "profile",
+        }
+    }
+}
+
 const KINDS: [(Kind, &str, &str); 5] = [
     (
         Kind::Allan,
@@ -54,29 +72,120 @@ const KINDS: [(Kind, &str, &str); 5] = [
     (Kind::Profile, "Profile", "Rings in the newest picture, and those of the Z-LUT at that height"),
 ];
 
+/// What a figure is of: its kind, the place of the span in [`SPANS`], the place of the bead, and up to when, s.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Of {
+    kind: Kind,
+    span: usize,
+    bead: usize,
+    until_s: f64,
+}
+
 /// The pane.
 pub struct Analysis {
     kind: Kind,
     /// Index in [`SPANS`].
     span: usize,
     shown: Option<Shown>,
+    worker: Option<Worker>,
+    /// What could not be worked out.
+    failed: Option<Of>,
 }
 
 /// What was worked out last, and of what.
 struct Shown {
-    kind: Kind,
-    span: usize,
-    bead: usize,
+    of: Of,
     at: Instant,
     figure: Figure,
     /// What it says in figures.
     text: String,
 }
 
+/// Something to work out.
+struct Work {
+    of: Of,
+    title: String,
+    run: Run,
+    colors: [Color32; CHANNELS],
+}
+
+impl Work {
+    fn done(self) -> Shown {
+        let Self { of, title, run, colors } = self;
+        let (figure, text) = match of.kind {
+            Kind::Allan => allan_figure(&run, colors),
+            Kind::Spectrum => spectrum_figure(&run, colors),
+            Kind::Histogram => histogram_figure(&run, colors),
+            Kind::Scatter => scatter_figure(&run, colors[0]),
+            // Its rings are measured in the newest picture, and drawn at once.
+            Kind::Profile => (Figure::default(), String::new()),
+        };
+        Shown { of, at: Instant::now(), figure: Figure { title, ..figure }, text }
+    }
+}
+
+/// The thread that works out, and the ways to it and back.
+struct Worker {
+    give: Option<SyncSender<Work>>,
+    done: Receiver<Shown>,
+    thread: Option<JoinHandle<()>>,
+    /// What it works out now.
+    busy: Option<Of>,
+}
+
+impl Worker {
+    /// Begins; the window is drawn when something is done.
+    fn new(context: &egui::Context) -> std::io::Result<Self> {
+        let (give, work) = sync_channel::<Work>(1);
+        let (tell, done) = sync_channel(1);
+        let context = context.clone();
+        let thread = Builder::new().name("beadscope-window-analysis".to_owned()).spawn(move || {
+            for work in work {
+                if tell.send(work.done()).is_err() {
+                    return;
+                }
+                context.request_repaint();
+            }
+        })?;
+        Ok(Self { give: Some(give), done, thread: Some(thread), busy: None })
+    }
+
+    fn give(&mut self, work: Work) {
+        let of = work.of;
+        self.busy = self.give.as_ref().and_then(|give| give.try_send(work).ok()).map(|()| of);
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.give = None;
+        // It is at the end of what it works out in a moment, and finds nobody. A panic is in the log.
+        let (_, nobody) = sync_channel(1);
+        self.done = nobody;
+        let _ = self.thread.take().map(JoinHandle::join);
+    }
+}
+
 impl Default for Analysis {
     fn default() -> Self {
-        Self { kind: Kind::default(), span: 1, shown: None }
+        Self { kind: Kind::default(), span: 1, shown: None, worker: None, failed: None }
     }
+}
+
+/// What the pane is drawn from.
+pub struct Seen<'a> {
+    /// The place of the selected bead, and what it is called.
+    pub bead: Option<(usize, String)>,
+    /// The newest rows of all beads.
+    pub samples: &'a Samples,
+    /// Beads whose motion is taken off.
+    pub references: &'a [usize],
+    /// The rings of the bead in the newest picture.
+    pub profile: Option<&'a SeenProfile>,
+    /// The Z-LUT in use.
+    pub table: TableRings<'a>,
+    /// Since when all is held still, s since start.
+    pub paused_s: Option<f64>,
 }
 
 /// A Z-LUT's rings at one height, nm.
@@ -91,16 +200,8 @@ impl Analysis {
         self.kind == Kind::Profile
     }
 
-    /// Draws the pane for the bead at this place, called so. `references`: whose motion is taken off.
-    pub fn show(
-        &mut self,
-        ui: &mut egui::Ui,
-        bead: Option<(usize, String)>,
-        samples: &Samples,
-        references: &[usize],
-        profile: Option<&SeenProfile>,
-        table: &TableRings<'_>,
-    ) -> Option<Export> {
+    /// Draws the pane.
+    pub fn show(&mut self, ui: &mut egui::Ui, seen: &Seen<'_>) -> Option<Export> {
         let mut chosen = None;
         ui.horizontal_wrapped(|ui| {
             for (kind, name, hint) in KINDS {
@@ -116,37 +217,26 @@ impl Analysis {
             }
             chosen = export::button(ui);
         });
-        let Some((place, name)) = bead else {
+        let Some((place, name)) = &seen.bead else {
             ui.weak("No bead is selected: click one in the picture or in the table.");
             return None;
         };
-        let is_old = self.shown.as_ref().is_none_or(|shown| {
-            (shown.kind, shown.span, shown.bead) != (self.kind, self.span, place)
-                || shown.at.elapsed() > RENEW
-        });
-        if is_old {
-            let colors = theme::colors(ui).channels;
-            let run = || samples.newest(place, SPANS[self.span].0, references);
-            let (mut figure, text) = match self.kind {
-                Kind::Allan => allan_figure(&run(), colors),
-                Kind::Spectrum => spectrum_figure(&run(), colors),
-                Kind::Histogram => histogram_figure(&run(), colors),
-                Kind::Scatter => scatter_figure(&run(), colors[0]),
-                Kind::Profile => profile_figure(profile, table, colors),
-            };
-            let less =
-                if references.is_empty() || self.kind == Kind::Profile { "" } else { ", less references" };
-            figure.title = format!("bead {name}{less}");
-            self.shown = Some(Shown {
-                kind: self.kind,
-                span: self.span,
-                bead: place,
-                at: Instant::now(),
-                figure,
-                text,
-            });
+        let until_s = seen.paused_s.unwrap_or(f64::INFINITY);
+        let of = Of { kind: self.kind, span: self.span, bead: *place, until_s };
+        let less =
+            if seen.references.is_empty() || of.kind == Kind::Profile { "" } else { ", less references" };
+        self.renew(ui, of, format!("bead {name}{less}"), seen);
+        if self.failed == Some(of) {
+            let text = "This could not be worked out; the pane Log says why. Another time or bead may do.";
+            ui.colored_label(theme::colors(ui).danger, text);
+            return None;
         }
-        let shown = self.shown.as_ref()?;
+        // What is still being worked out is not called by another one's name.
+        let shown = self.shown.as_ref().filter(|shown| Of { until_s, ..shown.of } == of);
+        let Some(shown) = shown else {
+            ui.weak("…");
+            return None;
+        };
         ui.horizontal(|ui| {
             ui.label(RichText::new(&shown.figure.title).strong());
             ui.label(RichText::new(&shown.text).monospace().color(theme::colors(ui).label));
@@ -160,20 +250,64 @@ impl Analysis {
                 linked: None,
                 shows_x: true,
                 is_free: false,
-                fits: true,
-                is_square: shown.kind == Kind::Scatter,
-                marks: &[],
+                fits: [true; 2],
+                is_square: shown.of.kind == Kind::Scatter,
                 measured: &[],
             };
             view.show(ui, &shown.figure, panel);
         }
-        chosen.map(|kind| Export {
-            kind,
-            figure: shown.figure.clone(),
-            what: "analysis",
-            on_screen,
-            window: ui.ctx().viewport_id(),
-        })
+        chosen.map(|kind| Export::new(ui, kind, shown.figure.clone(), shown.of.kind.file_name(), on_screen))
+    }
+
+    /// Has worked out again what is old or of something else; while all is held still, only the latter.
+    fn renew(&mut self, ui: &egui::Ui, of: Of, title: String, seen: &Seen<'_>) {
+        self.take(of);
+        let is_other = self.shown.as_ref().is_none_or(|shown| shown.of != of);
+        let is_old = self.shown.as_ref().is_none_or(|shown| shown.at.elapsed() > RENEW);
+        let is_due = is_other || (is_old && seen.paused_s.is_none());
+        if !is_due || self.failed == Some(of) {
+            return;
+        }
+        let colors = theme::colors(ui).channels;
+        if of.kind == Kind::Profile {
+            let is_held =
+                self.shown.as_ref().is_some_and(|shown| (shown.of.kind, shown.of.bead) == (of.kind, of.bead));
+            if is_held && seen.paused_s.is_some() {
+                return;
+            }
+            let (figure, text) = profile_figure(seen.profile, &seen.table, colors);
+            let figure = Figure { title, ..figure };
+            self.shown = Some(Shown { of, at: Instant::now(), figure, text });
+            return;
+        }
+        if self.worker.is_none() {
+            let started = Worker::new(ui.ctx());
+            self.worker = started.inspect_err(|why| tracing::warn!("no thread for the analysis: {why}")).ok();
+        }
+        match &mut self.worker {
+            Some(worker) if worker.busy.is_some() => {}
+            Some(worker) => {
+                let run = seen.samples.until(of.until_s, of.bead, SPANS[of.span].0, seen.references);
+                worker.give(Work { of, title, run, colors });
+            }
+            None => self.failed = Some(of),
+        }
+    }
+
+    /// Takes what was worked out, if it is still what is wanted.
+    fn take(&mut self, of: Of) {
+        let Some(worker) = &mut self.worker else { return };
+        match worker.done.try_recv() {
+            Ok(shown) => {
+                worker.busy = None;
+                if shown.of == of {
+                    (self.shown, self.failed) = (Some(shown), None);
+                }
+            }
+            Err(TryRecvError::Empty) => {}
+            // It has panicked. Another one tries when something else is wanted.
+            Err(TryRecvError::Disconnected) => (self.failed, self.worker) = (worker.busy, None),
+        }
     }
 }
 
@@ -196,7 +330,7 @@ fn logarithmic(label: &str) -> Axis {
 fn one_panel(x: Axis, y: Axis, series: Vec<Series>) -> Figure {
     let points = || series.iter().filter(|series| series.mark != Mark::Theory).flat_map(Series::points);
     let (x, y) = (fitted(x, points().map(|at| at[0])), fitted(y, points().map(|at| at[1])));
-    Figure { x, panels: vec![Panel { y, series }], ..Figure::default() }
+    Figure { x, panels: vec![Panel { y, series, ..Panel::default() }], ..Figure::default() }
 }
 
 const NAMES: [&str; CHANNELS] = ["x", "y", "z"];
@@ -310,7 +444,7 @@ fn profile_figure(
     colors: [Color32; CHANNELS],
 ) -> (Figure, String) {
     let Some(seen) = seen else {
-        let why = "no profile: the bead was not found in the newest picture, or there is no Z-LUT that has an image".to_owned();
+        let why = "no profile: the bead was not found in the newest picture".to_owned();
         return (one_panel(Axis::new("radius (px)"), Axis::new("mean grey level"), Vec::new()), why);
     };
     let rings = |grey: &[f32]| {
@@ -322,7 +456,10 @@ fn profile_figure(
             .collect::<Vec<_>>()
     };
     let mut series = Vec::new();
-    let mut text = format!("z {} nm", measured(seen.z_nm, 1));
+    let mut text = match seen.z_nm.is_finite() {
+        true => format!("z {} nm", measured(seen.z_nm, 1)),
+        false => "no height: no Z-LUT tells one".to_owned(),
+    };
     if let Some((plane_nm, row)) = (table.at)(seen.z_nm).filter(|(_, row)| row.len() == seen.grey.len()) {
         let fitted = like(&row, &seen.grey);
         series.push(Series {
@@ -397,6 +534,69 @@ mod tests {
         let nothing = Run::default();
         assert!(allan_figure(&nothing, colors).0.panels[0].y.range.0.is_finite());
         assert!(profile_figure(None, &TableRings { at: &|_| None }, colors).1.contains("no profile"));
+    }
+
+    /// Draws the pane once, for bead 0.
+    fn draw(analysis: &mut Analysis, context: &egui::Context, samples: &Samples, paused_s: Option<f64>) {
+        let mut output = context.run_ui(egui::RawInput::default(), |ui| {
+            let table = TableRings { at: &|_| None };
+            let bead = Some((0, "0".to_owned()));
+            let seen = Seen { bead, samples, references: &[], profile: None, table, paused_s };
+            assert!(analysis.show(ui, &seen).is_none());
+        });
+        // Nothing is painted.
+        output.textures_delta.clear();
+    }
+
+    fn wait_for(
+        analysis: &mut Analysis,
+        context: &egui::Context,
+        samples: &Samples,
+        paused_s: Option<f64>,
+        is_there: impl Fn(&Shown) -> bool,
+    ) {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while !analysis.shown.as_ref().is_some_and(&is_there) {
+            assert!(Instant::now() < deadline, "{:?}", analysis.shown.as_ref().map(|shown| shown.of));
+            draw(analysis, context, samples, paused_s);
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    #[test]
+    fn what_is_wanted_last_is_worked_out_beside_the_window_and_stands_still_while_it_is_paused() {
+        let mut samples = Samples::new(1);
+        let add = |samples: &mut Samples, frames: std::ops::Range<u32>| {
+            for frame in frames {
+                samples.begin(f64::from(frame) * 0.01, false);
+                samples.add(0, [f64::from(frame % 7), f64::from(frame % 5), f64::NAN]);
+            }
+        };
+        add(&mut samples, 0..2000);
+        let (mut analysis, context) = (Analysis::default(), egui::Context::default());
+        draw(&mut analysis, &context, &samples, None);
+        assert!(analysis.worker.as_ref().unwrap().busy.is_some(), "the window has drawn and not waited");
+        // Another one is wanted while it works.
+        analysis.kind = Kind::Histogram;
+        draw(&mut analysis, &context, &samples, None);
+        wait_for(&mut analysis, &context, &samples, None, |shown| shown.of.kind == Kind::Histogram);
+        let paused_s = Some(19.995);
+        wait_for(&mut analysis, &context, &samples, paused_s, |shown| shown.of.until_s == 19.995);
+        let (at, text) = (analysis.shown.as_ref().unwrap().at, analysis.shown.as_ref().unwrap().text.clone());
+        add(&mut samples, 2000..4000);
+        analysis.shown.as_mut().unwrap().at = at - 10 * RENEW;
+        for _ in 0..20 {
+            draw(&mut analysis, &context, &samples, paused_s);
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        assert_eq!(analysis.shown.as_ref().unwrap().at, at - 10 * RENEW, "nothing is renewed");
+        // Another kind is of the same time.
+        analysis.kind = Kind::Spectrum;
+        wait_for(&mut analysis, &context, &samples, paused_s, |shown| shown.of.kind == Kind::Spectrum);
+        let text_then = analysis.shown.as_ref().unwrap().text.clone();
+        assert_eq!((text.contains("x SD 2.0"), text_then.as_str()), (true, "100.0 Hz, 2000 samples"));
+        // And it goes on.
+        wait_for(&mut analysis, &context, &samples, None, |shown| shown.text == "100.0 Hz, 4000 samples");
     }
 
     #[test]

@@ -16,8 +16,10 @@ use eframe::egui::{self, CentralPanel, Frame, Margin, Panel, ViewportCommand};
 use crate::Start;
 use crate::analysis::Analysis;
 use crate::bead_table::BeadTable;
+use crate::closing::Closing;
 use crate::courier::{Answer, Courier};
 use crate::desk::{Desk, Table, Todo};
+use crate::errands::{self, Errand, Errands};
 use crate::export::Screenshots;
 use crate::feed::Feed;
 use crate::find::Finder;
@@ -35,11 +37,11 @@ use crate::preferences::{Done, Preferences};
 use crate::recording::Recording;
 use crate::renumber::Renumbering;
 use crate::run_pane::RunPane;
-use crate::snapshot::Snapshots;
 use crate::status::{Facts, Status};
 use crate::theme;
 use crate::topbar;
 use crate::video::Video;
+use crate::zlut_memory::{Deed, ZLutMemory};
 use crate::zlut_pane::ZLutPane;
 use act::{LOCKED, moves_beads};
 
@@ -86,14 +88,17 @@ pub struct App<'a> {
     /// `None` once it has ended.
     session: Option<Session>,
     /// Sends to it; `None` once it has ended.
-    courier: Option<Courier<Then>>,
+    courier: Option<Courier<(Then, Option<Deed>)>>,
     outcome: &'a mut Option<Outcome>,
     desk: Desk,
     layout: Layout,
     palette: Palette,
     help: Help,
     screenshots: Screenshots,
-    snapshots: Snapshots,
+    /// Writes files; `None` if the system has refused a thread.
+    errands: Option<Errands>,
+    zlut_memory: ZLutMemory,
+    closing: Closing,
     status: Status,
     messages: Messages,
     quit: Arc<AtomicBool>,
@@ -134,10 +139,17 @@ impl<'a> App<'a> {
             help.tour();
         }
         let usual_folder = recording_folder.clone();
+        let zlut_memory = ZLutMemory::new(user_file.clone(), rig.clone());
         let courier = Courier::new(session.commands().clone(), context);
         let courier = courier
             .inspect_err(|why| {
                 messages.add(Kind::Failed, format!("nothing can be changed: no thread for commands: {why}"))
+            })
+            .ok();
+        let errands = Errands::new(context);
+        let errands = errands
+            .inspect_err(|why| {
+                messages.add(Kind::Failed, format!("no file can be written: no thread for it: {why}"))
             })
             .ok();
         let info = session.info();
@@ -179,7 +191,9 @@ impl<'a> App<'a> {
             palette: Palette::default(),
             help,
             screenshots: Screenshots::default(),
-            snapshots: Snapshots::default(),
+            errands,
+            zlut_memory,
+            closing: Closing::default(),
             status: Status::default(),
             messages,
             quit,
@@ -228,7 +242,11 @@ impl<'a> App<'a> {
     fn send_then(&mut self, command: Command, then: Then) -> bool {
         let Some(courier) = &mut self.courier else { return false };
         let changes_recording = matches!(then, Then::ChangedRecording);
-        match courier.send(command, then) {
+        let deed = Deed::of(&command, |bead| {
+            let sweep = self.session.as_ref()?.zlut_sweep();
+            sweep.beads.iter().find(|swept| swept.bead == bead)?.zlut.clone()
+        });
+        match courier.send(command, (then, deed)) {
             Ok(()) => {
                 self.desk.recording.is_changing |= changes_recording;
                 true
@@ -242,7 +260,8 @@ impl<'a> App<'a> {
 
     /// Does what was to be done when commands that were sent are done.
     fn take_answers(&mut self) {
-        while let Some(Answer { then, done }) = self.courier.as_mut().and_then(Courier::answer) {
+        while let Some(Answer { then: (then, deed), done }) = self.courier.as_mut().and_then(Courier::answer)
+        {
             self.take_edits();
             match &then {
                 Then::ChangedRecording => self.desk.recording.is_changing = false,
@@ -253,6 +272,11 @@ impl<'a> App<'a> {
             }
             match done {
                 Ok(applied) => {
+                    if let Some(deed) = deed {
+                        let in_use = self.session.as_ref().and_then(Session::zlut);
+                        let kept = self.zlut_memory.learn(deed, &applied, in_use.as_ref());
+                        kept.into_iter().for_each(|errand| self.give(errand));
+                    }
                     self.desk.recording.follow(&applied, &mut self.messages);
                     self.go_on(then, applied);
                 }
@@ -336,8 +360,16 @@ impl<'a> App<'a> {
                 }
                 Todo::Command(command) => self.send(command),
                 Todo::Export(export) => {
-                    let written = self.screenshots.export(context, &self.folder(), export);
-                    self.tell_written(written.transpose());
+                    let errand = self.screenshots.export(context, self.folder(), export);
+                    errand.into_iter().for_each(|errand| self.give(errand));
+                }
+                Todo::Look(path) => {
+                    let look = move || {
+                        let is_there = Path::new(&path).exists();
+                        errands::Done::Looked(path, is_there)
+                    };
+                    // Refused, it is asked for again.
+                    let _ = self.errands.as_mut().map(|errands| errands.give(Box::new(look)));
                 }
                 Todo::Preferences(Done::Command(command)) => {
                     let changed = match &command {
@@ -349,6 +381,28 @@ impl<'a> App<'a> {
                 Todo::Preferences(Done::Renew) => self.renew_settings(),
                 Todo::Preferences(Done::Saved(what)) => self.messages.add(Kind::Done, what),
                 Todo::Preferences(Done::Refused(why)) => self.messages.add(Kind::Failed, why),
+            }
+        }
+    }
+
+    /// Has something done that may wait for a disk.
+    fn give(&mut self, errand: Errand) {
+        let nobody = "not written: no thread for files; start Beadscope again";
+        if let Err(why) = self.errands.as_mut().map_or(Err(nobody), |errands| errands.give(errand)) {
+            self.messages.add(Kind::Failed, why);
+        }
+    }
+
+    /// Tells what came of it.
+    fn take_errands(&mut self) {
+        while let Some(done) = self.errands.as_mut().and_then(Errands::done) {
+            match done {
+                errands::Done::Written(written) => self.tell_written(Some(written)),
+                errands::Done::Looked(path, is_there) => self.desk.zlut_pane.take_look(path, is_there),
+                errands::Done::Kept(Ok(what)) => {
+                    what.into_iter().for_each(|what| self.messages.add(Kind::Done, what));
+                }
+                errands::Done::Kept(Err(why)) => self.messages.add(Kind::Failed, why),
             }
         }
     }
@@ -369,6 +423,7 @@ impl<'a> App<'a> {
 
     /// Search, help and the search for beads, over everything else.
     fn show_windows(&mut self, context: &egui::Context) {
+        self.closing.show(context);
         let settings = self.desk.preferences.names();
         match self.palette.show(context, &settings) {
             Some(Chosen::Action(action)) => self.desk.todo.push(Todo::Action(action)),
@@ -436,10 +491,14 @@ impl eframe::App for App<'_> {
             self.is_quitting = true;
             context.send_viewport_cmd(ViewportCommand::Close);
         }
-        context.request_repaint_after(LOOK);
-        for written in self.screenshots.taken().into_iter().chain(self.snapshots.taken()) {
-            self.tell_written(Some(written));
+        if let (false, Some(session)) = (self.is_quitting, &self.session) {
+            self.closing.watch(context, || session.zlut_sweep().is_unkept());
         }
+        context.request_repaint_after(LOOK);
+        for errand in self.screenshots.taken() {
+            self.give(errand);
+        }
+        self.take_errands();
         let is_held = self.layout.is_seen(Pane::Motors) && context.input(|input| input.pointer.any_down());
         if let Some(stop) = self.desk.motors.let_go(is_held) {
             self.send(stop);
@@ -461,7 +520,7 @@ impl eframe::App for App<'_> {
         if let Some(why) = self.desk.locking.take(self.desk.feed.newest_s, &self.desk.locks) {
             self.messages.add(Kind::Failed, format!("the Z-lock has ended: {why}"));
         }
-        self.desk.plots.take_axes(self.desk.feed.newest_s, &self.desk.axes);
+        self.desk.plots.take_axes(&session.clock(), &self.desk.axes, self.desk.force.as_ref());
         if self.layout.is_seen(Pane::ZLut) {
             self.desk.sweep = session.zlut_sweep();
         }
@@ -482,7 +541,8 @@ impl eframe::App for App<'_> {
     fn ui(&mut self, ui: &mut egui::Ui, frame: &mut eframe::Frame) {
         let context = ui.ctx().clone();
         self.pace.take(Instant::now(), frame.info().cpu_usage.map(Duration::from_secs_f32));
-        self.desk.is_covered = self.palette.is_open() || self.desk.renumbering.is_asked();
+        self.desk.is_covered =
+            self.palette.is_open() || self.desk.renumbering.is_asked() || self.closing.is_asking();
         self.desk.obey_keys(&context);
         let bar = Frame::side_top_panel(ui.style()).inner_margin(Margin::symmetric(10, 6));
         Panel::top("top").frame(bar).show(ui, |ui| {

@@ -10,7 +10,7 @@ use beadscope_zlut::ZLut;
 use eframe::egui::{self, Event, Key, KeyboardShortcut};
 
 use crate::actions::{ALL, Action};
-use crate::analysis::{Analysis, TableRings};
+use crate::analysis::{self, Analysis, TableRings};
 use crate::bead_table::{self, BeadTable};
 use crate::export::Export;
 use crate::feed::Feed;
@@ -26,7 +26,7 @@ use crate::recording::Recording;
 use crate::renumber::Renumbering;
 use crate::run_pane::{self, RunPane};
 use crate::video::{self, Over, Video};
-use crate::zlut_pane::ZLutPane;
+use crate::zlut_pane::{self, ZLutPane};
 
 /// Beads whose paths are drawn.
 const TRAILS: usize = 8;
@@ -43,6 +43,8 @@ pub enum Todo {
     Told(Command),
     /// A figure that is to become a file.
     Export(Export),
+    /// Whether there is a file of this name.
+    Look(String),
     /// Something in the preferences.
     Preferences(preferences::Done),
 }
@@ -133,7 +135,7 @@ impl Contents for Desk {
             Pane::Camera => self.camera(ui),
             Pane::Plots => {
                 let Feed { beads, history, .. } = &mut self.feed;
-                let export = self.plots.show(ui, beads, history, &self.axes);
+                let export = self.plots.show(ui, beads, history, &self.axes, self.force.is_some());
                 self.todo.extend(export.map(Todo::Export));
             }
             Pane::Analysis => self.analysis(ui),
@@ -172,11 +174,14 @@ impl Contents for Desk {
             }
             Pane::ZLut => {
                 let bead = self.feed.beads.selected_bead().map(|bead| bead.roi.bead);
-                let folder = &self.recording.folder;
-                let asked = self.zlut_pane.show(ui, &self.sweep, bead, folder, self.is_live);
-                self.todo.extend(asked.map(|command| match command {
-                    Command::ZLutSave { .. } => Todo::Told(command),
-                    _ => Todo::Command(command),
+                let (sweep, axes, is_live) = (&self.sweep, &self.axes, self.is_live);
+                let seen = zlut_pane::Seen { sweep, bead, folder: &self.recording.folder, axes, is_live };
+                let asked = self.zlut_pane.show(ui, &seen);
+                self.todo.extend(asked.into_iter().map(|asked| match asked {
+                    zlut_pane::Asked::Command(command) => Todo::Command(command),
+                    zlut_pane::Asked::Told(command) => Todo::Told(command),
+                    zlut_pane::Asked::Look(path) => Todo::Look(path),
+                    zlut_pane::Asked::Export(export) => Todo::Export(export),
                 }));
             }
             Pane::Preferences => {
@@ -276,8 +281,9 @@ impl Desk {
         let number = beads.selected_bead().map(|bead| bead.roi.bead);
         let profile =
             self.feed.profile.as_ref().filter(|(bead, _)| Some(*bead) == number).map(|(_, seen)| seen);
-        let samples = &self.feed.samples;
-        let export = self.analysis.show(ui, bead, samples, &references, profile, &table);
+        let (samples, paused_s) = (&self.feed.samples, self.plots.paused_s());
+        let seen = analysis::Seen { bead, samples, references: &references, profile, table, paused_s };
+        let export = self.analysis.show(ui, &seen);
         self.todo.extend(export.map(Todo::Export));
     }
 }

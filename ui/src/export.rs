@@ -3,11 +3,13 @@
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
 
 use beadscope_engine::clock::{unix_ns_now, utc_text};
 use eframe::egui::{self, ColorImage, Rect, ScreenshotCallback, ViewportCommand, ViewportId};
 
+use crate::errands::{Done, Errand};
 use crate::figure::Figure;
 
 /// What kind of file.
@@ -23,16 +25,28 @@ pub enum Kind {
 
 /// A figure that is to become a file.
 pub struct Export {
-    /// Which kind.
-    pub kind: Kind,
-    /// The data.
-    pub figure: Figure,
-    /// Goes into the name.
-    pub what: &'static str,
-    /// Where it is in its window, points.
-    pub on_screen: Rect,
-    /// Its window.
-    pub window: ViewportId,
+    kind: Kind,
+    figure: Figure,
+    what: &'static str,
+    on_screen: Rect,
+    scale: f32,
+    window: ViewportId,
+}
+
+impl Export {
+    /// A figure, its place in the window that is being drawn, points, and what goes into the name of its file.
+    pub fn new(ui: &egui::Ui, kind: Kind, figure: Figure, what: &'static str, on_screen: Rect) -> Self {
+        Self {
+            kind,
+            figure,
+            what,
+            // What is scrolled away is not on the screen.
+            on_screen: on_screen.intersect(ui.clip_rect()),
+            // Of this window: another one may be on a screen of another scale.
+            scale: ui.ctx().pixels_per_point(),
+            window: ui.ctx().viewport_id(),
+        }
+    }
 }
 
 /// Draws the menu; what was chosen from it.
@@ -54,60 +68,87 @@ pub fn button(ui: &mut egui::Ui) -> Option<Kind> {
     chosen
 }
 
+/// A part of a window that is to become a file once the window has been drawn.
+struct Wanted {
+    on_screen: Rect,
+    scale: f32,
+    folder: PathBuf,
+    what: &'static str,
+    taken: Receiver<Arc<ColorImage>>,
+}
+
 /// Pictures of the screen that have been asked for.
 #[derive(Default)]
 pub struct Screenshots {
-    waiting: Vec<Receiver<Result<PathBuf, String>>>,
+    waiting: Vec<Wanted>,
 }
 
 impl Screenshots {
-    /// Writes a figure; its path. A picture is written once the screen has been drawn, see [`taken`](Self::taken).
-    ///
-    /// # Errors
-    /// Why it was not written, and where.
-    pub fn export(
-        &mut self,
-        context: &egui::Context,
-        folder: &Path,
-        export: Export,
-    ) -> Result<Option<PathBuf>, String> {
-        let extension = match export.kind {
-            Kind::Csv => "csv",
-            Kind::Svg => "svg",
-            Kind::Png => "png",
-        };
-        let path = free_path(folder, export.what, extension);
-        let text = match export.kind {
-            Kind::Csv => export.figure.csv(),
-            Kind::Svg => export.figure.svg(),
+    /// What writes a figure; nothing yet for a picture: that comes once the screen has been drawn, see [`taken`](Self::taken).
+    pub fn export(&mut self, context: &egui::Context, folder: PathBuf, export: Export) -> Option<Errand> {
+        let Export { kind, figure, what, on_screen, scale, window } = export;
+        let (extension, text): (_, fn(&Figure) -> String) = match kind {
+            Kind::Csv => ("csv", Figure::csv),
+            Kind::Svg => ("svg", Figure::svg),
             Kind::Png => {
-                let (tell, told) = sync_channel(1);
-                let (rect, scale) = (export.on_screen, context.pixels_per_point());
-                let taken = ScreenshotCallback::new(move |image| {
-                    let part = png(&image.region(&rect, Some(scale))).map_err(|error| failed(&path, &error));
+                let (tell, taken) = sync_channel(1);
+                let callback = ScreenshotCallback::new(move |image| {
                     // Nobody waits for it once the window is closed.
-                    let _ = tell.send(part.and_then(|bytes| write(&path, &bytes)).map(|()| path));
+                    let _ = tell.try_send(image);
                 });
-                context.send_viewport_cmd_to(export.window, ViewportCommand::Screenshot(taken));
-                self.waiting.push(told);
-                return Ok(None);
+                context.send_viewport_cmd_to(window, ViewportCommand::Screenshot(callback));
+                self.waiting.push(Wanted { on_screen, scale, folder, what, taken });
+                return None;
             }
         };
-        write(&path, text.as_bytes()).map(|()| Some(path))
+        let bytes = move || Ok(text(&figure).into_bytes());
+        Some(Box::new(move || Done::Written(written(&folder, what, extension, bytes))))
     }
 
-    /// The path of each picture that has been written since, or why not.
-    pub fn taken(&mut self) -> Vec<Result<PathBuf, String>> {
-        let mut taken = Vec::new();
-        self.waiting.retain(|told| match told.try_recv() {
-            Ok(written) => {
-                taken.push(written);
-                false
-            }
-            Err(nothing) => nothing == TryRecvError::Empty,
+    /// What writes the pictures that have been taken since.
+    pub fn taken(&mut self) -> Vec<Errand> {
+        let mut errands: Vec<Errand> = Vec::new();
+        self.waiting.retain(|wanted| {
+            let image = match wanted.taken.try_recv() {
+                Ok(image) => image,
+                Err(nothing) => return nothing == TryRecvError::Empty,
+            };
+            let Wanted { on_screen, scale, what, .. } = *wanted;
+            let folder = wanted.folder.clone();
+            errands.push(Box::new(move || {
+                let bytes = || {
+                    let part = cut(&image, on_screen, scale);
+                    png(&part.ok_or_else(|| io::Error::other("it is not on the screen any more"))?)
+                };
+                Done::Written(written(&folder, what, "png", bytes))
+            }));
+            false
         });
-        taken
+        errands
     }
+}
+
+/// Makes a new file of what comes; its path.
+fn written(
+    folder: &Path,
+    what: &str,
+    extension: &str,
+    bytes: impl FnOnce() -> io::Result<Vec<u8>>,
+) -> Result<PathBuf, String> {
+    let path = free_path(folder, what, extension);
+    let bytes = bytes().map_err(|error| failed(&path, &error))?;
+    write(&path, &bytes).map(|()| path)
+}
+
+/// The part of a window's picture that is in `place`, points. `None` if nothing of it is there: the window may have shrunk.
+fn cut(image: &ColorImage, place: Rect, scale: f32) -> Option<ColorImage> {
+    let [width, height] = image.size;
+    // `as` saturates: negative and NaN become 0.
+    let pixel = |at: f32, most: usize| ((at * scale).round() as usize).min(most);
+    let [left, right] = [place.min.x, place.max.x].map(|x| pixel(x, width));
+    let [top, bottom] = [place.min.y, place.max.y].map(|y| pixel(y, height));
+    let is_there = left < right && top < bottom;
+    is_there.then(|| image.region_by_pixels([left, top], [right - left, bottom - top]))
 }
 
 /// An image as PNG.
@@ -168,6 +209,46 @@ mod tests {
         assert_eq!(std::fs::read(&first).unwrap(), b"a");
         let name = first.file_name().unwrap().to_string_lossy().into_owned();
         assert!(name.ends_with("Z_plots.csv") && !name.contains(':'), "{name}");
+    }
+
+    #[test]
+    fn what_is_cut_out_stays_within_the_window_whatever_its_scale_and_size() {
+        let pixels = (0..24).map(egui::Color32::from_gray).collect();
+        let image = ColorImage::new([6, 4], pixels);
+        let rect = |x: f32, y: f32, to_x: f32, to_y: f32| {
+            Rect::from_min_max(egui::pos2(x, y), egui::pos2(to_x, to_y))
+        };
+        let part = cut(&image, rect(1.0, 0.5, 2.0, 1.0), 2.0).unwrap();
+        assert_eq!((part.size, part.pixels[0], part.pixels[1]), ([2, 1], image[(2, 1)], image[(3, 1)]));
+        // Wider than the window, which has shrunk or has another scale than was thought.
+        assert_eq!(cut(&image, rect(-3.0, 1.0, 40.0, 90.0), 1.0).unwrap().size, [6, 3]);
+        for nothing in [
+            rect(7.0, 0.0, 9.0, 2.0),
+            rect(2.0, 2.0, 1.0, 3.0),
+            Rect::NOTHING,
+            rect(f32::NAN, 0.0, f32::NAN, 4.0),
+        ] {
+            assert_eq!(cut(&image, nothing, 1.5), None, "{nothing:?}");
+        }
+    }
+
+    #[test]
+    fn a_picture_that_was_taken_becomes_a_file_off_the_window_and_one_that_cannot_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut screenshots = Screenshots::default();
+        let mut taken = |on_screen: Rect| {
+            let (tell, taken) = sync_channel(1);
+            let folder = folder.path().to_owned();
+            screenshots.waiting.push(Wanted { on_screen, scale: 1.0, folder, what: "plots", taken });
+            assert!(screenshots.taken().is_empty(), "not drawn yet");
+            tell.send(Arc::new(ColorImage::filled([4, 4], egui::Color32::RED))).unwrap();
+            let errand = screenshots.taken().pop().unwrap();
+            let Done::Written(written) = errand() else { unreachable!("it writes") };
+            written
+        };
+        let path = taken(Rect::from_min_max(egui::Pos2::ZERO, egui::pos2(2.0, 3.0))).unwrap();
+        assert_eq!(image::image_dimensions(path).unwrap(), (2, 3));
+        assert!(taken(Rect::NOTHING).unwrap_err().contains("not on the screen"));
     }
 
     #[test]

@@ -2,7 +2,11 @@
 
 use std::fmt::Write as _;
 
+use beadscope_engine::clock::utc_text;
 use eframe::egui::Color32;
+
+/// Cells of a picture in a drawing, along and across: more would make a file that editors are slow with.
+const MOST_CELLS: (usize, usize) = (300, 128);
 
 /// A figure: panels below each other over one horizontal axis.
 #[derive(Clone, Debug, Default)]
@@ -13,6 +17,8 @@ pub struct Figure {
     pub x: Axis,
     /// From top to bottom.
     pub panels: Vec<Panel>,
+    /// Marked places along the horizontal axis, with their names.
+    pub marks: Vec<(f64, String)>,
 }
 
 /// An axis.
@@ -24,6 +30,8 @@ pub struct Axis {
     pub is_log: bool,
     /// From and to, in the unit of the label.
     pub range: (f64, f64),
+    /// Its values are seconds from this Unix time, ns, and are told as times of day.
+    pub clock_unix_ns: Option<u64>,
 }
 
 /// One panel.
@@ -33,6 +41,21 @@ pub struct Panel {
     pub y: Axis,
     /// What is drawn, the first below.
     pub series: Vec<Series>,
+    /// A picture behind it.
+    pub raster: Option<Raster>,
+}
+
+/// A picture: columns along the horizontal axis, cells from the upper end of the vertical one.
+#[derive(Clone, Debug, Default)]
+pub struct Raster {
+    /// What its values are, with the unit.
+    pub label: String,
+    /// What its rows are.
+    pub row: &'static str,
+    /// Where each column is.
+    pub at: Vec<f64>,
+    /// The values of each column; NaN was not measured.
+    pub columns: Vec<Vec<f32>>,
 }
 
 /// How a series is drawn.
@@ -76,6 +99,72 @@ impl Axis {
     pub fn value(&self, place: f64) -> f64 {
         if self.is_log { 10_f64.powf(place) } else { place }
     }
+
+    /// A value as its axis says it.
+    pub fn text(&self, value: f64) -> String {
+        self.clock_unix_ns.map_or_else(|| tidy(value), |start| time_of_day(start, value))
+    }
+
+    /// A value as a table has it: in full, a time with its date.
+    fn in_full(&self, value: f64) -> String {
+        let date = |start| {
+            let unix_ns = unix_ns_at(start, value, 1_000);
+            let text = utc_text(unix_ns);
+            format!("{}.{:06}Z", text.trim_end_matches('Z'), unix_ns / 1_000 % 1_000_000)
+        };
+        self.clock_unix_ns.map_or_else(|| value.to_string(), date)
+    }
+
+    /// Round places from `low` to `high`, at least `step` apart.
+    pub fn round_places(&self, low: f64, high: f64, step: f64) -> Vec<f64> {
+        let step = match (self.is_log, self.clock_unix_ns) {
+            (true, _) => step.max(1.0).round(),
+            (false, Some(_)) => clock_step(step),
+            (false, None) => step,
+        };
+        // Round is what the clock says, not what has passed since the start.
+        let shift = self.clock_unix_ns.map_or(0.0, |start| (start % DAY_NS) as f64 * 1e-9);
+        let first = ((low + shift) / step - 1e-9).ceil();
+        if !(step > 0.0 && first.is_finite()) {
+            return Vec::new();
+        }
+        let place = |k: u32| (first + f64::from(k)) * step - shift;
+        (0..50).map(place).take_while(|place| *place <= high + 1e-9 * step).collect()
+    }
+}
+
+const DAY_NS: u64 = 86_400_000_000_000;
+
+/// Unix time `seconds` after `start_unix_ns`, to the nearest `round_ns`.
+fn unix_ns_at(start_unix_ns: u64, seconds: f64, round_ns: u64) -> u64 {
+    let unix_ns = start_unix_ns.saturating_add_signed((seconds * 1e9) as i64);
+    (unix_ns + round_ns / 2) / round_ns * round_ns
+}
+
+/// `08:05:00`, or `08:05:00.250` within a second.
+fn time_of_day(start_unix_ns: u64, seconds: f64) -> String {
+    let unix_ns = unix_ns_at(start_unix_ns, seconds, 1_000_000);
+    let text = utc_text(unix_ns);
+    let time = text.get(11..19).unwrap_or_default();
+    match unix_ns / 1_000_000 % 1000 {
+        0 => time.to_owned(),
+        ms => format!("{time}.{ms:03}"),
+    }
+}
+
+/// The shortest step that is round on a clock and not below this, s.
+fn clock_step(least_s: f64) -> f64 {
+    const STEPS_S: [f64; 15] =
+        [1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0, 7200.0, 21_600.0];
+    if least_s <= 0.5 {
+        let below = crate::scale::round_down(least_s).unwrap_or(0.001);
+        return if below < least_s * (1.0 - 1e-9) {
+            crate::scale::round_down(2.5 * below).unwrap_or(below)
+        } else {
+            below
+        };
+    }
+    STEPS_S.into_iter().find(|step| *step >= least_s).unwrap_or(86_400.0)
 }
 
 impl Series {
@@ -86,18 +175,35 @@ impl Series {
 }
 
 impl Figure {
-    /// One line a point: panel, series, x and y, with the units in the heading's comment.
+    /// One line a point: panel, series, x and y, with the units in the heading's comment; and one a marker, without y.
     pub fn csv(&self) -> String {
         let mut text = format!("# {}\n# x: {}\npanel,series,x,y\n", self.title, self.x.label);
+        // Writing into a string does not fail.
         for panel in &self.panels {
             for series in &panel.series {
                 for [x, y] in series.points() {
-                    // Writing into a string does not fail.
+                    let x = self.x.in_full(*x);
                     let _ = writeln!(text, "{},{},{x},{y}", quoted(&panel.y.label), quoted(&series.name));
                 }
             }
+            let Some(raster) = &panel.raster else { continue };
+            for (x, column) in raster.at.iter().zip(&raster.columns) {
+                let x = self.x.in_full(*x);
+                for (row, value) in column.iter().enumerate() {
+                    let _ = writeln!(text, "{},{} {row},{x},{value}", quoted(&raster.label), raster.row);
+                }
+            }
+        }
+        for (at, name) in self.marks_within() {
+            let _ = writeln!(text, "marker,{},{},", quoted(name), self.x.in_full(*at));
         }
         text
+    }
+
+    /// The marks that are on show.
+    fn marks_within(&self) -> impl Iterator<Item = &(f64, String)> {
+        let (low, high) = self.x.range;
+        self.marks.iter().filter(move |(at, _)| (low..=high).contains(at))
     }
 
     /// A drawing that any editor opens: 800 points wide, 240 a panel.
@@ -119,7 +225,7 @@ impl Figure {
                 top: 30.0 + HEIGHT * number as f64,
                 bottom: 10.0 + HEIGHT * (number + 1) as f64,
             };
-            draw(&mut text, panel, &self.x, &area, number);
+            draw(&mut text, self, panel, &area, number);
         }
         let _ = writeln!(
             text,
@@ -140,13 +246,15 @@ struct Area {
     bottom: f64,
 }
 
-fn draw(text: &mut String, panel: &Panel, x_axis: &Axis, area: &Area, number: usize) {
+fn draw(text: &mut String, figure: &Figure, panel: &Panel, area: &Area, number: usize) {
     let Area { left, right, top, bottom } = *area;
+    let x_axis = &figure.x;
     let scale = |axis: &Axis, from: f64, to: f64| {
         let (low, high) = (axis.place(axis.range.0), axis.place(axis.range.1));
         let (low, high) = (low.unwrap_or(0.0), high.unwrap_or(1.0));
+        let reach = if high == low { 1.0 } else { high - low };
         let axis = axis.clone();
-        move |value: f64| Some(from + (to - from) * (axis.place(value)? - low) / (high - low).max(1e-300))
+        move |value: f64| Some(from + (to - from) * (axis.place(value)? - low) / reach)
     };
     let (at_x, at_y) = (scale(x_axis, left, right), scale(&panel.y, bottom, top));
     let _ = writeln!(
@@ -169,7 +277,7 @@ fn draw(text: &mut String, panel: &Panel, x_axis: &Axis, area: &Area, number: us
                 text,
                 "<text x=\"{x:.2}\" y=\"{}\" text-anchor=\"middle\">{}</text>",
                 bottom + 14.0,
-                tidy(value)
+                x_axis.text(value)
             );
         }
     }
@@ -195,9 +303,11 @@ fn draw(text: &mut String, panel: &Panel, x_axis: &Axis, area: &Area, number: us
         "<text transform=\"translate(14 {middle}) rotate(-90)\" text-anchor=\"middle\">{}</text>\n<g clip-path=\"url(#panel{number})\">",
         escaped(&panel.y.label)
     );
+    if let Some(raster) = &panel.raster {
+        draw_raster(text, raster, area, &at_x);
+    }
     for series in &panel.series {
-        let [r, g, b, _] = series.color.to_array();
-        let color = format!("#{r:02x}{g:02x}{b:02x}");
+        let color = hex(series.color);
         let _ =
             writeln!(text, "<g stroke=\"{color}\" fill=\"{color}\"><title>{}</title>", escaped(&series.name));
         for run in &series.runs {
@@ -217,7 +327,92 @@ fn draw(text: &mut String, panel: &Panel, x_axis: &Axis, area: &Area, number: us
         }
         text.push_str("</g>\n");
     }
+    for (at, name) in figure.marks_within() {
+        let Some(x) = at_x(*at) else { continue };
+        let _ = writeln!(
+            text,
+            "<line x1=\"{x:.2}\" y1=\"{top}\" x2=\"{x:.2}\" y2=\"{bottom}\" stroke=\"#a05000\" stroke-dasharray=\"2 2\"/>"
+        );
+        if number == 0 {
+            let (x, y) = (x + 3.0, top + 12.0);
+            let _ = writeln!(text, "<text x=\"{x:.2}\" y=\"{y}\" fill=\"#a05000\">{}</text>", escaped(name));
+        }
+    }
     text.push_str("</g>\n");
+    if panel.series.len() > 1 {
+        legend(text, panel, area);
+    }
+}
+
+/// Cells from dark to bright; what was not measured is left out.
+fn draw_raster(text: &mut String, raster: &Raster, area: &Area, at_x: &impl Fn(f64) -> Option<f64>) {
+    let every = raster.at.len().div_ceil(MOST_CELLS.0).max(1);
+    let places: Vec<(f64, &Vec<f32>)> = raster
+        .at
+        .iter()
+        .zip(&raster.columns)
+        .step_by(every)
+        .filter_map(|(at, column)| Some((at_x(*at)?, column)))
+        .collect();
+    let shade = shades(raster.columns.iter().flatten().copied());
+    for (number, (x, column)) in places.iter().enumerate() {
+        // Up to the middle between two columns; those at the ends are as wide as on their other side.
+        let gap = |other: Option<usize>| Some((places.get(other?)?.0 - x).abs() / 2.0);
+        let (before, after) = (gap(number.checked_sub(1)), gap(Some(number + 1)));
+        let (before, after) = (before.or(after).unwrap_or(5.0), after.or(before).unwrap_or(5.0));
+        let rows = column.len().div_ceil(MOST_CELLS.1).max(1);
+        let height = (area.bottom - area.top) / column.len().max(1) as f64;
+        for (row, value) in column.iter().enumerate().step_by(rows).filter(|(_, value)| value.is_finite()) {
+            let (level, y) = (shade(*value), area.top + height * row as f64);
+            let _ = writeln!(
+                text,
+                "<rect x=\"{:.2}\" y=\"{y:.2}\" width=\"{:.2}\" height=\"{:.2}\" fill=\"#{level:02x}{level:02x}{level:02x}\"/>",
+                x - before,
+                before + after,
+                height * rows as f64
+            );
+        }
+    }
+}
+
+/// Grey of a value: black is the least, white the greatest that is there.
+pub fn shades(values: impl Iterator<Item = f32>) -> impl Fn(f32) -> u8 {
+    let (low, high) = values
+        .filter(|value| value.is_finite())
+        .fold((f32::MAX, f32::MIN), |(low, high), value| (low.min(value), high.max(value)));
+    move |value| (255.0 * (value - low) / (high - low).max(1e-6)) as u8
+}
+
+/// Names of the series, what is drawn last at the top.
+fn legend(text: &mut String, panel: &Panel, area: &Area) {
+    const LINE: f64 = 14.0;
+    let longest = panel.series.iter().map(|series| series.name.chars().count()).max().unwrap_or(0);
+    let (width, height) = (34.0 + 7.0 * longest as f64, 6.0 + LINE * panel.series.len() as f64);
+    let (left, top) = (area.right - width - 6.0, area.top + 6.0);
+    let _ = writeln!(
+        text,
+        "<g class=\"legend\"><rect x=\"{left}\" y=\"{top}\" width=\"{width}\" height=\"{height}\" fill=\"white\" fill-opacity=\"0.8\"/>"
+    );
+    for (number, series) in panel.series.iter().rev().enumerate() {
+        let (x, y) = (left + 4.0, top + 10.0 + LINE * number as f64);
+        let dashes = if series.mark == Mark::Theory { " stroke-dasharray=\"5 3\"" } else { "" };
+        let _ = writeln!(
+            text,
+            "<line x1=\"{x}\" y1=\"{y}\" x2=\"{}\" y2=\"{y}\" stroke=\"{}\" stroke-width=\"2\"{dashes}/>\
+             <text x=\"{}\" y=\"{}\">{}</text>",
+            x + 20.0,
+            hex(series.color),
+            x + 25.0,
+            y + 4.0,
+            escaped(&series.name)
+        );
+    }
+    text.push_str("</g>\n");
+}
+
+fn hex(color: Color32) -> String {
+    let [r, g, b, _] = color.to_array();
+    format!("#{r:02x}{g:02x}{b:02x}")
 }
 
 /// Round values along an axis; whole powers of ten on a logarithmic one.
@@ -225,25 +420,26 @@ fn ticks(axis: &Axis) -> Vec<f64> {
     let (Some(low), Some(high)) = (axis.place(axis.range.0), axis.place(axis.range.1)) else {
         return Vec::new();
     };
-    let step = crate::scale::round_down((high - low) / 4.0).unwrap_or(1.0);
-    let step = if axis.is_log { step.max(1.0).round() } else { step };
-    let first = (low / step).ceil() as i64;
-    (first..)
-        .map(|k| k as f64 * step)
-        .take_while(|place| *place <= high)
-        .take(50)
-        .map(|place| axis.value(place))
-        .collect()
+    // It may count downwards.
+    let (low, high) = (low.min(high), low.max(high));
+    // A time of day is wider than a number.
+    let least = if axis.clock_unix_ns.is_some() { (high - low) / 8.0 } else { (high - low) / 4.0 };
+    let step = match axis.clock_unix_ns {
+        Some(_) => least,
+        None => crate::scale::round_down(least).unwrap_or(1.0),
+    };
+    axis.round_places(low, high, step).into_iter().map(|place| axis.value(place)).collect()
 }
 
 /// A value without the noise of its last bits.
 pub fn tidy(value: f64) -> String {
     let size = value.abs();
-    if size != 0.0 && !(1e-3..1e6).contains(&size) {
-        format!("{value:.0e}")
-    } else {
-        format!("{}", (value * 1e6).round() / 1e6)
+    if size == 0.0 || (1e-3..1e6).contains(&size) {
+        return format!("{}", (value * 1e6).round() / 1e6);
     }
+    let text = format!("{value:.9e}");
+    let (digits, power) = text.split_once('e').unwrap_or((&text, "0"));
+    format!("{}e{power}", digits.trim_end_matches('0').trim_end_matches('.'))
 }
 
 fn quoted(text: &str) -> String {
@@ -265,8 +461,9 @@ mod tests {
     fn figure() -> Figure {
         let series = |mark, runs| Series { name: "bead 3, raw".to_owned(), color: Color32::RED, mark, runs };
         let panel = |label: &str, is_log, series| Panel {
-            y: Axis { label: label.to_owned(), is_log, range: (1.0, 100.0) },
+            y: Axis { is_log, range: (1.0, 100.0), ..Axis::new(label) },
             series: vec![series],
+            raster: None,
         };
         Figure {
             title: "a < b".to_owned(),
@@ -279,6 +476,7 @@ mod tests {
                 ),
                 panel("σ (nm)", true, series(Mark::Dots, vec![vec![[2.0, 10.0], [3.0, -1.0]]])),
             ],
+            marks: vec![(2.0, "buffer, 2 M".to_owned()), (9.0, "later".to_owned())],
         }
     }
 
@@ -290,7 +488,76 @@ mod tests {
             csv.contains("x (nm),\"bead 3, raw\",1,50.5\n") && csv.contains("σ (nm),\"bead 3, raw\",3,-1\n"),
             "{csv}"
         );
-        assert_eq!(csv.lines().count(), 3 + 5);
+        assert!(csv.ends_with("marker,\"buffer, 2 M\",2,\n"), "the marker on show, and no other: {csv}");
+        assert_eq!(csv.lines().count(), 3 + 5 + 1);
+    }
+
+    #[test]
+    fn markers_and_the_names_of_several_series_are_in_the_drawing() {
+        let mut figure = figure();
+        let svg = figure.svg();
+        assert_eq!(svg.matches("stroke-dasharray=\"2 2\"").count(), 2, "in both panels: {svg}");
+        // 2 of 4 s: in the middle from 70 to 785 points.
+        assert!(svg.contains("<line x1=\"427.50\" y1=\"30\" x2=\"427.50\""), "{svg}");
+        assert!(svg.contains(">buffer, 2 M</text>") && !svg.contains("later"), "{svg}");
+        assert!(!svg.contains("legend"), "one series needs no name");
+        let other = Series { name: "bead <7>".to_owned(), ..figure.panels[0].series[0].clone() };
+        figure.panels[0].series.push(other);
+        let svg = figure.svg();
+        assert_eq!(svg.matches("class=\"legend\"").count(), 1);
+        assert!(svg.contains(">bead 3, raw</text>") && svg.contains(">bead &lt;7&gt;</text>"), "{svg}");
+    }
+
+    #[test]
+    fn a_picture_is_drawn_and_each_of_its_values_is_in_the_csv() {
+        let raster = Raster {
+            label: "grey level".to_owned(),
+            row: "ring",
+            at: vec![0.0, 50.0],
+            columns: vec![vec![10.0, f32::NAN], vec![20.0, 30.0]],
+        };
+        let y = Axis { range: (1.5, -0.5), ..Axis::new("ring") };
+        let panel = Panel { y, raster: Some(raster), ..Panel::default() };
+        let x = Axis { range: (-25.0, 75.0), ..Axis::new("height (nm)") };
+        let figure = Figure { x, panels: vec![panel], ..Figure::default() };
+        let csv = figure.csv();
+        assert!(
+            csv.contains("grey level,ring 0,0,10\n") && csv.contains("grey level,ring 1,50,30\n"),
+            "{csv}"
+        );
+        assert!(csv.contains("grey level,ring 1,0,NaN\n"), "not measured: {csv}");
+        let svg = figure.svg();
+        // From 70 to 785 points, each column half of it, each ring half of 220.
+        let dark = "<rect x=\"70.00\" y=\"30.00\" width=\"357.50\" height=\"110.00\" fill=\"#000000\"/>";
+        let bright = "<rect x=\"427.50\" y=\"140.00\" width=\"357.50\" height=\"110.00\" fill=\"#ffffff\"/>";
+        assert!(svg.contains(dark) && svg.contains(bright), "{svg}");
+        assert_eq!(svg.matches("height=\"110.00\"").count(), 3, "what was not measured is left out");
+    }
+
+    #[test]
+    fn the_time_of_day_is_told_at_round_times() {
+        // 08:04:30.5 UTC.
+        let clock_unix_ns = Some(1_795_248_000_000_000_000 + 270_500_000_000);
+        let axis = Axis { range: (0.0, 240.0), clock_unix_ns, ..Axis::new("time of day (UTC)") };
+        let ticks: Vec<String> = ticks(&axis).into_iter().map(|value| axis.text(value)).collect();
+        assert_eq!(
+            ticks,
+            ["08:05:00", "08:05:30", "08:06:00", "08:06:30", "08:07:00", "08:07:30", "08:08:00", "08:08:30"]
+        );
+        assert_eq!(axis.text(0.0), "08:04:30.500");
+        let late = Axis { clock_unix_ns: Some(DAY_NS - 500_000_000), ..axis.clone() };
+        assert_eq!((late.text(0.0).as_str(), late.text(0.5).as_str()), ("23:59:59.500", "00:00:00"));
+        assert_eq!(axis.in_full(1.25), "2026-11-21T08:04:31.750000Z");
+        for (least, step) in [(0.03, 0.05), (0.2, 0.2), (0.3, 0.5), (0.6, 1.0), (40.0, 60.0), (1e6, 86_400.0)]
+        {
+            assert!((clock_step(least) - step).abs() < 1e-9, "{least}: {}", clock_step(least));
+        }
+    }
+
+    #[test]
+    fn large_and_small_ticks_keep_their_digits() {
+        let texts = [1.2e6, 1.4e6, 1e6, -2.5e7, 1.5e-4, 123_456.5, 0.1 + 0.2, 0.0].map(tidy);
+        assert_eq!(texts, ["1.2e6", "1.4e6", "1e6", "-2.5e7", "1.5e-4", "123456.5", "0.3", "0"]);
     }
 
     #[test]

@@ -76,6 +76,10 @@ pub struct Trace {
     pub range: (f64, f64),
 }
 
+/// From the session's start until now.
+#[cfg(test)]
+pub const ALWAYS: (f64, f64) = (f64::NEG_INFINITY, f64::INFINITY);
+
 impl History {
     /// An empty history.
     pub fn new(beads: usize) -> Self {
@@ -137,18 +141,28 @@ impl History {
         self.levels.get(span).map_or(0.0, end)
     }
 
-    /// One channel of a bead over `SPANS_S[span]`, less the mean motion of the `references`: each counts from its own first value, so that
-    /// the bead stays where it is. Empty for a bead that is not known.
-    pub fn trace(&self, bead: usize, channel: usize, span: usize, references: &[usize]) -> Trace {
+    /// One channel of a bead over `SPANS_S[span]` and from one time to another, s since the session's start, less the mean motion of the
+    /// `references`: each counts from its own first value, so that the bead stays where it is. Empty for a bead that is not known.
+    pub fn trace(
+        &self,
+        bead: usize,
+        channel: usize,
+        span: usize,
+        references: &[usize],
+        times_s: (f64, f64),
+    ) -> Trace {
         let (mut runs, mut run, mut all) = (Vec::new(), Vec::new(), Total::default());
         let bin_ns = self.levels.get(span).map_or(0, |level| level.bin_ns);
         for (mark, bin) in self.bins(bead, channel, span, references) {
+            let time_s = (mark.number as f64 + 0.5) * bin_ns as f64 * 1e-9;
+            if !(times_s.0..=times_s.1).contains(&time_s) {
+                continue;
+            }
             if (bin.count == 0 || mark.after_gap) && !run.is_empty() {
                 runs.push(std::mem::take(&mut run));
             }
             if bin.count > 0 {
                 let origin = self.origin(bead, channel);
-                let time_s = (mark.number as f64 + 0.5) * bin_ns as f64 * 1e-9;
                 run.push([time_s, origin + f64::from(bin.low)]);
                 if bin.count > 1 {
                     run.push([time_s, origin + f64::from(bin.high)]);

@@ -1,7 +1,8 @@
 //! The window of Beadscope: it draws what the engine publishes and sends [commands](beadscope_engine::command) to it; the
 //! [`Session`] itself it only asks, and stops at the end.
 //!
-//! Everything here runs on the `main` thread. Each drawn frame takes the newest picture and the rows that have come
+//! What draws runs on the `main` thread; what may wait for a device or a disk, or takes long, on threads of its own, which `courier`,
+//! `errands` and `analysis` name. Each drawn frame takes the newest picture and the rows that have come
 //! (`feed`), then draws one panel a file. A slow window misses rows and pictures; it never holds the session back.
 
 mod actions;
@@ -9,9 +10,11 @@ mod analysis;
 mod app;
 mod bead_table;
 mod beads;
+mod closing;
 mod contrast;
 mod courier;
 mod desk;
+mod errands;
 mod export;
 mod feed;
 mod figure;
@@ -22,6 +25,7 @@ mod layout;
 mod locking;
 mod log;
 mod messages;
+mod motor_history;
 mod motors;
 mod overlay;
 mod pace;
@@ -41,9 +45,11 @@ mod snapshot;
 mod spread;
 mod status;
 mod theme;
+mod time_axis;
 mod topbar;
 mod video;
 mod viewport;
+mod zlut_memory;
 mod zlut_pane;
 
 use std::path::PathBuf;

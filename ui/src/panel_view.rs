@@ -2,10 +2,10 @@
 
 use eframe::egui::{self, Id, Vec2b};
 use egui_plot::{
-    AxisHints, HoverPosition, Line, LineStyle, Plot, PlotPoint, PlotPoints, Points, Text, VLine,
+    AxisHints, GridMark, HoverPosition, Line, LineStyle, Plot, PlotPoint, PlotPoints, Points, Text, VLine,
 };
 
-use crate::figure::{Axis, Figure, Mark, Panel, Series, tidy};
+use crate::figure::{Axis, Figure, Mark, Panel, Series};
 use crate::theme;
 
 /// Room for the numbers of a vertical axis, points, so that axes below each other begin at the same place.
@@ -23,12 +23,10 @@ pub struct PanelView<'a> {
     pub shows_x: bool,
     /// It may be dragged and zoomed.
     pub is_free: bool,
-    /// It shows the ranges of its axes, wherever it was dragged.
-    pub fits: bool,
+    /// It shows the ranges of its axes, along and up, wherever it was dragged.
+    pub fits: [bool; 2],
     /// One unit across is as long as one up.
     pub is_square: bool,
-    /// Marked places along the horizontal axis, with their names.
-    pub marks: &'a [(f64, String)],
     /// Places that were clicked, to be measured between.
     pub measured: &'a [[f64; 2]],
 }
@@ -38,6 +36,9 @@ pub struct PanelView<'a> {
 pub struct Touched {
     /// A place that was clicked, in the units of the axes.
     pub clicked: Option<[f64; 2]>,
+    /// From where to where it was drawn along.
+    #[cfg(test)]
+    pub bounds_x: (f64, f64),
 }
 
 impl PanelView<'_> {
@@ -47,7 +48,7 @@ impl PanelView<'_> {
         let (x_label, y_label) = (short(&x.label), short(&y.label));
         let marks = |axis: &Axis| {
             let axis = axis.clone();
-            move |mark: egui_plot::GridMark, _: &std::ops::RangeInclusive<f64>| mark_text(&axis, mark.value)
+            move |mark: GridMark, _: &std::ops::RangeInclusive<f64>| mark_text(&axis, mark.value)
         };
         let mut x_axis = AxisHints::new_x().formatter(marks(&x));
         if self.shows_x {
@@ -71,9 +72,23 @@ impl PanelView<'_> {
                 };
                 let (x, y) = (hover_x.value(position.x), hover_y.value(position.y));
                 let named = if name.is_empty() { String::new() } else { format!("{name}\n") };
-                let (x, y) = (value_text(x, &x_label.1), value_text(y, &y_label.1));
+                let x = match hover_x.clock_unix_ns {
+                    Some(_) => hover_x.text(x),
+                    None => value_text(x, &x_label.1),
+                };
+                let y = value_text(y, &y_label.1);
                 Some(format!("{named}{} {x}\n{} {y}", x_label.0, y_label.0))
             });
+        if x.clock_unix_ns.is_some() {
+            let axis = x.clone();
+            plot = plot.x_grid_spacer(move |seen| {
+                // Room for the text of a time.
+                let (low, high) = seen.bounds;
+                let places = axis.round_places(low, high, 10.0 * seen.base_step_size);
+                let step_size = places.get(..2).map_or(high - low, |first| first[1] - first[0]);
+                places.into_iter().map(|value| GridMark { value, step_size }).collect()
+            });
+        }
         if let Some(linked) = self.linked {
             let id = Id::unique(linked);
             plot = plot.link_axis(id, Vec2b::new(true, false)).link_cursor(id, Vec2b::new(true, false));
@@ -83,20 +98,19 @@ impl PanelView<'_> {
         }
         let colors = theme::colors(ui);
         let shown = plot.show(ui, |plot| {
-            if self.fits {
-                let range = |axis: &Axis| Some(axis.place(axis.range.0)?..=axis.place(axis.range.1)?);
-                if let Some(range) = range(&x) {
-                    plot.set_plot_bounds_x(range);
-                }
-                if let Some(range) = range(&y) {
-                    plot.set_plot_bounds_y(range);
-                }
+            let range = |axis: &Axis| Some(axis.place(axis.range.0)?..=axis.place(axis.range.1)?);
+            let [fits_x, fits_y] = self.fits;
+            if let Some(range) = range(&x).filter(|_| fits_x) {
+                plot.set_plot_bounds_x(range);
+            }
+            if let Some(range) = range(&y).filter(|_| fits_y) {
+                plot.set_plot_bounds_y(range);
             }
             for (number, series) in panel.series.iter().enumerate() {
                 draw(plot, number, series, &x, &y);
             }
             let top = plot.plot_bounds().max()[1];
-            for (at, text) in self.marks {
+            for (at, text) in &figure.marks {
                 plot.vline(VLine::new(text, *at).id(("mark", at.to_bits())).color(colors.warning).width(1.0));
                 let text = Text::new("", PlotPoint::new(*at, top), text)
                     .color(colors.warning)
@@ -122,7 +136,11 @@ impl PanelView<'_> {
             plot.pointer_coordinate()
         });
         let clicked = shown.inner.filter(|_| shown.response.clicked());
-        Touched { clicked: clicked.map(|at| [x.value(at.x), y.value(at.y)]) }
+        Touched {
+            clicked: clicked.map(|at| [x.value(at.x), y.value(at.y)]),
+            #[cfg(test)]
+            bounds_x: (shown.transform.bounds().min()[0], shown.transform.bounds().max()[0]),
+        }
     }
 }
 
@@ -160,7 +178,11 @@ fn value_text(value: f64, unit: impl AsRef<str>) -> String {
 
 fn mark_text(axis: &Axis, place: f64) -> String {
     // Between powers of ten there is no room for numbers.
-    if axis.is_log && (place - place.round()).abs() > 1e-6 { String::new() } else { tidy(axis.value(place)) }
+    if axis.is_log && (place - place.round()).abs() > 1e-6 {
+        String::new()
+    } else {
+        axis.text(axis.value(place))
+    }
 }
 
 #[cfg(test)]

@@ -6,7 +6,8 @@
 use std::time::{Duration, Instant};
 
 use beadscope_engine::frame::FrameView;
-use beadscope_engine::precision::{Precision as Prediction, SeenProfile};
+use beadscope_engine::precision::{Precision as Prediction, Profiles, SeenProfile};
+use beadscope_engine::rig::DEFAULT_ROI_PX;
 use beadscope_engine::roi::Roi;
 use beadscope_engine::session::Session;
 
@@ -32,6 +33,8 @@ pub struct Figures {
 /// Renews the figures of all beads, one after the other.
 pub struct Precision {
     prediction: Option<Prediction>,
+    /// Measures rings where there is no prediction.
+    rings: Option<Profiles>,
     pixel_size_nm: f64,
     next: usize,
 }
@@ -43,13 +46,18 @@ impl Precision {
         let roi_px = info.rois.first().map(|roi| roi.size_px);
         let prediction = Prediction::new(session.zlut().as_deref(), roi_px);
         let why = prediction.as_ref().err().map(ToString::to_string);
-        let prediction = prediction.ok().map(|it| it.with_correction(session.correction().cloned()));
-        (Self { prediction, pixel_size_nm: info.pixel_size_nm, next: 0 }, why)
+        let correction = session.correction().cloned();
+        let rings = Profiles::new(roi_px.unwrap_or(DEFAULT_ROI_PX), correction.clone()).ok();
+        let prediction = prediction.ok().map(|it| it.with_correction(correction));
+        (Self { prediction, rings, pixel_size_nm: info.pixel_size_nm, next: 0 }, why)
     }
 
-    /// The rings of a bead in this frame; `None` if it is not found, or there is no Z-LUT to find it with.
+    /// The rings of a bead in this frame, where the Z-LUT has them if there is one; `None` if it is not found.
     pub fn profile(&mut self, frame: &FrameView<'_>, roi: &Roi) -> Option<SeenProfile> {
-        self.prediction.as_mut()?.profile(frame, roi)
+        match &mut self.prediction {
+            Some(prediction) => prediction.profile(frame, roi),
+            None => self.rings.as_mut()?.of(frame, roi),
+        }
     }
 
     /// Renews what is old, from this frame, as far as the budget goes.

@@ -86,10 +86,16 @@ impl Samples {
 
     /// The newest motion of a bead, over `span_s` at most and back to the last gap, less the mean motion of the `references`.
     pub fn newest(&self, bead: usize, span_s: f64, references: &[usize]) -> Run {
-        let Some(of_bead) = self.beads.get(bead).filter(|_| !self.frames.is_empty()) else {
+        self.until(f64::INFINITY, bead, span_s, references)
+    }
+
+    /// The same up to a time, s; as far as it is not forgotten.
+    pub fn until(&self, until_s: f64, bead: usize, span_s: f64, references: &[usize]) -> Run {
+        let later = self.frames.iter().rev().take_while(|(time_s, _)| *time_s > until_s).count();
+        let count = self.frames.len() - later;
+        let Some(of_bead) = self.beads.get(bead).filter(|_| count > 0) else {
             return Run::default();
         };
-        let count = self.frames.len();
         let at = |back: usize| self.frames[count - 1 - back];
         let newest_s = at(0).0;
         let mut length = 0;
@@ -99,11 +105,11 @@ impl Samples {
                 break;
             }
         }
-        let mut run = Run::default();
+        let mut run = Run { values: [(); CHANNELS].map(|()| Vec::with_capacity(length)), ..Run::default() };
         for back in (0..length).rev() {
-            let here = of_bead.before(back);
+            let here = of_bead.before(later + back);
             for (channel, values) in run.values.iter_mut().enumerate() {
-                let drift = self.drift(back, channel, references);
+                let drift = self.drift(later + back, channel, references);
                 values.push(of_bead.origins[channel] + f64::from(here[channel]) - drift);
             }
         }
@@ -181,6 +187,16 @@ mod tests {
         let short = filled(150).newest(0, 0.2, &[]);
         assert_eq!(short.values[2].len(), 21);
         assert!((short.values[2][20] - 156.0).abs() < 1e-3);
+    }
+
+    #[test]
+    fn what_was_measured_up_to_a_time_stays_the_same_when_more_comes() {
+        let (then, now) = (filled(120), filled(150));
+        let (held, was) = (now.until(1.195, 0, 0.4, &[1]), then.newest(0, 0.4, &[1]));
+        assert_eq!((held.from_s, held.rate_hz, &held.values[2]), (was.from_s, was.rate_hz, &was.values[2]));
+        assert_eq!((held.values[0].len(), held.located(1)), (41, was.located(1)));
+        assert_ne!(now.newest(0, 0.4, &[]).values[2], then.newest(0, 0.4, &[]).values[2]);
+        assert_eq!(now.until(-1.0, 0, 10.0, &[]), Run::default(), "before the first");
     }
 
     #[test]

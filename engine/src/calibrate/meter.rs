@@ -69,6 +69,14 @@ impl Meter {
         }
     }
 
+    /// From one ring to the next, px; MagTrack does not say it.
+    pub(crate) fn ring_step_px(&self) -> Option<f64> {
+        match &self.way {
+            Way::Rings { grid, .. } => Some(grid.rings().ring_step_px),
+            Way::MagTrack { .. } => None,
+        }
+    }
+
     /// Whether its Z-LUTs hold a model of the image.
     pub(crate) fn has_image_model(&self) -> bool {
         matches!(self.way, Way::Rings { .. })

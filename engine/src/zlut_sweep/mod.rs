@@ -34,7 +34,7 @@ use crate::calibrate::Meter;
 use crate::clock::Clock;
 use crate::command::{Event, Sender};
 use crate::frame::{FrameHeader, FrameView};
-use crate::hardware::HardwareHandle;
+use crate::hardware::{AxisReading, HardwareHandle};
 use crate::record::RecorderHandle;
 use crate::ring::SkippingReader;
 use crate::roi::Roi;
@@ -56,6 +56,23 @@ pub(crate) struct SweepParts {
     pub(crate) clock: Clock,
     pub(crate) maker: Arc<HeightsMaker>,
     pub(crate) pixel_size_nm: f64,
+}
+
+/// How many heights a sweep would have that begins where the axes are now.
+///
+/// # Errors
+/// Why it would be refused: it goes beyond the focus, or its range is not a whole number of steps.
+pub fn heights_of(from_nm: f64, to_nm: f64, step_nm: f64, axes: &[AxisReading]) -> Result<usize, SweepError> {
+    let asked = Asked { from_nm, to_nm, step_nm, frames: 1, settle_ms: SETTLE_MS };
+    plan::Plan::new(&asked, axes).map(|plan| plan.targets_nm.len())
+}
+
+/// Where the focus is, nm, and from where to where it may go, nm from where it is; `None` if there is none that answers.
+pub fn focus_range(axes: &[AxisReading]) -> Option<(f64, [f64; 2])> {
+    let focus = axes.iter().find(|axis| axis.info.name == FOCUS)?;
+    let nm_per_unit = focus.info.unit.nm()?;
+    let at = focus.state?.position;
+    Some((at * nm_per_unit, focus.info.limits.map(|limit| (limit - at) * nm_per_unit)))
 }
 
 /// The sweeps of a session, one at a time.
@@ -236,6 +253,11 @@ impl Sweeps {
                 Err(SweepError::Unusable { bead, reason })
             }
         }
+    }
+
+    /// The Z-LUT of a bead of the last sweep was used or saved.
+    pub(crate) fn keep(&self, bead: u32) {
+        lock(&self.0.state).kept.insert(bead);
     }
 
     /// The Z-LUT that heights are looked up in.

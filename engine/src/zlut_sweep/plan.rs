@@ -277,6 +277,20 @@ mod tests {
     }
 
     #[test]
+    fn a_sweep_is_judged_before_it_is_asked_for() {
+        use crate::zlut_sweep::{focus_range, heights_of};
+        let axes = [axis("focus", AxisUnit::Um, 0.1, [-1.0, 1.0])];
+        assert_eq!(heights_of(-300.0, 300.0, 100.0, &axes), Ok(7));
+        assert!(matches!(heights_of(-300.0, 1000.0, 100.0, &axes), Err(SweepError::Limits { .. })));
+        assert!(matches!(heights_of(0.0, 500.0, 150.0, &axes), Err(SweepError::OffGrid { .. })));
+        let (at_nm, [low_nm, high_nm]) = focus_range(&axes).unwrap();
+        assert!(
+            (at_nm - 100.0).abs() < 1e-9 && (low_nm + 1100.0).abs() < 1e-9 && (high_nm - 900.0).abs() < 1e-9
+        );
+        assert_eq!(focus_range(&[]), None);
+    }
+
+    #[test]
     fn what_cannot_be_swept_is_told_with_what_can() {
         let axes = [axis("focus", AxisUnit::Nm, 100.0, [-1000.0, 1000.0])];
         let told = refused(&asked(-1000.0, 1000.0, 100.0), &axes);

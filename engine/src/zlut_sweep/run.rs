@@ -120,6 +120,7 @@ impl Run {
             (state.phase, state.focus_nm, state.left_s, state.notice) = (phase, focus_nm, None, notice);
             if let Some(beads) = beads {
                 state.beads = beads;
+                state.kept.clear();
             }
         });
     }
@@ -385,8 +386,14 @@ impl Run {
             frames_wanted: heights as u64 * u64::from(self.asked.frames),
             focus_nm: Some(self.plan.zero_nm),
             start_nm: Some(self.plan.start_nm),
-            preview: Preview { rois: self.rois.clone(), n_rings: self.meter.n_rings(), planes: Vec::new() },
+            preview: Preview {
+                rois: self.rois.clone(),
+                n_rings: self.meter.n_rings(),
+                ring_step_px: self.meter.ring_step_px(),
+                planes: Vec::new(),
+            },
             beads: before.beads.clone(),
+            kept: before.kept.clone(),
             ..ZLutSweep::default()
         }
     }

@@ -1,5 +1,6 @@
 //! What a window sees of a sweep. A clone costs little: what is large is shared.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use beadscope_zlut::ZLut;
@@ -62,14 +63,26 @@ pub struct ZLutSweep {
     pub preview: Preview,
     /// The beads of the last sweep that was finished.
     pub beads: Arc<[SweptBead]>,
+    /// Numbers of those whose Z-LUT was used or saved, whoever did it: the others are lost with the next sweep or the session.
+    pub kept: BTreeSet<u32>,
     /// The Z-LUT that heights are looked up in now.
     pub in_use: Option<ZLutInUse>,
 }
 
 impl ZLutSweep {
+    /// There are Z-LUTs of the last sweep, and none of them was used or saved.
+    pub fn is_unkept(&self) -> bool {
+        self.kept.is_empty() && self.beads.iter().any(|bead| bead.unusable.is_none())
+    }
+
     /// The usable bead of the last sweep whose heights are the most exact where they are the least.
     pub fn best_bead(&self) -> Option<&SweptBead> {
-        let usable = self.beads.iter().filter(|bead| bead.unusable.is_none());
+        self.best_of(|_| true)
+    }
+
+    /// The same of those whose number is wanted.
+    pub fn best_of(&self, is_wanted: impl Fn(u32) -> bool) -> Option<&SweptBead> {
+        let usable = self.beads.iter().filter(|bead| bead.unusable.is_none() && is_wanted(bead.bead));
         let worst = |bead: &SweptBead| bead.sigma_z_nm.map_or(f64::INFINITY, |[_, worst]| worst);
         let key = |bead: &SweptBead| (!bead.doubts.is_empty(), worst(bead));
         usable.min_by(|a, b| key(a).0.cmp(&key(b).0).then(key(a).1.total_cmp(&key(b).1)))
@@ -83,6 +96,8 @@ pub struct Preview {
     pub rois: Arc<[Roi]>,
     /// Values of a profile.
     pub n_rings: usize,
+    /// From one to the next, px; `None` if it is not known.
+    pub ring_step_px: Option<f64>,
     /// Heights that are done, in the order of the sweep.
     pub planes: Vec<Arc<SweptPlane>>,
 }

@@ -7,7 +7,7 @@ use super::{App, Then};
 use crate::actions::Action;
 use crate::messages::Kind;
 use crate::panes::Pane;
-use crate::snapshot::Format;
+use crate::snapshot::{self, Format};
 
 /// Why beads stay as they are.
 pub(super) const LOCKED: &str = "the beads are locked; unlock them with L, or in the pane Beads";
@@ -123,9 +123,9 @@ impl App<'_> {
 
     fn snapshot(&mut self, format: Format) {
         let (folder, nm_per_px) = (self.folder(), self.desk.pixel_size_nm);
-        let begun = self.snapshots.take(&mut self.desk.feed.picture, format, &folder, nm_per_px);
-        if let Err(why) = begun {
-            self.messages.add(Kind::Failed, why);
+        match snapshot::of(&mut self.desk.feed.picture, format, folder, nm_per_px) {
+            Ok(errand) => self.give(errand),
+            Err(why) => self.messages.add(Kind::Failed, why),
         }
     }
 }

@@ -21,6 +21,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::actions::Action;
+use crate::history::ALWAYS;
 use crate::log::Log;
 
 /// Whatever is waited for has happened by then, on a busy machine too.
@@ -119,6 +120,7 @@ impl Window {
         self.harness.step();
         self.harness.step();
         self.wait("answers", |app| app.courier.as_ref().is_none_or(|courier| courier.under_way().is_none()));
+        self.wait("files", |app| app.errands.as_ref().is_none_or(|errands| errands.under_way() == 0));
         self.harness.step();
     }
 
@@ -142,6 +144,23 @@ impl Window {
 
     fn messages(&self) -> String {
         self.app().messages.texts().collect::<Vec<_>>().join("\n")
+    }
+
+    /// The Z-LUT that the next start loads.
+    fn kept_zlut(&self) -> Option<PathBuf> {
+        let file = self.folder.path().join("user.toml");
+        Settings::load(None, Some(&file)).unwrap().rig().tracking.zlut.clone()
+    }
+
+    /// Whether the window asks when it is to be closed.
+    fn closes_or_asks(&mut self) -> bool {
+        let viewport = self.harness.input_mut().viewports.get_mut(&egui::ViewportId::ROOT).unwrap();
+        viewport.events.push(egui::ViewportEvent::Close);
+        self.harness.step();
+        let viewport = self.harness.input_mut().viewports.get_mut(&egui::ViewportId::ROOT).unwrap();
+        viewport.events.clear();
+        self.harness.step();
+        self.app().closing.is_asking()
     }
 
     /// What is in the folder of the recordings and is called so.
@@ -282,7 +301,10 @@ fn the_table_selects_and_shows_and_a_closed_picture_costs_nothing_until_it_is_as
     // The middle of a line may lie beyond the pane's edge.
     let click = |window: &mut Window, modifiers, label: &str| {
         window.harness.step();
-        let at = window.harness.get_by_label(label).rect().left_center() + egui::vec2(20.0, 0.0);
+        // The plots name the beads that they show, above the table.
+        let lines = window.harness.get_all_by_label(label).map(|line| line.rect());
+        let line = lines.max_by(|a, b| a.top().total_cmp(&b.top())).unwrap();
+        let at = line.left_center() + egui::vec2(20.0, 0.0);
         window.harness.hover_at(at);
         for pressed in [true, false] {
             let button = egui::PointerButton::Primary;
@@ -381,10 +403,10 @@ fn a_roi_file_is_not_replaced_unasked_and_what_it_loads_is_told() {
 fn drift_is_taken_off_and_the_plots_become_files() {
     let mut window = Window::open();
     let stuck = |app: &App<'_>| {
-        let spread = |place: usize| app.desk.feed.history.trace(place, 2, 0, &[]).deviation;
+        let spread = |place: usize| app.desk.feed.history.trace(place, 2, 0, &[], ALWAYS).deviation;
         (0..6).min_by(|a, b| spread(*a).total_cmp(&spread(*b))).unwrap()
     };
-    window.wait("motion", |app| app.desk.feed.history.trace(0, 2, 0, &[]).deviation > 0.0);
+    window.wait("motion", |app| app.desk.feed.history.trace(0, 2, 0, &[], ALWAYS).deviation > 0.0);
     let stuck = stuck(window.app());
     window.harness.state_mut().desk.feed.beads.select(stuck);
     window.press(Modifiers::NONE, Key::G);
@@ -397,6 +419,7 @@ fn drift_is_taken_off_and_the_plots_become_files() {
         window.click("⬇");
         window.click(format);
     }
+    window.settle();
     let (csv, svg) = (window.files("_plots.csv"), window.files("_plots.svg"));
     assert!(csv.len() == 1 && svg.len() == 1, "{}", window.messages());
     let text = std::fs::read_to_string(&csv[0]).unwrap();
@@ -475,6 +498,9 @@ fn a_zlut_is_recorded_chosen_and_used() {
     window.harness.state_mut().send(Command::CameraSet { rate_hz: Some(500.0), exposure_us: None });
     window.harness.state_mut().layout.open(Pane::ZLut);
     let before = window.app().session.as_ref().unwrap().zlut().unwrap().hash();
+    window.harness.step();
+    window.harness.step();
+    assert!(window.harness.query_by_label_contains("from there it may go").is_some(), "limits of the focus");
     window.click("▶ Start the sweep");
     window.wait("sweep", |app| app.desk.sweep.phase.is_running());
     window.wait("preview", |app| app.desk.sweep.preview.planes.len() > 3);
@@ -482,12 +508,50 @@ fn a_zlut_is_recorded_chosen_and_used() {
     assert_eq!(window.app().desk.sweep.phase, Phase::Done, "{}", window.messages());
     assert_eq!(window.app().desk.sweep.beads.len(), 6);
     window.harness.step();
-    // It lies below what the pane shows: as a screen reader clicks it.
+    // Nobody has used or saved one yet: another sweep is asked about, and so is the end.
+    window.click("▶ Start the sweep");
+    assert_eq!(window.app().desk.sweep.phase, Phase::Done, "not begun");
+    window.click("Keep");
+    assert!(window.closes_or_asks());
+    window.click("Stay");
+    // They lie below what the pane shows: as a screen reader clicks them.
+    let best = window.app().desk.sweep.best_bead().unwrap().bead;
+    let places = window.app().desk.sweep.beads.iter().filter(|bead| bead.unusable.is_none());
+    let place = places.map(|bead| bead.bead).position(|bead| bead == best).unwrap();
+    window.harness.get_all_by_label("Reject").nth(place).unwrap().click_accesskit();
+    window.settle();
+    let starred = format!("★ {best}");
+    assert!(window.harness.query_by_label(&starred).is_none(), "another one is the best");
+    window.harness.get_by_label("Take back").click_accesskit();
+    window.settle();
+    assert!(window.harness.query_by_label(&starred).is_some(), "it is the best again");
+    std::fs::create_dir_all(window.folder.path().join("runs")).unwrap();
+    window.harness.get_all_by_label("Save…").nth(1).unwrap().click_accesskit();
+    window.settle();
+    window.settle();
+    window.harness.get_all_by_label("Save").last().unwrap().click_accesskit();
+    window.settle();
+    assert_eq!(window.files("bead_").len(), 1, "{}", window.messages());
+    assert!(!window.closes_or_asks(), "one is saved");
+    assert_eq!(window.kept_zlut(), None, "it is not used");
     window.harness.get_all_by_label("Use").next().unwrap().click_accesskit();
     window.harness.step();
     window.wait("the new table", |app| app.session.as_ref().unwrap().zlut().unwrap().hash() != before);
     window.wait("the new table in the analysis", |app| app.desk.zlut.z_nm.first() == Some(&-1000.0));
+    assert_eq!(window.kept_zlut(), None, "it is in no file");
+    window.wait("a look at the disk", |app| {
+        app.errands.as_ref().is_none_or(|errands| errands.under_way() == 0)
+    });
+    window.click("Save");
+    assert_eq!(window.files("bead.zlut.h5").len(), 1, "{}", window.messages());
+    assert_eq!(window.kept_zlut(), Some(window.folder.path().join("runs/bead.zlut.h5")));
+    // The same file again: it is asked about.
+    window.wait("what is there", |app| app.desk.zlut_pane.knows_a_file());
+    window.click("Replace…");
+    assert!(window.harness.query_by_label_contains("Replace the Z-LUT in this file?").is_some());
+    window.click("Keep");
     window.click("Unload");
+    assert_eq!(window.kept_zlut(), None, "{}", window.messages());
     window.wait("no table", |app| app.session.as_ref().unwrap().zlut().is_none());
     window.wait("rows without z", |app| {
         app.desk.feed.beads.all.iter().all(|bead| bead.newest.is_some_and(|row| row.z_nm.is_nan()))
@@ -668,4 +732,86 @@ fn beads_and_focus_are_locked_and_the_bar_says_so() {
     window.wait("end of the Z-lock", |app| !app.desk.locks.z.phase.is_on());
     window.wait("reason", |app| app.messages.texts().any(|text| text.contains("the Z-lock has ended")));
     assert!(window.app().desk.locks.xy.is_on, "ROIs need no motor");
+}
+
+#[test]
+fn a_zlut_that_was_loaded_is_loaded_at_the_next_start_until_it_is_unloaded() {
+    let mut window = Window::open();
+    window.harness.state_mut().layout.open(Pane::ZLut);
+    let path = window.folder.path().join("mine.zlut.h5");
+    let file = path.display().to_string();
+    window.harness.state_mut().send(Command::ZLutSave { path: file.clone(), bead: None });
+    window.settle();
+    assert!(path.exists(), "{}", window.messages());
+    assert_eq!(window.kept_zlut(), None, "what came with the instrument is not kept because it was saved");
+    let load = |path: String| Command::ZLutUse { bead: None, path: Some(path) };
+    window.harness.state_mut().send(load(file.clone() + ".not"));
+    window.settle();
+    assert_eq!(window.kept_zlut(), None, "it was refused: {}", window.messages());
+    window.harness.state_mut().send(load(file));
+    window.settle();
+    assert_eq!(window.kept_zlut(), Some(path), "{}", window.messages());
+    window.harness.state_mut().desk.sweep = window.app().session.as_ref().unwrap().zlut_sweep();
+    window.click("Unload");
+    assert_eq!(window.kept_zlut(), None, "{}", window.messages());
+    // Rings are measured without one too.
+    window.harness.state_mut().layout.open(Pane::Analysis);
+    window.click("Profile");
+    window.wait("rings", |app| app.desk.feed.profile.as_ref().is_some_and(|(_, seen)| seen.z_nm.is_nan()));
+}
+
+#[test]
+fn motors_and_force_are_drawn_below_also_while_no_frames_come_and_time_is_told_as_one_wants() {
+    let mut window = Window::open();
+    window.harness.step();
+    window.harness.get_by_label("Below ⏷").click();
+    window.settle();
+    // The table of beads has a column of that name.
+    window.harness.get_by_role_and_label(egui::accesskit::Role::CheckBox, "force (pN)").click();
+    window.settle();
+    window.click("magnet height (mm)");
+    window.press(Modifiers::NONE, Key::Escape);
+    assert!(window.harness.query_all_by_label("force (pN)").count() > 1, "its panel says what it is");
+    window.harness.state_mut().send(Command::Acquire { on: false });
+    window.settle();
+    let (frames_s, motors_s) = (window.app().desk.feed.newest_s, window.app().desk.plots.motors_s());
+    window.wait("the motors", |app| app.desk.plots.motors_s() > motors_s + 0.5);
+    assert!(window.app().desk.feed.newest_s < frames_s + 0.4, "no frames come");
+    window.harness.state_mut().send(Command::Acquire { on: true });
+    window.settle();
+    window.press(Modifiers::NONE, Key::Space);
+    window.click("µm");
+    assert!(window.harness.query_by_label("z (µm)").is_some());
+    window.click("⬇");
+    window.click("Data (CSV)");
+    let text = std::fs::read_to_string(&window.files("_plots.csv")[0]).unwrap();
+    for panel in ["z (µm)", "magnet height (mm)", "force (pN)"] {
+        assert!(text.lines().any(|line| line.starts_with(panel)), "{panel}: {}", &text[..200]);
+    }
+    window.harness.get_by_value("since start").click();
+    window.settle();
+    window.click("clock (UTC)");
+    window.click("⬇");
+    window.click("Data (CSV)");
+    let files = window.files("_plots");
+    let texts: Vec<String> = files.iter().map(|file| std::fs::read_to_string(file).unwrap()).collect();
+    let by_clock = texts.iter().find(|text| text.contains("# x: time of day (UTC)")).unwrap();
+    let year = beadscope_engine::clock::utc_text(beadscope_engine::clock::unix_ns_now())[..5].to_owned();
+    let z = by_clock.lines().find(|line| line.starts_with("z (µm),")).unwrap();
+    assert!(z.split(',').nth(2).unwrap().starts_with(&year), "the date too: {z}");
+    // Limits hold also while the plots are paused.
+    let shown = |window: &Window| window.app().desk.plots.shown_s();
+    let before = shown(&window);
+    window.click("time limits");
+    window.harness.state_mut().desk.plots.limit_time(before.1 - 0.4, before.1 - 0.2);
+    window.harness.step();
+    window.harness.step();
+    let now = shown(&window);
+    assert!(
+        (now.0 - before.1 + 0.4).abs() < 1e-6 && (now.1 - before.1 + 0.2).abs() < 1e-6,
+        "{before:?} {now:?}"
+    );
+    // Fields for the limits of every axis have names too.
+    window.click("autoscale");
+    window.harness.check_accessibility();
 }

@@ -26,7 +26,9 @@ impl State {
     pub(super) fn use_swept(&mut self, parts: &Parts, bead: u32) -> Result<Applied, CommandError> {
         let zlut = parts.sweeps.zlut_of(bead)?;
         let note = format!("heights are from {}, bead {bead}, not from tracking.zlut", zlut.origin.source);
-        self.use_zlut(parts, Some(zlut), Some(note))
+        let used = self.use_zlut(parts, Some(zlut), Some(note))?;
+        parts.sweeps.keep(bead);
+        Ok(used)
     }
 
     /// Finds no heights any more.
@@ -86,6 +88,7 @@ pub(super) fn save(parts: &Parts, path: &Path, bead: Option<u32>) -> Result<Appl
     };
     replace::check(path, Output::ZLut)?;
     beadscope_zlut::file::write(path, &zlut)?;
+    bead.into_iter().for_each(|bead| parts.sweeps.keep(bead));
     let not_kept = beadscope_zlut::file::not_kept(path, &zlut);
     Ok(Applied::ZLutSaved { file: path.to_owned(), not_kept })
 }
