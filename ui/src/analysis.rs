@@ -91,6 +91,11 @@ impl Analysis {
         self.kind == Kind::Profile
     }
 
+    /// Shows this figure.
+    pub fn choose(&mut self, kind: Kind) {
+        self.kind = kind;
+    }
+
     /// Draws the pane for the bead at this place, called so. `references`: whose motion is taken off.
     pub fn show(
         &mut self,

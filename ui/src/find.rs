@@ -131,7 +131,7 @@ impl Finder {
                     if add.on_hover_text("Ctrl+Z takes all of them back").clicked() {
                         found = add_to(beads, &chosen, search.roi_px, folder);
                     }
-                    is_done |= ui.button("Cancel").clicked();
+                    is_done |= ui.button("Cancel").on_hover_text("No bead is added").clicked();
                 });
             });
         if is_done || !is_open {

@@ -9,6 +9,7 @@ mod analysis;
 mod app;
 mod bead_table;
 mod beads;
+mod browser;
 mod contrast;
 mod courier;
 mod desk;
@@ -16,6 +17,7 @@ mod export;
 mod feed;
 mod figure;
 mod find;
+mod guard;
 mod help;
 mod history;
 mod layout;
@@ -31,7 +33,9 @@ mod picture;
 mod plots;
 mod precision;
 mod preferences;
+mod question;
 mod recording;
+mod run_folders;
 mod run_pane;
 mod samples;
 mod scale;
@@ -109,12 +113,17 @@ pub enum WindowError {
 pub fn run(start: Start) -> Result<Outcome, WindowError> {
     yield_to_session();
     let title = format!("Beadscope: {}", start.title);
+    let kept = start.user_file.as_deref().and_then(|file| layout::kept_size(&layout::file_beside(file)));
+    let viewport = ViewportBuilder::default()
+        .with_title(&title)
+        .with_app_id("beadscope")
+        .with_inner_size(kept.map_or(START_SIZE, |kept| kept.size))
+        .with_min_inner_size(MIN_SIZE);
     let options = eframe::NativeOptions {
-        viewport: ViewportBuilder::default()
-            .with_title(&title)
-            .with_app_id("beadscope")
-            .with_inner_size(START_SIZE)
-            .with_min_inner_size(MIN_SIZE),
+        viewport: match kept {
+            Some(kept) => viewport.with_maximized(kept.is_maximized),
+            None => viewport,
+        },
         renderer: eframe::Renderer::Wgpu,
         // It smooths colour gradients, of which there are none, and costs a software renderer a tenth of its time.
         dithering: false,

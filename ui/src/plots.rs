@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use beadscope_engine::hardware::AxisReading;
 use eframe::egui::{self, Align, Color32, DragValue, Layout, RichText};
 
+use crate::actions::Shown;
 use crate::beads::Beads;
 use crate::export::Export;
 use crate::figure::{Axis, Figure, Mark, Panel, Series};
@@ -60,6 +61,23 @@ impl Plots {
     pub fn follow(&mut self, places: &[Option<usize>]) {
         if let Some(paused) = &mut self.paused {
             **paused = paused.of(places);
+        }
+    }
+
+    #[cfg(test)]
+    pub fn is_paused(&self) -> bool {
+        self.paused.is_some()
+    }
+
+    /// Shows time and axes otherwise.
+    pub fn switch(&mut self, shown: Shown) {
+        self.refit = true;
+        match shown {
+            Shown::Span(span) => self.span = span.min(SPANS_S.len() - 1),
+            Shown::RelativeTime => self.is_relative ^= true,
+            Shown::LessReferences => self.less_references ^= true,
+            Shown::Autoscale => self.fixed ^= true,
+            Shown::Contrast(_) | Shown::Rois | Shown::Trails | Shown::Figure(_) => {}
         }
     }
 

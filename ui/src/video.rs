@@ -120,6 +120,17 @@ impl Video {
         asked.or_else(|| self.point_at(ui, response, beads))
     }
 
+    /// Chooses how grey levels are shown.
+    pub fn set_contrast(&mut self, mode: Mode) {
+        self.contrast.mode = mode;
+        self.contrast.fixed = None;
+    }
+
+    /// Shows ROIs over the picture, or none.
+    pub fn toggle_rois(&mut self) {
+        self.hide_rois ^= true;
+    }
+
     fn controls(&mut self, ui: &mut egui::Ui, camera: &str) {
         let colors = theme::colors(ui);
         ui.horizontal(|ui| {

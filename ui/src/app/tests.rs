@@ -7,18 +7,21 @@ use std::sync::Mutex;
 
 use beadscope_drivers::axis::{AxisError, AxisInfo, AxisState, Controller};
 use beadscope_drivers::{CAMERAS, CONTROLLERS};
+use beadscope_engine::command::Sender;
 use beadscope_engine::hardware::{Motors, OpenController};
 use beadscope_engine::instrument::Instrument;
 use beadscope_engine::record::info::RunInfo;
 use beadscope_engine::rig::Rig;
 use beadscope_engine::session::{Session, Setup};
 use beadscope_engine::settings::Settings;
-use eframe::egui::{Key, Modifiers};
+use beadscope_engine::zlut_sweep::Phase;
+use eframe::egui::{Key, Modifiers, ViewportCommand, ViewportEvent, ViewportId};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable as _;
 use tempfile::TempDir;
 
 use super::*;
+use crate::actions::Action;
 use crate::log::Log;
 
 /// Whatever is waited for has happened by then, on a busy machine too.
@@ -38,6 +41,13 @@ impl Window {
     /// The same, with motors that are changed before the session starts.
     fn open_with(change: impl FnOnce(&mut Motors)) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        // Not the first start: no tour.
+        std::fs::write(folder.path().join("window.json"), "{}").unwrap();
+        Self::open_in(folder, change)
+    }
+
+    /// The same, with what another one has kept in this folder.
+    fn open_in(folder: TempDir, change: impl FnOnce(&mut Motors)) -> Self {
         let mut rig = Rig::default();
         rig.camera.settings =
             "beads = 6\nreference_beads = 2\nwidth_px = 480\nheight_px = 360".parse().unwrap();
@@ -67,8 +77,6 @@ impl Window {
             hurry: Arc::default(),
         };
         let (session, view) = Session::start(setup).unwrap();
-        // Not the first start: no tour.
-        std::fs::write(folder.path().join("window.json"), "{}").unwrap();
         let start = Start {
             session,
             quit: Arc::default(),
@@ -282,7 +290,10 @@ fn every_pane_is_laid_out_and_every_field_has_a_name() {
 fn the_end_of_the_session_is_told_and_the_window_stays() {
     let mut window = Window::open();
     window.click("⏺ Record");
-    window.harness.state_mut().end();
+    let context = window.harness.ctx.clone();
+    window.harness.state_mut().begin_end(&context, false);
+    window.harness.step();
+    window.wait("end", |app| app.outcome.is_some());
     window.harness.step();
     assert!(window.app().outcome.as_ref().unwrap().health.ledger.check().is_ok());
     assert!(window.harness.query_by_label_contains("The session has ended").is_some());
@@ -382,7 +393,7 @@ fn magnets_go_to_a_force_and_nothing_moves_after_an_emergency_stop_until_somebod
         clamp: None,
     }));
     window.wait("height", |app| (height(app) - 19.5).abs() < 0.01);
-    window.harness.get_all_by_label("+").next().unwrap().click();
+    window.harness.get_by_label("Magnet height 0.1 mm up").click();
     window.harness.step();
     window.harness.step();
     let asked = window.harness.query_by_label_contains("from its limit");
@@ -456,4 +467,352 @@ fn the_window_goes_on_while_a_motor_is_slow_and_motors_keep_the_order_of_command
     assert!(window.harness.query_by_label_contains("under way").is_some(), "people see why nothing moves");
     window.settle();
     assert_eq!(*told.lock().unwrap(), ["move", "stop"], "{}", window.messages());
+}
+
+impl Window {
+    /// As if the button that closes the window was clicked; whether the window went.
+    fn close(&mut self) -> bool {
+        let viewport = self.harness.input_mut().viewports.get_mut(&ViewportId::ROOT).unwrap();
+        viewport.events.push(ViewportEvent::Close);
+        self.harness.step();
+        let viewport = self.harness.input_mut().viewports.get_mut(&ViewportId::ROOT).unwrap();
+        viewport.events.clear();
+        !self.asks_for(&ViewportCommand::CancelClose)
+    }
+
+    /// Clicks a button of a part that has failed; whether there is one.
+    fn try_again(&self) -> bool {
+        let button = self.harness.query_all_by_label("Try again").next();
+        button.inspect(|button| button.click()).is_some()
+    }
+
+    /// Whether the window asks the system for this.
+    fn asks_for(&self, command: &ViewportCommand) -> bool {
+        self.harness.output().viewport_output[&ViewportId::ROOT].commands.contains(command)
+    }
+}
+
+#[test]
+fn closing_the_window_asks_while_something_would_be_lost_and_waits_until_the_file_is_whole() {
+    let mut window = Window::open();
+    window.click("⏺ Record");
+    assert!(!window.close(), "a recording runs");
+    window.harness.step();
+    assert!(window.harness.query_by_label_contains("The recording ends here").is_some());
+    window.click("Stay");
+    assert!(window.app().session.is_some() && window.app().question.is_none());
+    window.close();
+    window.harness.step();
+    window.harness.get_by_label("Finish and close").click();
+    let mut has_told = false;
+    let deadline = Instant::now() + PATIENCE;
+    while !window.asks_for(&ViewportCommand::Close) {
+        window.harness.step();
+        has_told |= window.harness.query_by_label_contains("Finishing the recording").is_some();
+        assert!(Instant::now() < deadline);
+    }
+    assert!(has_told, "people see what the window waits for");
+    assert!(window.files("_test")[0].join("tracks.h5").exists(), "whole before the window goes");
+    assert!(window.close(), "nothing is left to lose");
+}
+
+#[test]
+fn a_window_without_anything_to_lose_and_one_that_a_signal_ends_ask_nothing() {
+    let mut window = Window::open();
+    window.close();
+    assert!(window.app().question.is_none() && window.app().ending.is_some());
+    let mut window = Window::open();
+    window.click("⏺ Record");
+    window.app().quit.store(true, std::sync::atomic::Ordering::Relaxed);
+    window.wait("end", |app| app.outcome.is_some());
+    assert!(window.app().question.is_none());
+    assert!(window.files("_test")[0].join("tracks.h5").exists());
+}
+
+#[test]
+fn stop_in_the_search_is_for_motors_and_the_end_of_the_session_is_asked_about() {
+    let mut window = Window::open();
+    window.press(Modifiers::COMMAND, Key::K);
+    window.type_text("stop");
+    window.press(Modifiers::NONE, Key::Enter);
+    (0..20).for_each(|_| window.harness.step());
+    assert!(window.app().session.is_some() && window.app().question.is_none(), "motors are meant");
+    let todo = Todo::Told(Command::Stop {});
+    window.harness.state_mut().desk.todo.push(todo);
+    window.settle();
+    assert!(window.harness.query_by_label("End the session?").is_some());
+    window.press(Modifiers::NONE, Key::Escape);
+    assert!(window.app().session.is_some() && window.app().question.is_none(), "Escape is no");
+    window.harness.state_mut().desk.todo.push(Todo::Told(Command::Stop {}));
+    window.settle();
+    window.click("Finish and end");
+    window.wait("end", |app| app.outcome.is_some());
+}
+
+#[test]
+fn a_recording_that_the_session_splits_is_followed() {
+    let mut window = Window::open();
+    window.click("⏺ Record");
+    window.wait("recording", |app| app.desk.recording.running().is_some());
+    let first = window.app().desk.recording.running().unwrap().file.clone();
+    let bus = window.app().session.as_ref().unwrap().commands().clone();
+    bus.send(Sender::Session, Command::RecordNext {}).unwrap();
+    window.wait("the next file", |app| app.desk.recording.running().is_some_and(|now| now.file != first));
+    window.harness.step();
+    let now = window.app().desk.recording.running().unwrap().file.display().to_string();
+    let bar = format!("into {now}");
+    assert!(window.harness.query_by_label(&bar).is_some(), "the bar tells the file that grows");
+    window.wait("its ledger", |app| {
+        app.desk.recording.now.as_ref().is_some_and(|now| now.ledger.recorded > 0 && now.bytes > 0)
+    });
+    bus.send(Sender::Text, Command::RecordStop {}).unwrap();
+    window.wait("end of the recording", |app| app.desk.recording.running().is_none());
+}
+
+#[test]
+fn locked_beads_stay_whoever_asks_and_a_refused_note_stays_in_its_field() {
+    let mut window = Window::open();
+    window.press(Modifiers::NONE, Key::L);
+    for command in ["roi.clear", "roi.remove beads=[0]"] {
+        window.press(Modifiers::COMMAND, Key::K);
+        window.type_text(command);
+        window.press(Modifiers::NONE, Key::Enter);
+        assert_eq!(window.beads(), 6, "{command}");
+    }
+    assert!(window.messages().contains("locked"));
+    window.harness.state_mut().layout.open(Pane::Run);
+    window.press(Modifiers::NONE, Key::R);
+    window.wait("recording", |app| app.desk.recording.running().is_some());
+    let long = "tether 3 is broken ".repeat(30).trim().to_owned();
+    window.harness.state_mut().desk.run.set_note(&long);
+    window.click("Add note");
+    assert!(window.messages().contains("out of range"), "{}", window.messages());
+    assert_eq!(window.app().desk.run.note(), long);
+    window.harness.state_mut().desk.run.set_note("tether 3 is broken");
+    window.click("Add note");
+    assert_eq!(window.app().desk.run.note(), "", "{}", window.messages());
+}
+
+#[test]
+fn what_panics_outside_of_panes_ends_nothing() {
+    let mut window = Window::open();
+    window.click("⏺ Record");
+    window.wait("recording", |app| app.desk.recording.running().is_some());
+    for part in [SEARCH, HELP, FINDER, TOP_BAR, STATUS_BAR, MESSAGES, CLOSING, ANSWERS, FEED, SESSION] {
+        window.harness.state_mut().guard.breaks = Some(part);
+        (0..3).for_each(|_| window.harness.step());
+        assert!(window.app().guard.is_broken(part), "{part}");
+        window.harness.state_mut().guard.breaks = None;
+        window.harness.step();
+        while window.try_again() {
+            (0..3).for_each(|_| window.harness.step());
+        }
+    }
+    let before = window.app().desk.feed.newest_s;
+    window.wait("rows", |app| app.desk.feed.newest_s > before + 0.2);
+    window.click("⏹ Stop recording");
+    assert!(window.messages().contains("recorded"), "{}", window.messages());
+}
+
+#[test]
+fn a_setting_that_was_typed_in_the_search_reaches_the_pane_run() {
+    let mut window = Window::open();
+    let folder = window.folder.path().join("elsewhere").display().to_string();
+    window.press(Modifiers::COMMAND, Key::K);
+    window.type_text(&format!("setting.set name=\"recording.folder\", value=\"{folder}\""));
+    window.press(Modifiers::NONE, Key::Enter);
+    assert_eq!(window.app().desk.recording.folder, folder, "{}", window.messages());
+}
+
+#[test]
+fn look_and_folder_are_as_they_were_left_unless_the_settings_say_another_folder() {
+    let mut window = Window::open();
+    let chosen = window.folder.path().join("chosen").display().to_string();
+    window.harness.state_mut().desk.recording.folder.clone_from(&chosen);
+    window.harness.state_mut().desk.accent = Some([200, 30, 120]);
+    window.harness.state_mut().desk.todo.push(Todo::Action(Action::Theme(theme::Shade::Light)));
+    window.press(Modifiers::COMMAND, Key::Equals);
+    window.settle();
+    let zoom = window.harness.ctx.zoom_factor();
+    assert!(zoom > 1.05, "Ctrl and = make letters larger: {zoom}");
+    window.harness.state_mut().layout.float(Pane::Log);
+    window.settle();
+    window.harness.state_mut().save_layout();
+    let Window { harness, folder } = window;
+    drop(harness);
+    let window = Window::open_in(folder, |_| ());
+    let context = &window.harness.ctx;
+    assert_eq!(window.app().desk.recording.folder, chosen);
+    // The harness is dark whatever is asked of it; what was kept is in the file.
+    let look = theme::now(context, window.app().desk.accent);
+    assert_eq!((look.accent, look.zoom), (Some([200, 30, 120]), zoom));
+    let Window { harness, folder } = window;
+    drop(harness);
+    let file = folder.path().join("window.json");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let settings = folder.path().join("runs").display().to_string();
+    assert!(text.contains(&settings) && text.contains("\"shade\":\"light\""), "{text}");
+    std::fs::write(&file, text.replace(&settings, "/what/the/settings/said/then")).unwrap();
+    let window = Window::open_in(folder, |_| ());
+    assert_eq!(window.app().desk.recording.folder, settings, "they say something else now, and hold");
+}
+
+#[test]
+fn the_pane_run_tells_state_name_and_disk_and_browses_for_a_folder() {
+    let mut window = Window::open();
+    window.harness.state_mut().layout.open(Pane::Run);
+    window.wait("disk", |app| app.desk.recording.folders.seen.free_bytes.is_some());
+    window.harness.step();
+    assert!(window.harness.query_by_label("not recording").is_some());
+    assert!(window.harness.query_by_label_contains("GB free").is_some(), "also when nothing is recorded");
+    window.harness.state_mut().desk.recording.name = "{bead_count} beads {n}".to_owned();
+    window.harness.step();
+    assert!(window.harness.query_by_label_contains("_6 beads 1").is_some(), "how the next is called");
+    window.harness.state_mut().desk.recording.name = "{colour}".to_owned();
+    window.harness.step();
+    assert!(window.harness.query_by_label_contains("{bead_count}").is_some(), "what may be filled in");
+    window.press(Modifiers::NONE, Key::R);
+    assert!(window.messages().contains("{colour}") && window.files("").is_empty(), "{}", window.messages());
+    window.harness.state_mut().desk.recording.name = "{bead_count} beads {n}".to_owned();
+    std::fs::create_dir_all(window.folder.path().join("runs/day 2")).unwrap();
+    window.click("Browse…");
+    window.wait("list", |app| app.desk.run.browses());
+    (0..50).for_each(|_| {
+        window.harness.step();
+        std::thread::sleep(Duration::from_millis(5));
+    });
+    window.click("📁 day 2");
+    (0..50).for_each(|_| {
+        window.harness.step();
+        std::thread::sleep(Duration::from_millis(5));
+    });
+    window.click("Choose");
+    assert!(window.app().desk.recording.folder.ends_with("day 2"), "{}", window.app().desk.recording.folder);
+    window.press(Modifiers::NONE, Key::R);
+    window.wait("ledger", |app| app.desk.recording.now.as_ref().is_some_and(|now| now.ledger.recorded > 0));
+    window.harness.step();
+    assert!(window.harness.query_by_label_contains("● RECORDING").is_some());
+    assert!(window.harness.query_by_label("none lost").is_some());
+    window.press(Modifiers::NONE, Key::R);
+    let runs = std::fs::read_dir(window.folder.path().join("runs/day 2")).unwrap();
+    let names: Vec<_> = runs.map(|run| run.unwrap().file_name().into_string().unwrap()).collect();
+    assert!(names.len() == 1 && names[0].ends_with("_6 beads 1"), "{names:?}");
+}
+
+#[test]
+fn what_the_search_finds_is_shown_otherwise_at_once() {
+    let mut window = Window::open();
+    for (typed, pane) in [("trails", Pane::Camera), ("histogram", Pane::Analysis), ("roi file", Pane::Beads)]
+    {
+        window.harness.state_mut().layout.close(pane);
+        window.press(Modifiers::COMMAND, Key::K);
+        window.type_text(typed);
+        window.press(Modifiers::NONE, Key::Enter);
+        assert!(window.app().layout.is_seen(pane), "{typed}");
+    }
+    assert!(window.app().desk.video.shows_trails);
+    let todo = Todo::Action(Action::ResetLayout);
+    window.harness.state_mut().layout.close(Pane::Camera);
+    window.harness.state_mut().desk.todo.push(todo);
+    window.settle();
+    assert!(window.app().layout.is_seen(Pane::Camera));
+    window.click("Undo the reset");
+    assert!(!window.app().layout.is_seen(Pane::Camera), "as it was before the reset");
+}
+
+/// A window of its own, with its own pointer and keys.
+#[test]
+fn a_motor_is_driven_and_keys_are_typed_in_a_window_of_its_own() {
+    use eframe::egui::{Event, PointerButton, Pos2, RawInput};
+    let events = Arc::<Mutex<Vec<Event>>>::default();
+    let drawn = Arc::<Mutex<egui::PlatformOutput>>::default();
+    let mut window = Window::open();
+    let context = window.harness.ctx.clone();
+    context.set_embed_viewports(false);
+    let (theirs, output) = (events.clone(), drawn.clone());
+    egui::Context::set_immediate_viewport_renderer(move |context, mut viewport| {
+        let input = RawInput {
+            viewport_id: viewport.ids.this,
+            viewports: std::iter::once((viewport.ids.this, egui::ViewportInfo::default())).collect(),
+            screen_rect: Some(egui::Rect::from_min_size(Pos2::ZERO, egui::vec2(900.0, 400.0))),
+            events: std::mem::take(&mut *theirs.lock().unwrap()),
+            ..RawInput::default()
+        };
+        let mut told = context.run_ui(input, |ui| (viewport.viewport_ui_cb)(ui));
+        // Nothing is drawn.
+        told.textures_delta.clear();
+        *output.lock().unwrap() = std::mem::take(&mut told.platform_output);
+    });
+    window.harness.state_mut().layout.float(Pane::Motors);
+    (0..3).for_each(|_| window.harness.step());
+    // Where the button is, as a screen reader is told.
+    let place = |name: &str| {
+        let output = drawn.lock().unwrap();
+        let update = output.accesskit_update.as_ref().unwrap();
+        let node = update.nodes.iter().find(|(_, node)| node.label() == Some(name)).unwrap();
+        let bounds = node.1.bounds().unwrap();
+        egui::pos2(((bounds.x0 + bounds.x1) / 2.0) as f32, ((bounds.y0 + bounds.y1) / 2.0) as f32)
+    };
+    let button = |pos: Pos2, pressed: bool| Event::PointerButton {
+        pos,
+        button: PointerButton::Primary,
+        pressed,
+        modifiers: Modifiers::NONE,
+    };
+    let up = place("Drive Magnet height up");
+    events.lock().unwrap().extend([Event::PointerMoved(up), button(up, true)]);
+    let height = |app: &App<'_>| app.desk.axes[0].state.unwrap().position;
+    let before = height(window.app());
+    window.wait("motion", |app| height(app) > before + 0.02);
+    (0..40).for_each(|_| window.harness.step());
+    window.settle();
+    assert!(window.app().desk.motors.is_driving(), "it goes on while it is held");
+    events.lock().unwrap().push(button(up, false));
+    window.wait("rest", |app| !app.desk.motors.is_driving());
+    // A pane that is closed under a finger.
+    events.lock().unwrap().push(button(up, true));
+    window.wait("drive", |app| app.desk.motors.is_driving());
+    window.harness.state_mut().layout.close(Pane::Motors);
+    (0..3).for_each(|_| window.harness.step());
+    assert!(!window.app().desk.motors.is_driving());
+    // Escape leaves a field of the other window, and stops nothing.
+    window.harness.state_mut().layout.float(Pane::Motors);
+    (0..3).for_each(|_| window.harness.step());
+    let target = place("Target of Magnet height");
+    events.lock().unwrap().extend([Event::PointerMoved(target), button(target, true), button(target, false)]);
+    (0..4).for_each(|_| window.harness.step());
+    let escape = |pressed: bool| Event::Key {
+        key: Key::Escape,
+        physical_key: None,
+        pressed,
+        repeat: false,
+        modifiers: Modifiers::NONE,
+    };
+    window.harness.state_mut().send(Command::AxisMove {
+        axis: "magnet_height".to_owned(),
+        to: 12.0,
+        speed: Some(0.1),
+        clamp: None,
+    });
+    window.wait("motion", |app| app.desk.axes[0].target == Some(12.0));
+    events.lock().unwrap().extend([escape(true), escape(false)]);
+    (0..4).for_each(|_| window.harness.step());
+    window.settle();
+    assert_eq!(window.app().desk.axes[0].target, Some(12.0), "the field was left, and nothing else");
+    events.lock().unwrap().extend([escape(true), escape(false)]);
+    window.wait("rest", |app| app.desk.axes[0].target.is_none());
+}
+
+#[test]
+fn a_button_that_tab_has_reached_takes_its_own_keys_and_no_others() {
+    let mut window = Window::open();
+    window.press(Modifiers::NONE, Key::Tab);
+    assert!(window.harness.ctx.egui_wants_keyboard_input(), "something has the focus");
+    assert!(!window.harness.ctx.text_edit_focused());
+    window.press(Modifiers::NONE, Key::L);
+    assert!(window.app().desk.feed.beads.is_locked);
+    let is_paused = window.app().desk.plots.is_paused();
+    window.press(Modifiers::NONE, Key::Space);
+    assert_eq!(window.app().desk.plots.is_paused(), is_paused);
+    window.wait("recording", |app| app.desk.recording.running().is_some());
 }
