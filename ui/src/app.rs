@@ -60,6 +60,7 @@ const FINDER: &str = "The search for beads";
 const TOP_BAR: &str = "The bar at the top";
 const STATUS_BAR: &str = "The bar at the bottom";
 const MESSAGES: &str = "The list of messages";
+const WORK: &str = "Doing what was asked for";
 const CLOSING: &str = "Closing the window";
 const ANSWERS: &str = "Taking answers";
 const FEED: &str = "Taking frames and rows";
@@ -511,7 +512,10 @@ impl eframe::App for App<'_> {
         self.guard = guard;
         CentralPanel::default().frame(Frame::NONE).show(ui, |ui| self.layout.show(ui, &mut self.desk));
         self.show_windows(&context);
-        self.work(&context);
+        let mut guard = std::mem::take(&mut self.guard);
+        guard.run(WORK, || self.work(&context));
+        self.guard = guard;
+        self.tell_failure();
     }
 
     fn on_exit(&mut self) {

@@ -304,28 +304,32 @@ impl RunPane {
     }
 }
 
-/// Large and plain: whether anything is recorded, for how long, and what has become of its frames.
+/// Large and plain: whether anything is recorded, for how long, and what has become of its frames. Always two lines: what stands below
+/// stays under the pointer.
 fn state(ui: &mut egui::Ui, recording: &Recording) {
     let colors = theme::colors(ui);
+    let large = |text: String| RichText::new(text).font(theme::digits(STATE_SIZE));
     let Some(running) = recording.running() else {
         let text = if recording.is_changing { "a recording is being begun" } else { "not recording" };
-        ui.label(RichText::new(text).size(STATE_SIZE).color(colors.label));
+        ui.label(large(text.to_owned()).color(colors.label));
+        ui.label(RichText::new("R records").monospace().color(colors.label));
         return;
     };
     let time = duration_text(running.since.elapsed().as_secs());
-    let text = RichText::new(format!("● RECORDING {time}")).font(theme::digits(STATE_SIZE)).strong();
-    ui.label(text.color(colors.danger))
+    ui.label(large(format!("● RECORDING {time}")).strong().color(colors.danger))
         .on_hover_text(format!("Since it was begun\n{}", running.file.display()));
-    let Some(now) = &recording.now else { return };
-    let recorded = format!("{} frames, {:.1} MB", grouped(now.ledger.recorded), now.bytes as f64 / 1e6);
+    let (bytes, ledger) = recording.now.as_ref().map_or_else(Default::default, |now| (now.bytes, now.ledger));
+    let recorded = format!("{} frames, {:.1} MB", grouped(ledger.recorded), bytes as f64 / 1e6);
     ui.horizontal(|ui| {
+        ui.spacing_mut().interact_size.y = 0.0;
         ui.label(RichText::new(recorded).monospace())
             .on_hover_text("In this file, a second ago at most; MB with its video");
-        match lost_by(&now.ledger.lost) {
-            None => ui.label(RichText::new("none lost").color(colors.label)),
+        match lost_by(&ledger.lost) {
+            None => ui.label(RichText::new("none lost").monospace().color(colors.label)),
             Some(by) => {
-                let text = format!("{} lost ({by})", grouped(now.ledger.total_lost()));
-                ui.label(RichText::new(text).strong().color(colors.danger)).on_hover_text(LOST_HINT)
+                let text = format!("{} lost ({by})", grouped(ledger.total_lost()));
+                let text = RichText::new(text).monospace().strong().color(colors.danger);
+                ui.label(text).on_hover_text(LOST_HINT)
             }
         }
     });

@@ -598,7 +598,7 @@ fn what_panics_outside_of_panes_ends_nothing() {
     let mut window = Window::open();
     window.click("⏺ Record");
     window.wait("recording", |app| app.desk.recording.running().is_some());
-    for part in [SEARCH, HELP, FINDER, TOP_BAR, STATUS_BAR, MESSAGES, CLOSING, ANSWERS, FEED, SESSION] {
+    for part in [SEARCH, HELP, FINDER, TOP_BAR, STATUS_BAR, MESSAGES, WORK, CLOSING, ANSWERS, FEED, SESSION] {
         window.harness.state_mut().guard.breaks = Some(part);
         (0..3).for_each(|_| window.harness.step());
         assert!(window.app().guard.is_broken(part), "{part}");
