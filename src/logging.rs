@@ -48,7 +48,7 @@ pub fn start(with_file: bool) -> Logging {
     #[cfg(feature = "gui")]
     let log = beadscope_ui::Log::default();
     #[cfg(feature = "gui")]
-    let lines = lines.with(log.clone().with_filter(filter(TO_READ)));
+    let lines = lines.with(log.clone().with_filter(filter(TO_KEEP)));
     lines.init();
     if let Some(error) = failed {
         tracing::warn!("no log file is written: {error}");

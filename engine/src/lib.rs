@@ -65,6 +65,7 @@ pub mod ring;
 pub mod roi;
 pub mod rois;
 pub mod run_folder;
+pub mod run_name;
 pub mod safety;
 #[cfg(test)]
 mod seeded;

@@ -63,6 +63,7 @@ mod tests {
     use std::time::Instant;
 
     use super::*;
+    use crate::ledger::Ledger;
 
     #[test]
     fn the_first_limit_that_is_reached_counts_and_without_one_there_is_no_split() {
@@ -70,7 +71,7 @@ mod tests {
             |split_min, split_gb| RecordingSection { split_min, split_gb, ..RecordingSection::default() };
         assert_eq!(Limits::of(&rig(None, None)), None);
         let since = Instant::now().checked_sub(Duration::from_secs(90)).unwrap();
-        let grown = Grown { since, bytes: 2_000_000_000 };
+        let grown = Grown { since, bytes: 2_000_000_000, ledger: Ledger::default() };
         for (split_min, split_gb, is_reached) in [
             (Some(1.4), None, true),
             (Some(1.6), None, false),

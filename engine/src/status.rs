@@ -2,6 +2,7 @@
 //! while by threads that may wait.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Instant;
@@ -55,6 +56,8 @@ impl Default for Gauge {
 #[derive(Default)]
 struct RecordingState {
     is_running: bool,
+    /// The file of the one that runs, and since when; `None` until the recorder has it.
+    file: Option<(PathBuf, Instant)>,
     /// What the one that runs has come to; `None` before its first second.
     grown: Option<Grown>,
     /// Why the last one failed.
@@ -68,6 +71,8 @@ pub(crate) struct Grown {
     pub(crate) since: Instant,
     /// Its bytes, those of its video included.
     pub(crate) bytes: u64,
+    /// Where its frames went.
+    pub(crate) ledger: Ledger,
 }
 
 /// What recordings of the session lack beside frames.
@@ -222,6 +227,19 @@ impl std::fmt::Display for EndReason {
     }
 }
 
+/// The recording that runs, whoever began it.
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize)]
+pub struct RecordingHealth {
+    /// Its file, as it is called once it is whole.
+    pub file: PathBuf,
+    /// Since it began, s.
+    pub since_s: f64,
+    /// Its bytes, those of its video included, a second ago at most.
+    pub bytes: u64,
+    /// Where its frames went, a second ago at most.
+    pub ledger: Ledger,
+}
+
 /// How a session is doing, at one moment.
 #[derive(Clone, Debug, Default, PartialEq, serde::Serialize)]
 pub struct Health {
@@ -235,6 +253,8 @@ pub struct Health {
     pub latency_ms: Percentiles,
     /// What is measured ten times a second.
     pub vitals: Vitals,
+    /// The recording that runs.
+    pub recording: Option<RecordingHealth>,
     /// Why the last recording stopped, if it failed.
     pub record_error: Option<String>,
     /// Recordings and videos of the session that failed, a sentence each.
@@ -291,7 +311,7 @@ impl Status {
         let mut recording = self.recording.lock().unwrap_or_else(PoisonError::into_inner);
         let free = !recording.is_running;
         if free {
-            *recording = RecordingState { is_running: true, grown: None, error: None };
+            *recording = RecordingState { is_running: true, ..RecordingState::default() };
         }
         free
     }
@@ -299,12 +319,26 @@ impl Status {
     /// The recording has ended, well or with an error.
     pub(crate) fn end_recording(&self, error: Option<String>) {
         let mut recording = self.recording.lock().unwrap_or_else(PoisonError::into_inner);
-        *recording = RecordingState { is_running: false, grown: None, error };
+        *recording = RecordingState { error, ..RecordingState::default() };
     }
 
-    /// `None` where a recording has just begun.
-    pub(crate) fn set_grown(&self, grown: Option<Grown>) {
-        self.recording.lock().unwrap_or_else(PoisonError::into_inner).grown = grown;
+    /// What is recorded goes into this file from now on.
+    pub(crate) fn set_file(&self, file: &Path, since: Instant) {
+        let mut recording = self.recording.lock().unwrap_or_else(PoisonError::into_inner);
+        (recording.file, recording.grown) = (Some((file.to_owned(), since)), None);
+    }
+
+    fn recording(&self) -> Option<RecordingHealth> {
+        let recording = self.recording.lock().unwrap_or_else(PoisonError::into_inner);
+        let (file, since) = recording.file.as_ref().filter(|_| recording.is_running)?;
+        let (bytes, ledger) =
+            recording.grown.map_or_else(Default::default, |grown| (grown.bytes, grown.ledger));
+        Some(RecordingHealth { file: file.clone(), since_s: since.elapsed().as_secs_f64(), bytes, ledger })
+    }
+
+    /// The recording has come to this.
+    pub(crate) fn set_grown(&self, grown: Grown) {
+        self.recording.lock().unwrap_or_else(PoisonError::into_inner).grown = Some(grown);
     }
 
     pub(crate) fn grown(&self) -> Option<Grown> {
@@ -368,6 +402,7 @@ impl Status {
             rate_hz,
             latency_ms: self.latencies.percentiles(),
             vitals: self.vitals(),
+            recording: self.recording(),
             record_error: self.record_error(),
             failures: self.failures.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             on: self.tracked_on(),

@@ -142,7 +142,7 @@ pub fn record(settings: &Settings, plan: &Plan<'_>) -> Result<()> {
 
     let signals = Signals::listen()?;
     setup.hurry = signals.hurry.clone();
-    let run = RunFolder::make(&setup.info.settings_toml, &settings.rig().recording)?;
+    let run = RunFolder::make(&setup.info.settings_toml, &settings.rig().recording, beads)?;
     setup.record = Some(run.tracks());
     let (session, view) = Session::start(setup).inspect_err(|_| run.remove())?;
     // Nobody looks, so nobody is slow in looking.

@@ -3,7 +3,10 @@
 
 use eframe::egui::{Key, KeyboardShortcut, Modifiers};
 
+use crate::analysis::Kind;
+use crate::contrast::Mode;
 use crate::panes::Pane;
+use crate::theme::Shade;
 
 /// Something to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,12 +67,41 @@ pub enum Action {
     Open(Pane),
     /// Put the panes back where they were at first.
     ResetLayout,
+    /// Bring them back to where they were before that.
+    UndoResetLayout,
+    /// Dark, light, or as the system has it.
+    Theme(Shade),
+    /// Change what a pane shows, and bring it to the front.
+    Show(Shown),
+    /// Bring a pane to the front in which something is.
+    Seek(Pane),
     /// Show the tour.
     Tour,
     /// Show the keys.
     Keys,
     /// Tell what this is.
     About,
+}
+
+/// What a pane can show otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// Contrast of the picture.
+    Contrast(Mode),
+    /// ROIs over the picture, or none.
+    Rois,
+    /// The paths of the selected beads, or none.
+    Trails,
+    /// The time that the plots show, an index in their list.
+    Span(usize),
+    /// Time before the newest frame, or since the start.
+    RelativeTime,
+    /// Less the motion of the reference beads, or with it.
+    LessReferences,
+    /// Axes that follow the data, or stay.
+    Autoscale,
+    /// A figure of the analysis.
+    Figure(Kind),
 }
 
 /// An action as people find it.
@@ -219,7 +251,93 @@ pub const ALL: &[Entry] = &[
         "settings options rig theme",
     ),
     entry(Action::Open(Pane::Log), "Pane: Log", &[with(Modifiers::COMMAND, Key::Num7)], "messages errors"),
+    entry(Action::Show(Shown::Contrast(Mode::Auto)), "Contrast: auto", &[], "picture brightness grey"),
+    entry(Action::Show(Shown::Contrast(Mode::Full)), "Contrast: full", &[], "picture brightness grey"),
+    entry(
+        Action::Show(Shown::Contrast(Mode::Fixed)),
+        "Contrast: fixed",
+        &[],
+        "picture brightness levels grey",
+    ),
+    entry(Action::Show(Shown::Rois), "Show or hide the ROIs", &[], "squares numbers overlay toggle"),
+    entry(Action::Show(Shown::Trails), "Show or hide the trails", &[], "paths tracks overlay toggle"),
+    entry(Action::Show(Shown::Span(0)), "Plots: shortest time span", &[], "zoom seconds window"),
+    entry(Action::Show(Shown::Span(1)), "Plots: second time span", &[], "zoom seconds window"),
+    entry(Action::Show(Shown::Span(2)), "Plots: third time span", &[], "zoom minutes window"),
+    entry(Action::Show(Shown::Span(3)), "Plots: fourth time span", &[], "zoom minutes hours window"),
+    entry(Action::Show(Shown::RelativeTime), "Plots: relative time, or since the start", &[], "axis seconds"),
+    entry(
+        Action::Show(Shown::LessReferences),
+        "Plots: take the references off, or not",
+        &[],
+        "drift subtract correction",
+    ),
+    entry(Action::Show(Shown::Autoscale), "Plots: autoscale, or fixed axes", &[], "range limits y"),
+    entry(
+        Action::Show(Shown::Figure(Kind::Allan)),
+        "Analysis: Allan deviation",
+        &[],
+        "noise averaging thermal stiffness",
+    ),
+    entry(
+        Action::Show(Shown::Figure(Kind::Spectrum)),
+        "Analysis: spectrum",
+        &[],
+        "psd power density frequency noise",
+    ),
+    entry(Action::Show(Shown::Figure(Kind::Histogram)), "Analysis: histogram", &[], "distribution positions"),
+    entry(Action::Show(Shown::Figure(Kind::Scatter)), "Analysis: x-y scatter", &[], "round symmetric tether"),
+    entry(Action::Show(Shown::Figure(Kind::Profile)), "Analysis: radial profile", &[], "rings z-lut"),
+    entry(Action::Seek(Pane::Camera), "Gamma of the picture", &[], "brightness contrast exponent"),
+    entry(Action::Seek(Pane::Camera), "Grey levels of the contrast", &[], "black white minimum maximum"),
+    entry(Action::Seek(Pane::Plots), "Motor below the plots", &[], "magnet height turns focus axis"),
+    entry(Action::Seek(Pane::Plots), "Bead that is plotted", &[], "selected next previous"),
+    entry(Action::Seek(Pane::Plots), "Export the plots: CSV, SVG or PNG", &[], "save figure data picture"),
+    entry(
+        Action::Seek(Pane::Analysis),
+        "Export the analysis: CSV, SVG or PNG",
+        &[],
+        "save figure data picture",
+    ),
+    entry(Action::Seek(Pane::Analysis), "Time that the analysis looks at", &[], "span window seconds"),
+    entry(Action::Seek(Pane::Beads), "ROI file: load or save the beads", &[], "csv import export open write"),
+    entry(Action::Seek(Pane::Run), "Folder and name of recordings", &[], "path directory template browse"),
+    entry(Action::Seek(Pane::Run), "Mode: what is recorded", &[], "video crops full frames positions track"),
+    entry(Action::Seek(Pane::Run), "Note into the recording", &[], "comment text annotate"),
+    entry(Action::Seek(Pane::Run), "Rate and exposure of the camera", &[], "hz fps frames shutter"),
+    entry(Action::Seek(Pane::Run), "Pause frames, or let them come", &[], "acquire live stop camera"),
+    entry(Action::Seek(Pane::Run), "Free disk space, and how long it lasts", &[], "gb full time left"),
+    entry(Action::Seek(Pane::Motors), "Force: go to it, or ramp it", &[], "pn magnets"),
+    entry(
+        Action::Seek(Pane::Motors),
+        "Go to a position, step or drive a motor",
+        &[],
+        "move jog axis magnet focus",
+    ),
+    entry(Action::Seek(Pane::Motors), "Home a motor", &[], "reference axis"),
+    entry(Action::Seek(Pane::Motors), "Zero of the turns", &[], "reset rotation axis"),
+    entry(
+        Action::Seek(Pane::ZLut),
+        "Z-LUT: record one by a focus sweep",
+        &[],
+        "range step calibration planes from to",
+    ),
+    entry(Action::Seek(Pane::ZLut), "Z-LUT: load, save or unload", &[], "file open write table"),
+    entry(
+        Action::Seek(Pane::ZLut),
+        "Z-LUT: measurements at each height, and rest",
+        &[],
+        "frames settle images",
+    ),
+    entry(Action::Seek(Pane::Preferences), "Import or export settings", &[], "user toml file backup"),
+    entry(Action::Seek(Pane::Preferences), "Colour of what is selected", &[], "accent theme"),
+    entry(Action::Seek(Pane::Preferences), "Reset all settings", &[], "defaults"),
+    entry(Action::Seek(Pane::Log), "Search the log", &[], "errors warnings debug follow copy"),
     entry(Action::ResetLayout, "Reset the layout", &[], "panes default windows dock"),
+    entry(Action::UndoResetLayout, "Undo the reset of the layout", &[], "panes back windows"),
+    entry(Action::Theme(Shade::Dark), "Theme: dark", &[], "colours black night"),
+    entry(Action::Theme(Shade::Light), "Theme: light", &[], "colours white day"),
+    entry(Action::Theme(Shade::System), "Theme: as the system", &[], "colours dark light"),
     entry(Action::Tour, "Show the tour", &[], "help first introduction"),
     entry(Action::Keys, "Show all keys", &[key(Key::F1)], "help shortcuts keyboard"),
     entry(Action::About, "About Beadscope", &[], "version licence help"),

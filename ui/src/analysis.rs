@@ -200,6 +200,11 @@ impl Analysis {
         self.kind == Kind::Profile
     }
 
+    /// Shows this figure.
+    pub fn choose(&mut self, kind: Kind) {
+        self.kind = kind;
+    }
+
     /// Draws the pane.
     pub fn show(&mut self, ui: &mut egui::Ui, seen: &Seen<'_>) -> Option<Export> {
         let mut chosen = None;

@@ -1,30 +1,31 @@
 //! The window as a whole: takes what has come, draws bars and panes, does what was asked for, and ends the session at the end.
 
 mod act;
+mod end;
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use beadscope_engine::command::{Applied, Command, Sender};
+use beadscope_engine::command::{Applied, Command, CommandError};
 use beadscope_engine::session::{Outcome, Session};
 use beadscope_engine::status::EndReason;
-use beadscope_engine::zlut_sweep::{Phase, ZLutSweep};
-use eframe::egui::{self, CentralPanel, Frame, Margin, Panel, ViewportCommand};
+use eframe::egui::{self, CentralPanel, Frame, Margin, Panel};
 
 use crate::Start;
 use crate::analysis::Analysis;
 use crate::bead_table::BeadTable;
-use crate::closing::Closing;
 use crate::courier::{Answer, Courier};
 use crate::desk::{Desk, Table, Todo};
 use crate::errands::{self, Errand, Errands};
 use crate::export::Screenshots;
 use crate::feed::Feed;
 use crate::find::Finder;
+use crate::guard::Guard;
 use crate::help::Help;
-use crate::layout::{Contents as _, Layout};
+use crate::layout::{self, Contents as _, Folder, Layout, WindowSize};
 use crate::locking::{self, Locking};
 use crate::log::LogPane;
 use crate::messages::{self, Kind, Messages};
@@ -34,6 +35,7 @@ use crate::palette::{Chosen, Palette};
 use crate::panes::Pane;
 use crate::plots::Plots;
 use crate::preferences::{Done, Preferences};
+use crate::question::Question;
 use crate::recording::Recording;
 use crate::renumber::Renumbering;
 use crate::run_pane::RunPane;
@@ -44,6 +46,7 @@ use crate::video::Video;
 use crate::zlut_memory::{Deed, ZLutMemory};
 use crate::zlut_pane::ZLutPane;
 use act::{LOCKED, moves_beads};
+use end::{About, Ending};
 
 /// Time between drawn frames while the session runs: smooth to the eye, and leaves the cores to tracking.
 const DRAW_EVERY: Duration = Duration::from_millis(25);
@@ -54,6 +57,19 @@ const LOOK: Duration = Duration::from_millis(250);
 /// Letters of an answer that are shown.
 const MOST_TOLD: usize = 300;
 
+/// What may panic outside of panes, as it is told.
+const SEARCH: &str = "The search";
+const HELP: &str = "The help";
+const FINDER: &str = "The search for beads";
+const TOP_BAR: &str = "The bar at the top";
+const STATUS_BAR: &str = "The bar at the bottom";
+const MESSAGES: &str = "The list of messages";
+const WORK: &str = "Doing what was asked for";
+const CLOSING: &str = "Closing the window";
+const ANSWERS: &str = "Taking answers";
+const FEED: &str = "Taking frames and rows";
+const SESSION: &str = "Looking at the session";
+
 /// How often a changed layout is written.
 const SAVE_EVERY: Duration = Duration::from_secs(5);
 
@@ -63,6 +79,8 @@ enum Then {
     Nothing,
     /// Shows the marker in the plots, at that time of the session, s.
     Marked(f64, String),
+    /// The note is in the recording.
+    Noted(String),
     /// Lets the recording be started or ended again.
     ChangedRecording,
     /// Shows whether frames are asked for.
@@ -77,18 +95,27 @@ enum Then {
     Removed(Vec<u32>),
     /// References are others, or as they were.
     Referenced,
-    /// Asks for the settings as they are now; this one was changed in the preferences.
-    Set(Option<(String, String)>),
+    /// Asks for the settings as they are now.
+    Set,
     /// Shows the settings that were answered.
     ShowSettings,
 }
+
+/// What goes with a command: what to do when it is done, and what it means for the Z-LUT that is kept.
+type Sent = (Then, Option<Deed>);
 
 /// The window's whole state.
 pub struct App<'a> {
     /// `None` once it has ended.
     session: Option<Session>,
     /// Sends to it; `None` once it has ended.
-    courier: Option<Courier<(Then, Option<Deed>)>>,
+    courier: Option<Courier<Sent>>,
+    /// The session is being finished.
+    ending: Option<Ending>,
+    /// What is asked before it is done.
+    question: Option<(About, Question)>,
+    /// Knows what has panicked.
+    guard: Guard,
     outcome: &'a mut Option<Outcome>,
     desk: Desk,
     layout: Layout,
@@ -98,7 +125,6 @@ pub struct App<'a> {
     /// Writes files; `None` if the system has refused a thread.
     errands: Option<Errands>,
     zlut_memory: ZLutMemory,
-    closing: Closing,
     status: Status,
     messages: Messages,
     quit: Arc<AtomicBool>,
@@ -114,7 +140,6 @@ pub struct App<'a> {
 impl<'a> App<'a> {
     /// The window on this session. The outcome is written when the session has ended, by itself or with the window.
     pub fn new(context: &egui::Context, start: Start, outcome: &'a mut Option<Outcome>) -> Self {
-        theme::apply(context);
         let Start {
             session,
             quit,
@@ -127,9 +152,11 @@ impl<'a> App<'a> {
             user_file,
             rig,
         } = start;
-        let layout_file = user_file.as_ref().map(|file| file.with_file_name("window.json"));
+        let layout_file = user_file.as_deref().map(layout::file_beside);
         let is_first = layout_file.as_ref().is_some_and(|file| !file.exists());
         let (layout, doubt) = Layout::load(layout_file);
+        let look = layout.kept().look;
+        theme::begin(context, &look);
         let mut messages = Messages::default();
         if let Some(doubt) = doubt {
             messages.add(Kind::Notice, doubt);
@@ -138,7 +165,10 @@ impl<'a> App<'a> {
         if is_first {
             help.tour();
         }
-        let usual_folder = recording_folder.clone();
+        let settings_folder = recording_folder.display().to_string();
+        let kept_folder = layout.kept().folder.as_ref().filter(|folder| folder.settings == settings_folder);
+        let folder = kept_folder.map_or(recording_folder.clone(), |folder| PathBuf::from(&folder.chosen));
+        let usual_folder = recording_folder;
         let zlut_memory = ZLutMemory::new(user_file.clone(), rig.clone());
         let courier = Courier::new(session.commands().clone(), context);
         let courier = courier
@@ -163,7 +193,7 @@ impl<'a> App<'a> {
             finder: Finder::default(),
             renumbering: Renumbering::default(),
             run: RunPane::default(),
-            recording: Recording::new(&recording_folder, recording_name),
+            recording: Recording::new(&folder, recording_name),
             motors: Motors::default(),
             preferences: Preferences::new(user_file, rig),
             log: LogPane::new(log),
@@ -179,13 +209,17 @@ impl<'a> App<'a> {
             sweep: session.zlut_sweep(),
             is_live: true,
             is_covered: false,
-            was_typing: false,
+            was_typing: HashMap::default(),
+            accent: look.accent,
             todo: Vec::new(),
         };
         let mut app = Self {
             desk,
             session: Some(session),
             courier,
+            ending: None,
+            question: None,
+            guard: Guard::default(),
             outcome,
             layout,
             palette: Palette::default(),
@@ -193,7 +227,6 @@ impl<'a> App<'a> {
             screenshots: Screenshots::default(),
             errands,
             zlut_memory,
-            closing: Closing::default(),
             status: Status::default(),
             messages,
             quit,
@@ -208,40 +241,29 @@ impl<'a> App<'a> {
         app
     }
 
-    /// Stops the session, if it was not, and keeps how it went.
-    fn end(&mut self) {
-        let Some(session) = self.session.take() else { return };
-        // What was sent is done before.
-        self.courier = None;
-        let sweeps = session.zlut_sweep();
-        let outcome = session.stop();
-        // A sweep that was under way ended with the session.
-        self.desk.sweep = ZLutSweep {
-            phase: if sweeps.phase.is_running() { Phase::Cancelled } else { sweeps.phase },
-            ..sweeps
-        };
-        self.desk.is_live = false;
-        self.desk.recording.watch(&outcome.health, &mut self.messages);
-        self.messages.tell_notices(&outcome.health);
-        self.desk.recording.session_ended(&mut self.messages);
-        self.status.settle(outcome.health.clone());
-        *self.outcome = Some(outcome);
-    }
-
     /// Sends a command; says why, if it is refused.
     fn send(&mut self, command: Command) {
         let then = match &command {
             Command::Mark { text } => Then::Marked(self.desk.feed.newest_s, text.clone()),
+            Command::Note { text } => Then::Noted(text.clone()),
+            Command::SettingSet { .. } => Then::Set,
             Command::Acquire { on } => Then::Acquiring(*on),
             _ => Then::Nothing,
         };
         self.send_then(command, then);
     }
 
-    /// Sends a command, and does that when it is done. False, and nothing is done then, if it is not under way.
+    /// Sends a command, and does that when it is done. Whatever the window sends, whoever has asked for it, goes through here. False, and
+    /// nothing is done then, if it is not under way.
     fn send_then(&mut self, command: Command, then: Then) -> bool {
+        if self.desk.feed.beads.is_locked && moves_beads(&command) {
+            self.messages.add(Kind::Notice, LOCKED);
+            return false;
+        }
         let Some(courier) = &mut self.courier else { return false };
-        let changes_recording = matches!(then, Then::ChangedRecording);
+        use Command::{RecordNext, RecordStart, RecordStop};
+        let changes_recording = matches!(command, RecordStart { .. } | RecordNext {} | RecordStop {});
+        let then = if changes_recording { Then::ChangedRecording } else { then };
         let deed = Deed::of(&command, |bead| {
             let sweep = self.session.as_ref()?.zlut_sweep();
             sweep.beads.iter().find(|swept| swept.bead == bead)?.zlut.clone()
@@ -252,6 +274,7 @@ impl<'a> App<'a> {
                 true
             }
             Err(why) => {
+                self.desk.run.is_refused();
                 self.messages.add(Kind::Failed, why);
                 false
             }
@@ -278,24 +301,44 @@ impl<'a> App<'a> {
                         kept.into_iter().for_each(|errand| self.give(errand));
                     }
                     self.desk.recording.follow(&applied, &mut self.messages);
+                    if let Applied::Setting(change) = &applied {
+                        // Whoever has changed it: by hand, in the search or in the preferences.
+                        self.desk.recording.take_setting(&change.name, &change.new);
+                    }
                     self.go_on(then, applied);
                 }
-                Err(error) => {
-                    self.messages.add(Kind::Failed, error.to_string());
-                    if matches!(then, Then::Set(_)) {
-                        // Fields show what holds.
-                        self.renew_settings();
-                    }
-                }
+                Err(error) => self.refused(then, &error),
             }
         }
+    }
+
+    fn refused(&mut self, then: Then, error: &CommandError) {
+        match (then, error) {
+            (Then::Marked(at_s, text), CommandError::NotRecording) => {
+                self.desk.run.is_marked(&text);
+                let told =
+                    format!("marked in the plots only: no recording runs, so \"{text}\" is in no file");
+                self.messages.add(Kind::Notice, told);
+                self.desk.plots.marks.push((at_s, text));
+                return;
+            }
+            (Then::Marked(..) | Then::Noted(_), _) => self.desk.run.is_refused(),
+            // Fields show what holds.
+            (Then::Set, _) => self.renew_settings(),
+            _ => {}
+        }
+        self.messages.add(Kind::Failed, error.to_string());
     }
 
     fn go_on(&mut self, then: Then, applied: Applied) {
         match then {
             // What was recorded is told by all answers.
             Then::Nothing | Then::ChangedRecording | Then::Removed(_) | Then::Referenced => {}
-            Then::Marked(at_s, text) => self.desk.plots.marks.push((at_s, text)),
+            Then::Marked(at_s, text) => {
+                self.desk.run.is_marked(&text);
+                self.desk.plots.marks.push((at_s, text));
+            }
+            Then::Noted(text) => self.desk.run.is_noted(&text),
             Then::Acquiring(on) => self.desk.run.is_paused = !on,
             Then::Tell(text) => self.messages.add(Kind::Done, text),
             Then::TellAnswer => {
@@ -312,18 +355,12 @@ impl<'a> App<'a> {
                 let kind = if is_short { Kind::Notice } else { Kind::Done };
                 self.messages.add(kind, format!("{applied}; Ctrl+Z takes them back"));
             }
-            Then::Set(changed) => {
-                match changed {
-                    Some((name, value)) if name == "recording.folder" => self.desk.recording.folder = value,
-                    Some((name, value)) if name == "recording.name" => self.desk.recording.name = value,
-                    _ => {}
-                }
-                self.renew_settings();
-            }
+            Then::Set => self.renew_settings(),
             Then::ShowSettings => {
                 if let Applied::Settings(settings) = applied {
                     let mode = settings.iter().find(|setting| setting.name == "recording.mode");
-                    self.desk.mode = mode.map_or(String::new(), |mode| mode.value_text());
+                    self.desk.mode =
+                        mode.and_then(|mode| mode.value.as_ref()?.as_str()).unwrap_or_default().to_owned();
                     self.desk.preferences.take(settings);
                 }
             }
@@ -349,14 +386,13 @@ impl<'a> App<'a> {
         for todo in std::mem::take(&mut self.desk.todo) {
             match todo {
                 Todo::Action(action) => self.act(context, action),
-                Todo::Command(command) if self.desk.feed.beads.is_locked && moves_beads(&command) => {
-                    self.messages.add(Kind::Notice, LOCKED);
-                }
+                Todo::Told(Command::Stop {}) => self.ask(context, About::Stopping),
                 Todo::Told(command) | Todo::Command(command @ Command::RoiLoad { .. }) => {
+                    let is_setting = matches!(command, Command::SettingSet { .. });
                     self.send_then(command, Then::TellAnswer);
-                }
-                Todo::Command(command @ Command::SettingSet { .. }) => {
-                    self.send_then(command, Then::Set(None));
+                    if is_setting {
+                        self.renew_settings();
+                    }
                 }
                 Todo::Command(command) => self.send(command),
                 Todo::Export(export) => {
@@ -372,11 +408,7 @@ impl<'a> App<'a> {
                     let _ = self.errands.as_mut().map(|errands| errands.give(Box::new(look)));
                 }
                 Todo::Preferences(Done::Command(command)) => {
-                    let changed = match &command {
-                        Command::SettingSet { name, value } => Some((name.clone(), value.clone())),
-                        _ => None,
-                    };
-                    self.send_then(command, Then::Set(changed));
+                    self.send_then(command, Then::Set);
                 }
                 Todo::Preferences(Done::Renew) => self.renew_settings(),
                 Todo::Preferences(Done::Saved(what)) => self.messages.add(Kind::Done, what),
@@ -421,26 +453,44 @@ impl<'a> App<'a> {
         if typed.is_empty() { self.usual_folder.clone() } else { Path::new(typed).to_owned() }
     }
 
-    /// Search, help and the search for beads, over everything else.
+    /// Search, help, the search for beads and questions, over everything else. One that panics is closed.
     fn show_windows(&mut self, context: &egui::Context) {
-        self.closing.show(context);
         let settings = self.desk.preferences.names();
-        match self.palette.show(context, &settings) {
-            Some(Chosen::Action(action)) => self.desk.todo.push(Todo::Action(action)),
-            Some(Chosen::Command(command)) => self.desk.todo.push(Todo::Told(command)),
-            Some(Chosen::Setting(name)) => {
+        let palette = &mut self.palette;
+        match self.guard.run(SEARCH, || palette.show(context, &settings)) {
+            Some(Some(Chosen::Action(action))) => self.desk.todo.push(Todo::Action(action)),
+            Some(Some(Chosen::Command(command))) => self.desk.todo.push(Todo::Told(command)),
+            Some(Some(Chosen::Setting(name))) => {
                 self.layout.open(Pane::Preferences);
                 self.desk.preferences.seek(&name);
             }
-            None => {}
+            Some(None) => {}
+            None => {
+                self.palette = Palette::default();
+                self.tell_failure();
+            }
         }
-        if let Some(pane) = self.help.show(context) {
-            self.layout.open(pane);
+        let help = &mut self.help;
+        match self.guard.run(HELP, || help.show(context)) {
+            Some(Some(pane)) => self.layout.open(pane),
+            Some(None) => {}
+            None => {
+                self.help = Help::default();
+                self.tell_failure();
+            }
         }
-        if let Some(add) = self.desk.finder.show(context, &self.desk.feed.beads)
-            && !self.send_then(add, Then::CloseFinder)
-        {
-            self.desk.finder.not_added();
+        let Desk { finder, feed, .. } = &mut self.desk;
+        match self.guard.run(FINDER, || finder.show(context, &feed.beads)) {
+            Some(Some(add)) => {
+                if !self.send_then(add, Then::CloseFinder) {
+                    self.desk.finder.not_added();
+                }
+            }
+            Some(None) => {}
+            None => {
+                self.desk.finder.close();
+                self.tell_failure();
+            }
         }
         let is_recording = self.desk.recording.running().is_some();
         if self.desk.renumbering.show(context, &self.desk.feed.beads, is_recording) {
@@ -448,15 +498,26 @@ impl<'a> App<'a> {
                 "the beads are numbered from 0 now, also in a recording that runs; Ctrl+Z takes it back";
             self.send_then(Command::RoiRenumber {}, Then::Tell(told));
         }
+        self.show_question(context);
+    }
+
+    /// Says what has panicked outside of any pane, once.
+    fn tell_failure(&mut self) {
+        if let Some(what) = self.guard.news() {
+            let text = format!("{what}. Session and recording go on. Please report it");
+            self.messages.add(Kind::Failed, text);
+        }
     }
 
     fn banner(&mut self, ui: &mut egui::Ui) {
-        if let Some(outcome) = &*self.outcome {
+        if let Some((what, then)) = self.ending_text() {
+            messages::ended(ui, &theme::colors(ui), &what, &then, false);
+        } else if let Some(outcome) = &*self.outcome {
             let why = format!("The session has ended: {}.", outcome.reason);
             let failed = outcome.reason.is_failure();
             messages::ended(ui, &theme::colors(ui), &why, what_to_do(&outcome.reason), failed);
         }
-        self.messages.show(ui);
+        self.desk.todo.extend(self.messages.show(ui).map(Todo::Action));
     }
 
     fn facts(&self) -> Facts {
@@ -467,9 +528,32 @@ impl<'a> App<'a> {
             is_recording: self.desk.recording.running().is_some(),
             missed: self.desk.feed.missed(),
             locks: locking::summary(&self.desk.locks),
+            disk: self.desk.next_disk(),
             under_way: self.courier.as_ref().and_then(Courier::under_way),
             display: (self.pace.rate_hz(), self.pace.between(), self.pace.work()),
         }
+    }
+
+    /// Takes note of what is to be as it is at the next start.
+    fn keep(&mut self, context: &egui::Context) {
+        let look = theme::now(context, self.desk.accent);
+        let seen = context.input(|input| {
+            let viewport = input.viewport();
+            (viewport.inner_rect, viewport.maximized, viewport.minimized == Some(true))
+        });
+        let chosen = self.desk.recording.folder.trim().to_owned();
+        let settings = self.usual_folder.display().to_string();
+        self.layout.keep(|kept| {
+            kept.look = look;
+            kept.folder = (chosen != settings && !chosen.is_empty()).then_some(Folder { chosen, settings });
+            if let (Some(inner), maximized, false) = seen {
+                let is_maximized = maximized == Some(true);
+                let size = (inner.size() * look.zoom).into();
+                // Maximised, it keeps the size that it goes back to.
+                let size = kept.window.filter(|_| is_maximized).map_or(size, |kept| kept.size);
+                kept.window = Some(WindowSize { size, is_maximized });
+            }
+        });
     }
 
     fn save_layout(&mut self) {
@@ -481,37 +565,100 @@ impl<'a> App<'a> {
 }
 
 impl eframe::App for App<'_> {
-    /// Runs also while the window is hidden, so that the plots have no hole afterwards.
+    /// Runs also while the window is hidden, so that the plots have no hole afterwards. What panics here is told, and the rest goes on.
     fn logic(&mut self, context: &egui::Context, _frame: &mut eframe::Frame) {
-        if self.quit.load(Ordering::Relaxed) {
-            if let (false, Some(session)) = (self.is_quitting, &self.session) {
-                // Nobody is left to watch a motion; what went wrong is in the log.
-                let _ = session.commands().send(Sender::Signal, Command::AxisEmergencyStop {});
-            }
-            self.is_quitting = true;
-            context.send_viewport_cmd(ViewportCommand::Close);
-        }
-        if let (false, Some(session)) = (self.is_quitting, &self.session) {
-            self.closing.watch(context, || session.zlut_sweep().is_unkept());
+        for (part, work) in [
+            (CLOSING, Self::look_whether_to_close as fn(&mut Self, &egui::Context)),
+            (ANSWERS, Self::look_at_answers),
+            (FEED, Self::look_at_frames),
+            (SESSION, Self::look_at_session),
+        ] {
+            // Taken out for the moment: what is guarded has the window to itself.
+            let mut guard = std::mem::take(&mut self.guard);
+            guard.run(part, || work(self, context));
+            self.guard = guard;
+            self.tell_failure();
         }
         context.request_repaint_after(LOOK);
+    }
+
+    fn ui(&mut self, ui: &mut egui::Ui, frame: &mut eframe::Frame) {
+        let context = ui.ctx().clone();
+        self.pace.take(Instant::now(), frame.info().cpu_usage.map(Duration::from_secs_f32));
+        self.desk.is_covered =
+            self.palette.is_open() || self.desk.renumbering.is_asked() || self.question.is_some();
+        self.desk.obey_keys(&context);
+        let bar = Frame::side_top_panel(ui.style()).inner_margin(Margin::symmetric(10, 6));
+        let mut guard = std::mem::take(&mut self.guard);
+        Panel::top("top").frame(bar).show(ui, |ui| {
+            let live = self.session.is_some();
+            guard.show(ui, TOP_BAR, |ui| {
+                let asked = topbar::show(ui, &self.title, &self.notes, &self.desk.recording, live);
+                self.desk.todo.extend(asked.map(Todo::Action));
+            });
+            guard.show(ui, MESSAGES, |ui| self.banner(ui));
+        });
+        Panel::bottom("status").frame(bar).show(ui, |ui| {
+            guard.show(ui, STATUS_BAR, |ui| self.status.show(ui, &self.facts()));
+        });
+        self.guard = guard;
+        CentralPanel::default().frame(Frame::NONE).show(ui, |ui| self.layout.show(ui, &mut self.desk));
+        self.show_windows(&context);
+        let mut guard = std::mem::take(&mut self.guard);
+        guard.run(WORK, || self.work(&context));
+        self.guard = guard;
+        self.tell_failure();
+    }
+
+    fn on_exit(&mut self) {
+        self.save_layout();
+        let (between, work) = (self.pace.between(), self.pace.work());
+        tracing::info!(
+            "the window drew {:.1} frames a second: {:.1} / {:.1} / {:.1} ms between two, {:.1} / {:.1} / {:.1} ms of work (median, 99 %, most)",
+            self.pace.rate_hz(),
+            between.p50,
+            between.p99,
+            between.most,
+            work.p50,
+            work.p99,
+            work.most
+        );
+        self.end_now(&egui::Context::default());
+    }
+}
+
+impl App<'_> {
+    fn look_at_answers(&mut self, context: &egui::Context) {
         for errand in self.screenshots.taken() {
             self.give(errand);
         }
         self.take_errands();
-        let is_held = self.layout.is_seen(Pane::Motors) && context.input(|input| input.pointer.any_down());
-        if let Some(stop) = self.desk.motors.let_go(is_held) {
+        if let Some(stop) = self.desk.motors.let_go() {
             self.send(stop);
         }
         self.take_answers();
         self.take_edits();
+        self.take_end(context);
+    }
+
+    fn look_at_frames(&mut self, _context: &egui::Context) {
         self.desk.feed.wants_profile =
             self.desk.analysis.wants_profile() && self.layout.is_seen(Pane::Analysis);
         self.desk.feed.take_rows();
+        if let Some(session) = &self.session {
+            self.desk.feed.take_picture(session);
+        }
+    }
+
+    fn look_at_session(&mut self, context: &egui::Context) {
+        self.desk.recording.folders.look(&self.desk.recording.folder);
+        self.keep(context);
+        if self.saved.elapsed() > SAVE_EVERY {
+            self.save_layout();
+        }
         let Some(session) = &self.session else { return };
-        self.desk.feed.take_picture(session);
         if !session.is_running() {
-            self.end();
+            self.begin_end(context, false);
             return;
         }
         self.desk.axes = session.axes();
@@ -532,45 +679,7 @@ impl eframe::App for App<'_> {
                 self.desk.zlut = Table::new(session.zlut().as_deref());
             }
         }
-        if self.saved.elapsed() > SAVE_EVERY {
-            self.save_layout();
-        }
         context.request_repaint_after(DRAW_EVERY);
-    }
-
-    fn ui(&mut self, ui: &mut egui::Ui, frame: &mut eframe::Frame) {
-        let context = ui.ctx().clone();
-        self.pace.take(Instant::now(), frame.info().cpu_usage.map(Duration::from_secs_f32));
-        self.desk.is_covered =
-            self.palette.is_open() || self.desk.renumbering.is_asked() || self.closing.is_asking();
-        self.desk.obey_keys(&context);
-        let bar = Frame::side_top_panel(ui.style()).inner_margin(Margin::symmetric(10, 6));
-        Panel::top("top").frame(bar).show(ui, |ui| {
-            let live = self.session.is_some();
-            let asked = topbar::show(ui, &self.title, &self.notes, &self.desk.recording, live);
-            self.desk.todo.extend(asked.map(Todo::Action));
-            self.banner(ui);
-        });
-        Panel::bottom("status").frame(bar).show(ui, |ui| self.status.show(ui, &self.facts()));
-        CentralPanel::default().frame(Frame::NONE).show(ui, |ui| self.layout.show(ui, &mut self.desk));
-        self.show_windows(&context);
-        self.work(&context);
-    }
-
-    fn on_exit(&mut self) {
-        self.save_layout();
-        let (between, work) = (self.pace.between(), self.pace.work());
-        tracing::info!(
-            "the window drew {:.1} frames a second: {:.1} / {:.1} / {:.1} ms between two, {:.1} / {:.1} / {:.1} ms of work (median, 99 %, most)",
-            self.pace.rate_hz(),
-            between.p50,
-            between.p99,
-            between.most,
-            work.p50,
-            work.p99,
-            work.most
-        );
-        self.end();
     }
 }
 

@@ -1,13 +1,17 @@
 //! What is in the panes: their states, and what each shows. What is asked for in them is gathered, and done by the window.
 
+use std::collections::HashMap;
+
 use beadscope_engine::command::Command;
 use beadscope_engine::hardware::AxisReading;
 use beadscope_engine::locks::LocksState;
 use beadscope_engine::magnets::ForceState;
+use beadscope_engine::record::space::{Disk, expected_bytes_per_s, outlook};
 use beadscope_engine::session::CameraConfig;
+use beadscope_engine::video::Mode;
 use beadscope_engine::zlut_sweep::ZLutSweep;
 use beadscope_zlut::ZLut;
-use eframe::egui::{self, Event, Key, KeyboardShortcut};
+use eframe::egui::{self, Event, Key, KeyboardShortcut, ViewportId};
 
 use crate::actions::{ALL, Action};
 use crate::analysis::{self, Analysis, TableRings};
@@ -123,8 +127,10 @@ pub struct Desk {
     pub is_live: bool,
     /// Something lies over the panes, which Escape closes.
     pub is_covered: bool,
-    /// A field was typed in when keys were looked at last.
-    pub was_typing: bool,
+    /// Whether a field was typed in when the keys of a window were looked at last: each has its own.
+    pub was_typing: HashMap<ViewportId, bool>,
+    /// The colour of what is selected; `None`: the usual one.
+    pub accent: Option<[u8; 3]>,
     /// What was asked for, in its order.
     pub todo: Vec<Todo>,
 }
@@ -153,10 +159,20 @@ impl Contents for Desk {
                 }
             }
             Pane::Run => {
-                let asked = self.run.show(ui, &self.config, &mut self.recording, &self.mode, self.is_live);
+                let now = run_pane::Now {
+                    config: &self.config,
+                    mode: &self.mode,
+                    beads: self.feed.beads.all.len(),
+                    bytes_per_s: self.bytes_per_s(),
+                    is_live: self.is_live,
+                };
+                let asked = self.run.show(ui, &now, &mut self.recording);
                 self.todo.extend(asked.map(|asked| match asked {
                     run_pane::Asked::Action(action) => Todo::Action(action),
                     run_pane::Asked::Command(command) => Todo::Command(command),
+                    run_pane::Asked::Keep(name, value) => {
+                        Todo::Preferences(self.preferences.keep(name, &value))
+                    }
                 }));
             }
             Pane::Motors => {
@@ -185,7 +201,7 @@ impl Contents for Desk {
                 }));
             }
             Pane::Preferences => {
-                let done = self.preferences.show(ui);
+                let done = self.preferences.show(ui, &mut self.accent);
                 self.todo.extend(done.into_iter().map(Todo::Preferences));
             }
             Pane::Log => self.log.show(ui),
@@ -193,8 +209,10 @@ impl Contents for Desk {
     }
 
     fn obey_keys(&mut self, context: &egui::Context) {
-        let is_typing = context.egui_wants_keyboard_input();
-        let was_typing = std::mem::replace(&mut self.was_typing, is_typing);
+        let is_typing = context.text_edit_focused();
+        let was_typing = self.was_typing.insert(context.viewport_id(), is_typing).unwrap_or(false);
+        // A button that Tab has reached takes few keys, and nothing else.
+        let has_focus = context.egui_wants_keyboard_input();
         let is_over = self.is_covered || egui::Popup::is_any_open(context);
         // Escape leaves a field, gives a drag up and closes what lies over the window before it stops motors: a sweep does not end with
         // a search.
@@ -210,7 +228,8 @@ impl Contents for Desk {
             for keys in entry.keys {
                 let is_chord = !keys.modifiers.is_none();
                 let opens = is_chord && matches!(entry.action, Action::Search | Action::Open(_));
-                if (!is_typing && !is_over) || opens {
+                let is_taken = is_typing || is_over || (has_focus && belongs_to_focus(keys));
+                if !is_taken || opens {
                     let may_repeat =
                         matches!(entry.action, Action::NextBead | Action::PreviousBead | Action::Nudge(..));
                     if is_pressed(context, keys, may_repeat) {
@@ -220,6 +239,13 @@ impl Contents for Desk {
             }
         }
     }
+}
+
+/// A button, box or slider that has the focus does something by this key itself.
+fn belongs_to_focus(keys: &KeyboardShortcut) -> bool {
+    use Key::{ArrowDown, ArrowLeft, ArrowRight, ArrowUp, Enter, Space};
+    let is_taken = matches!(keys.logical_key, Space | Enter | ArrowLeft | ArrowRight | ArrowUp | ArrowDown);
+    keys.modifiers.is_none() && is_taken
 }
 
 /// Escape was pressed, and whether with Shift: as it was then, not at the end of a long frame.
@@ -235,6 +261,21 @@ fn escape(context: &egui::Context) -> Option<bool> {
 }
 
 impl Desk {
+    /// Bytes a second that a recording would grow by now.
+    pub fn bytes_per_s(&self) -> f64 {
+        let mode =
+            Mode::NAMES.iter().find(|(_, name)| *name == self.mode).map_or(Mode::Track, |(mode, _)| *mode);
+        let beads = &self.feed.beads;
+        expected_bytes_per_s(mode, &self.config, beads.all.len(), beads.roi_px)
+    }
+
+    /// The disk of the next recording, and whether it does not answer.
+    pub fn next_disk(&self) -> (Option<Disk>, bool) {
+        let folders = &self.recording.folders;
+        let disk = folders.seen.free_bytes.map(|free_bytes| outlook(free_bytes, self.bytes_per_s()));
+        (disk, folders.is_mute())
+    }
+
     fn camera(&mut self, ui: &mut egui::Ui) {
         let side_px = self.finder.roi_px().unwrap_or_default();
         let trails = if self.video.shows_trails { self.trails() } else { Vec::new() };

@@ -80,6 +80,15 @@ impl Help {
                         ("Shift-click", "Add a bead in the picture"),
                         ("Ctrl-click", "Select beads together"),
                         ("Ctrl-drag", "Select the beads in a box"),
+                        ("Drag", "Move the ROI of a selected bead, or the picture"),
+                        ("Wheel", "Zoom the picture about the cursor"),
+                        ("Double click", "Fit the picture"),
+                        ("Hold ◀ or ▶", "Drive a motor as long as it is held"),
+                        ("Two clicks", "Measure between two places in the plots"),
+                        ("Right-click a tab", "Give a pane a window of its own"),
+                        ("Ctrl + and Ctrl −", "Larger or smaller letters; Ctrl 0 as they were"),
+                        ("Tab, Space", "Go from control to control; press the button"),
+                        ("Shift-Escape", "Stop every motor at once, whatever is open"),
                     ] {
                         ui.label(does);
                         ui.monospace(keys);
@@ -113,17 +122,17 @@ impl Help {
             ui.label(*text);
             ui.horizontal(|ui| {
                 ui.weak(format!("{} of {}", step + 1, STEPS.len()));
-                if step > 0 && ui.button("Back").clicked() {
+                if step > 0 && ui.button("Back").on_hover_text("The step before").clicked() {
                     next = Some(step - 1);
                 }
                 if step + 1 < STEPS.len() {
-                    if ui.button("Next").clicked() {
+                    if ui.button("Next").on_hover_text("The next step, with its pane").clicked() {
                         next = Some(step + 1);
                     }
-                    if ui.button("Skip the tour").clicked() {
+                    if ui.button("Skip the tour").on_hover_text("Help > Tour shows it again").clicked() {
                         next = None;
                     }
-                } else if ui.button("Done").clicked() {
+                } else if ui.button("Done").on_hover_text("Help > Tour shows it again").clicked() {
                     next = None;
                 }
             });

@@ -1,16 +1,18 @@
-//! Where the panes are: side by side, in tabs, in windows of their own, or closed. Kept in a file between two starts.
+//! Where the panes are: side by side, in tabs, in windows of their own, or closed. Kept in a file between two starts, with how the window
+//! looks.
 
-use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-use eframe::egui::{self, Frame, Margin, RichText, ViewportBuilder, ViewportId, WidgetText};
+use eframe::egui::{
+    self, Color32, Frame, Margin, Rect, ViewportBuilder, ViewportCommand, ViewportId, WidgetText,
+};
 use egui_tiles::{Behavior, EditAction, SimplificationOptions, Tile, TileId, Tiles, Tree, UiResponse};
 use serde::{Deserialize, Serialize};
 
+use crate::guard::Guard;
 use crate::panes::Pane;
-use crate::theme;
+use crate::theme::Look;
 
 /// The file's version; another one is not read.
 const VERSION: u32 = 1;
@@ -30,10 +32,56 @@ pub trait Contents {
 pub struct Layout {
     tree: Tree<Pane>,
     floating: BTreeSet<Pane>,
-    /// Panes that panicked, and what they said.
-    broken: BTreeMap<Pane, String>,
+    /// Knows the panes that panicked.
+    guard: Guard,
+    /// Where those windows were when they were opened; later moves are the system's.
+    opened_at: BTreeMap<Pane, Place>,
+    /// A pane whose window is to come to the front.
+    raised: Option<Pane>,
+    /// As it was before it was reset.
+    before: Option<(Tree<Pane>, BTreeSet<Pane>)>,
+    kept: Kept,
     file: Option<PathBuf>,
     is_changed: bool,
+}
+
+/// What is kept besides the places of the panes.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Kept {
+    /// Colours and size of letters.
+    pub look: Look,
+    /// The window.
+    pub window: Option<WindowSize>,
+    /// Where recordings go, if somebody has chosen it.
+    pub folder: Option<Folder>,
+    /// Windows of panes.
+    places: BTreeMap<Pane, Place>,
+}
+
+/// The window's size, as the system counts it.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WindowSize {
+    /// Width and height, points without zoom.
+    pub size: [f32; 2],
+    /// It fills the screen.
+    pub is_maximized: bool,
+}
+
+/// A folder for recordings that was chosen in the window.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Folder {
+    /// It.
+    pub chosen: String,
+    /// What the settings said then: once they say something else, they hold.
+    pub settings: String,
+}
+
+/// A window of a pane: its left upper corner, if the system tells, and its size, points.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+struct Place {
+    corner: Option<[f32; 2]>,
+    size: [f32; 2],
 }
 
 /// What the file holds.
@@ -42,6 +90,8 @@ struct Saved {
     version: u32,
     tree: Tree<Pane>,
     floating: BTreeSet<Pane>,
+    #[serde(default)]
+    kept: Kept,
 }
 
 impl Layout {
@@ -50,15 +100,20 @@ impl Layout {
         let usual = |file| Self {
             tree: usual(),
             floating: BTreeSet::new(),
-            broken: BTreeMap::new(),
+            guard: Guard::default(),
+            opened_at: BTreeMap::new(),
+            raised: None,
+            before: None,
+            kept: Kept::default(),
             file,
             is_changed: false,
         };
         let Some(path) = file else { return (usual(None), None) };
         match read(&path) {
             Ok(Some(saved)) => {
-                let Saved { tree, floating, .. } = saved;
-                (Self { tree, floating, ..usual(Some(path)) }, None)
+                let Saved { tree, floating, kept, .. } = saved;
+                let opened_at = kept.places.clone();
+                (Self { tree, floating, kept, opened_at, ..usual(Some(path)) }, None)
             }
             // Written even if nobody moves a pane: the next start is not the first.
             Ok(None) => (Self { is_changed: true, ..usual(Some(path)) }, None),
@@ -74,15 +129,37 @@ impl Layout {
         }
     }
 
+    /// What is kept besides the places of the panes.
+    pub fn kept(&self) -> &Kept {
+        &self.kept
+    }
+
+    /// Keeps this from now on.
+    pub fn keep(&mut self, change: impl FnOnce(&mut Kept)) {
+        let before = self.kept.clone();
+        change(&mut self.kept);
+        self.is_changed |= self.kept != before;
+    }
+
+    /// Puts every pane back where it was before it was reset.
+    pub fn undo_reset(&mut self) {
+        if let Some((tree, floating)) = self.before.take() {
+            (self.tree, self.floating, self.is_changed) = (tree, floating, true);
+        }
+    }
+
     /// Puts every pane back where it was at first.
     pub fn reset(&mut self) {
-        (self.tree, self.floating, self.is_changed) = (usual(), BTreeSet::new(), true);
-        self.broken.clear();
+        let tree = std::mem::replace(&mut self.tree, usual());
+        self.before = Some((tree, std::mem::take(&mut self.floating)));
+        self.is_changed = true;
+        self.guard.forget();
     }
 
     /// Brings a pane to the front; opens it if it was closed.
     pub fn open(&mut self, pane: Pane) {
         if self.floating.contains(&pane) {
+            self.raised = Some(pane);
             return;
         }
         if self.tree.tiles.find_pane(&pane).is_none() {
@@ -112,6 +189,7 @@ impl Layout {
     pub fn float(&mut self, pane: Pane) {
         self.close(pane);
         self.floating.insert(pane);
+        self.opened_at = self.kept.places.clone();
     }
 
     /// Beside the last of the tabs, or alone.
@@ -134,23 +212,39 @@ impl Layout {
     /// Draws all panes. One that panics is told about in its place, and the others go on.
     pub fn show(&mut self, ui: &mut egui::Ui, contents: &mut dyn Contents) {
         let mut placing =
-            Placing { contents, broken: &mut self.broken, floated: None, is_changed: &mut self.is_changed };
+            Placing { contents, guard: &mut self.guard, floated: None, is_changed: &mut self.is_changed };
         self.tree.ui(&mut placing, ui);
         let floated = placing.floated;
         let mut docked = None;
         for pane in self.floating.clone() {
+            let place = self.opened_at.get(&pane).copied().unwrap_or(Place { corner: None, size: FLOATING });
             let builder = ViewportBuilder::default()
                 .with_title(format!("Beadscope: {}", pane.title()))
-                .with_inner_size(FLOATING);
+                .with_inner_size(place.size);
+            let builder = match place.corner {
+                Some(corner) => builder.with_position(corner),
+                None => builder,
+            };
             let id = ViewportId::from_hash_of(("floating", pane));
+            if self.raised.take_if(|raised| *raised == pane).is_some() {
+                for command in [ViewportCommand::Minimized(false), ViewportCommand::Focus] {
+                    ui.ctx().send_viewport_cmd_to(id, command);
+                }
+            }
             ui.ctx().show_viewport_immediate(id, builder, |ui, _| {
+                let seen = ui.input(|input| (input.viewport().outer_rect, input.viewport().inner_rect));
+                if let (outer, Some(inner)) = seen {
+                    let corner = outer.map(|outer: Rect| outer.min.into());
+                    let place = Place { corner, size: inner.size().into() };
+                    self.is_changed |= self.kept.places.insert(pane, place) != Some(place);
+                }
                 contents.obey_keys(&ui.ctx().clone());
                 egui::CentralPanel::default().show(ui, |ui| {
                     let back = ui.button("⬅ Dock").on_hover_text("Back into the main window");
                     if back.clicked() || ui.input(|input| input.viewport().close_requested()) {
                         docked = Some(pane);
                     }
-                    guarded(ui, pane, contents, &mut self.broken);
+                    self.guard.show(ui, pane.part(), |ui| contents.show(ui, pane));
                 });
             });
         }
@@ -171,7 +265,8 @@ impl Layout {
         let Some(path) = self.file.as_ref().filter(|_| std::mem::take(&mut self.is_changed)) else {
             return Ok(());
         };
-        let saved = Saved { version: VERSION, tree: self.tree.clone(), floating: self.floating.clone() };
+        let (tree, floating, kept) = (self.tree.clone(), self.floating.clone(), self.kept.clone());
+        let saved = Saved { version: VERSION, tree, floating, kept };
         let written = serde_json::to_string(&saved).map_err(std::io::Error::other).and_then(|text| {
             let aside = path.with_extension("json.new");
             path.parent().map_or(Ok(()), std::fs::create_dir_all)?;
@@ -180,6 +275,18 @@ impl Layout {
         });
         written.map_err(|error| format!("the layout of the window is not kept: {error}: {}", path.display()))
     }
+}
+
+/// The file of the layout, beside the user's file of settings.
+pub fn file_beside(user_file: &Path) -> PathBuf {
+    user_file.with_file_name("window.json")
+}
+
+/// The size that the window had; `None` if nobody knows.
+pub fn kept_size(file: &Path) -> Option<WindowSize> {
+    let size = read(file).ok()??.kept.window?;
+    // One from a screen that is gone, or from a file that somebody has edited, helps nobody.
+    size.size.iter().all(|side| (200.0..20_000.0).contains(side)).then_some(size)
 }
 
 /// `None` if there is no such file.
@@ -242,7 +349,7 @@ fn usual() -> Tree<Pane> {
 /// What the tree asks while it is drawn.
 struct Placing<'a> {
     contents: &'a mut dyn Contents,
-    broken: &'a mut BTreeMap<Pane, String>,
+    guard: &'a mut Guard,
     floated: Option<Pane>,
     is_changed: &'a mut bool,
 }
@@ -252,13 +359,24 @@ impl Behavior<Pane> for Placing<'_> {
         let frame = Frame::new().fill(ui.visuals().panel_fill).inner_margin(Margin::symmetric(8, 6));
         frame.show(ui, |ui| {
             ui.set_min_size(ui.available_size());
-            guarded(ui, *pane, self.contents, self.broken);
+            let contents = &mut *self.contents;
+            self.guard.show(ui, pane.part(), |ui| contents.show(ui, *pane));
         });
         UiResponse::None
     }
 
     fn tab_title_for_pane(&mut self, pane: &Pane) -> WidgetText {
         pane.title().into()
+    }
+
+    fn tab_text_color(
+        &self,
+        visuals: &egui::Visuals,
+        _tiles: &Tiles<Pane>,
+        _tile: TileId,
+        state: &egui_tiles::TabState,
+    ) -> Color32 {
+        if state.active { visuals.hyperlink_color } else { visuals.weak_text_color() }
     }
 
     fn is_tab_closable(&self, tiles: &Tiles<Pane>, tile: TileId) -> bool {
@@ -296,33 +414,6 @@ impl Behavior<Pane> for Placing<'_> {
     }
 }
 
-/// Draws a pane. If it panics, the program goes on, and so does the run.
-fn guarded(ui: &mut egui::Ui, pane: Pane, contents: &mut dyn Contents, broken: &mut BTreeMap<Pane, String>) {
-    if let Some(what) = broken.get(&pane) {
-        let text = format!(
-            "This pane has failed: {what}. Everything else goes on, also a recording. Please report it."
-        );
-        ui.colored_label(theme::colors(ui).danger, RichText::new("⚠ Internal error").strong());
-        ui.label(text);
-        if ui.button("Try again").clicked() {
-            broken.remove(&pane);
-        }
-        return;
-    }
-    let drawn = catch_unwind(AssertUnwindSafe(|| contents.show(ui, pane)));
-    if let Err(panic) = drawn {
-        let what = said(&*panic);
-        tracing::error!("the pane {} has failed: {what}", pane.title());
-        broken.insert(pane, what);
-    }
-}
-
-/// What a panic said.
-fn said(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -345,11 +436,19 @@ mod tests {
         let (again, told) = Layout::load(Some(file.clone()));
         assert_eq!(told, None);
         assert!(again.tree.tiles.find_pane(&Pane::Motors).is_none() && again.floating.contains(&Pane::Plots));
+        layout.keep(|kept| kept.window = Some(WindowSize { size: [1400.0, 900.0], is_maximized: true }));
+        layout.save().unwrap();
+        assert_eq!(kept_size(&file).map(|kept| kept.size), Some([1400.0, 900.0]));
+        layout.keep(|kept| kept.window = Some(WindowSize { size: [1.0, 900.0], is_maximized: false }));
+        layout.save().unwrap();
+        assert_eq!(kept_size(&file), None, "no window of no size");
         let (mut again, _) = Layout::load(Some(file));
         again.open(Pane::Motors);
         assert!(again.is_seen(Pane::Motors));
         again.reset();
         assert!(Pane::ALL.iter().all(|pane| again.tree.tiles.find_pane(pane).is_some()));
+        again.undo_reset();
+        assert!(again.floating.contains(&Pane::Plots), "as it was before");
     }
 
     #[test]
@@ -410,7 +509,7 @@ mod tests {
         use egui_kittest::kittest::Queryable as _;
         harness.step();
         harness.step();
-        assert!(harness.query_by_label_contains("This pane has failed: a bug").is_some());
+        assert!(harness.query_by_label_contains("The pane Camera has failed: a bug").is_some());
         assert!(
             harness.query_by_label("this is Log").is_some()
                 && harness.query_by_label("this is Beads").is_some()

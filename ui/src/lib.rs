@@ -10,7 +10,7 @@ mod analysis;
 mod app;
 mod bead_table;
 mod beads;
-mod closing;
+mod browser;
 mod contrast;
 mod courier;
 mod desk;
@@ -19,6 +19,7 @@ mod export;
 mod feed;
 mod figure;
 mod find;
+mod guard;
 mod help;
 mod history;
 mod layout;
@@ -36,8 +37,10 @@ mod picture;
 mod plots;
 mod precision;
 mod preferences;
+mod question;
 mod recording;
 mod renumber;
+mod run_folders;
 mod run_pane;
 mod samples;
 mod scale;
@@ -118,12 +121,17 @@ pub enum WindowError {
 pub fn run(start: Start) -> Result<Outcome, WindowError> {
     yield_to_session();
     let title = format!("Beadscope: {}", start.title);
+    let kept = start.user_file.as_deref().and_then(|file| layout::kept_size(&layout::file_beside(file)));
+    let viewport = ViewportBuilder::default()
+        .with_title(&title)
+        .with_app_id("beadscope")
+        .with_inner_size(kept.map_or(START_SIZE, |kept| kept.size))
+        .with_min_inner_size(MIN_SIZE);
     let options = eframe::NativeOptions {
-        viewport: ViewportBuilder::default()
-            .with_title(&title)
-            .with_app_id("beadscope")
-            .with_inner_size(START_SIZE)
-            .with_min_inner_size(MIN_SIZE),
+        viewport: match kept {
+            Some(kept) => viewport.with_maximized(kept.is_maximized),
+            None => viewport,
+        },
         renderer: eframe::Renderer::Wgpu,
         // It smooths colour gradients, of which there are none, and costs a software renderer a tenth of its time.
         dithering: false,

@@ -38,7 +38,7 @@ pub fn summary(state: &LocksState) -> Option<(String, bool)> {
     match (state.xy.is_on, z) {
         (false, z) => z,
         (true, None) => Some(("XY".to_owned(), false)),
-        (true, Some((z, is_lost))) => Some((format!("XY, {z}"), is_lost)),
+        (true, Some((z, is_lost))) => Some((format!("XY+{z}"), is_lost)),
     }
 }
 

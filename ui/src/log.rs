@@ -24,17 +24,27 @@ pub struct Log(Arc<Mutex<VecDeque<Arc<Line>>>>);
 /// A line of the log.
 #[derive(Debug)]
 struct Line {
-    /// When, ns since 1970 UTC.
-    unix_ns: u64,
     level: Level,
     target: String,
+    #[cfg(test)]
     message: String,
+    /// As it is shown, made once, and the same in small letters, in which it is sought.
+    text: String,
+    sought: String,
 }
 
 impl Log {
     /// The lines. They are copied, so that a thread that logs does not wait until they are drawn.
     fn lines(&self) -> Vec<Arc<Line>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+    }
+}
+
+#[cfg(test)]
+impl Log {
+    /// What was logged, without time and level.
+    pub fn texts(&self) -> Vec<String> {
+        self.lines().iter().map(|line| line.message.clone()).collect()
     }
 }
 
@@ -50,7 +60,7 @@ pub struct LogPane {
 impl LogPane {
     /// Shows this log, all of it.
     pub fn new(log: Log) -> Self {
-        Self { log, filter: String::new(), least: Level::TRACE, follows: true }
+        Self { log, filter: String::new(), least: Level::INFO, follows: true }
     }
 
     /// Draws the lines, the newest at the bottom.
@@ -58,16 +68,24 @@ impl LogPane {
         let colors = theme::colors(ui);
         let lines = self.lines();
         ui.horizontal(|ui| {
-            for (level, name) in [(Level::TRACE, "All"), (Level::WARN, "Warnings"), (Level::ERROR, "Errors")]
-            {
-                ui.selectable_value(&mut self.least, level, name);
+            for (level, name, hint) in [
+                (Level::ERROR, "Errors", "What has failed"),
+                (Level::WARN, "Warnings", "Errors, and what is worth a look"),
+                (Level::INFO, "Info", "What was done besides"),
+                (
+                    Level::TRACE,
+                    "Debug",
+                    "Everything that is kept: also what helps to find a mistake in Beadscope",
+                ),
+            ] {
+                ui.selectable_value(&mut self.least, level, name).on_hover_text(hint);
             }
-            ui.add(
-                egui::TextEdit::singleline(&mut self.filter).hint_text("Search the log").desired_width(220.0),
-            );
+            let field =
+                egui::TextEdit::singleline(&mut self.filter).hint_text("Search the log").desired_width(220.0);
+            ui.add(field).on_hover_text("Shows only lines with this in them, in large or small letters");
             ui.checkbox(&mut self.follows, "Follow").on_hover_text("Keeps the newest line in view");
             if ui.button("📋 Copy").on_hover_text("Copies the lines that are shown").clicked() {
-                ui.copy_text(lines.iter().map(|line| format!("{line}\n")).collect());
+                ui.copy_text(lines.iter().flat_map(|line| [line.text.as_str(), "\n"]).collect());
             }
         });
         let height = ui.text_style_height(&egui::TextStyle::Monospace);
@@ -79,7 +97,7 @@ impl LogPane {
                     Level::WARN => colors.warning,
                     _ => colors.value,
                 };
-                let text = RichText::new(line.to_string()).monospace().color(color);
+                let text = RichText::new(&line.text).monospace().color(color);
                 ui.add(egui::Label::new(text).extend()).on_hover_text(&line.target);
             }
         });
@@ -89,15 +107,8 @@ impl LogPane {
     fn lines(&self) -> Vec<Arc<Line>> {
         let sought = self.filter.to_lowercase();
         // Levels are ordered by how much they let through.
-        let fits =
-            |line: &Arc<Line>| line.level <= self.least && line.to_string().to_lowercase().contains(&sought);
+        let fits = |line: &Arc<Line>| line.level <= self.least && line.sought.contains(&sought);
         self.log.lines().into_iter().filter(fits).collect()
-    }
-}
-
-impl fmt::Display for Line {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {:5} {}", utc_text(self.unix_ns), self.level.as_str(), self.message)
     }
 }
 
@@ -108,7 +119,16 @@ impl<S: Subscriber> Layer<S> for Log {
         let Message(mut message) = message;
         message.truncate(message.floor_char_boundary(MESSAGE_BYTES));
         let (level, target) = (*event.metadata().level(), event.metadata().target().to_owned());
-        let line = Arc::new(Line { unix_ns: unix_ns_now(), level, target, message });
+        let text = format!("{} {:5} {message}", utc_text(unix_ns_now()), level.as_str());
+        let sought = text.to_lowercase();
+        let line = Arc::new(Line {
+            level,
+            target,
+            #[cfg(test)]
+            message,
+            text,
+            sought,
+        });
         let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if lines.len() == LINES {
             lines.pop_front();
@@ -151,7 +171,7 @@ mod tests {
         let last = &lines[LINES - 1];
         assert_eq!((last.level, last.target.as_str()), (Level::WARN, "beadscope_ui::log::tests"));
         assert!(last.message.len() <= MESSAGE_BYTES && last.message.ends_with('µ'), "cut between letters");
-        assert!(last.to_string().contains("Z WARN  µ"), "{last}");
+        assert!(last.text.contains("Z WARN  µ"), "{}", last.text);
     }
 
     #[test]

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use beadscope_engine::status::{Health, Notice};
 use eframe::egui::{self, Color32, Frame, Margin, RichText};
 
-use crate::theme::{self, Colors};
+use crate::actions::Action;
+use crate::theme::{self, Colors, named};
 
 /// More lines than this would push the picture off the screen; the oldest go.
 const MOST: usize = 4;
@@ -47,6 +48,8 @@ struct Message {
     kind: Kind,
     text: String,
     since: Instant,
+    /// Its text, and what it does.
+    button: Option<(&'static str, Action)>,
 }
 
 /// The messages on show.
@@ -58,21 +61,32 @@ pub struct Messages {
 }
 
 impl Messages {
-    /// Shows a message until it is dismissed.
+    /// Shows a message until it is dismissed, and logs it.
     pub fn add(&mut self, kind: Kind, text: impl Into<String>) {
+        self.add_with(kind, text, None);
+    }
+
+    /// The same, with a button that does something about it.
+    pub fn add_with(&mut self, kind: Kind, text: impl Into<String>, button: Option<(&'static str, Action)>) {
         let text = text.into();
+        match kind {
+            Kind::Done => tracing::info!("{text}"),
+            Kind::Notice | Kind::Failed => tracing::warn!("{text}"),
+        }
         // The same failure again is no news.
         self.shown.retain(|old| old.text != text);
-        self.shown.push(Message { kind, text, since: Instant::now() });
+        self.shown.push(Message { kind, text, since: Instant::now(), button });
         let surplus = self.shown.len().saturating_sub(MOST);
         self.shown.drain(..surplus);
     }
 
-    /// Shows what the recording is told too, and what the disk has to say, each once: what was dismissed stays away, and
-    /// where a count rises, it rises in its place.
+    /// Shows what the recording is told too, and what the disk has to say, each once: what was dismissed stays away as long as it is
+    /// so, and where a count rises, it rises in its place. What went and comes again is told again.
     pub fn tell_notices(&mut self, health: &Health) {
         let disk = health.vitals.disk.iter().filter_map(|disk| disk.notice.as_ref().map(Notice::from));
-        for notice in health.notices().into_iter().chain(disk) {
+        let notices: Vec<Notice> = health.notices().into_iter().chain(disk).collect();
+        self.told.retain(|told| notices.iter().any(|notice| notice.matter == told.matter));
+        for notice in notices {
             let Some(told) = self.told.iter_mut().find(|told| told.matter == notice.matter) else {
                 self.add(Kind::Notice, notice.text.clone());
                 self.told.push(notice);
@@ -95,24 +109,32 @@ impl Messages {
         self.shown.retain(|message| message.kind != Kind::Done || now - message.since < TOLD);
     }
 
-    /// Draws the messages below each other.
-    pub fn show(&mut self, ui: &mut egui::Ui) {
+    /// Draws the messages below each other; what one of their buttons asks for.
+    pub fn show(&mut self, ui: &mut egui::Ui) -> Option<Action> {
         let colors = theme::colors(ui);
-        let mut dismissed = None;
+        let (mut dismissed, mut asked) = (None, None);
         self.forget(Instant::now());
-        for (place, Message { kind, text, .. }) in self.shown.iter().enumerate() {
+        for (place, Message { kind, text, button, .. }) in self.shown.iter().enumerate() {
             let color = kind.color(&colors);
             strip(ui, color, |ui| {
-                if ui.button("✖").on_hover_text("Dismiss this message").clicked() {
+                let dismiss = ui.button("✖").on_hover_text("Dismiss this message");
+                named(&dismiss, "Dismiss this message".to_owned());
+                if dismiss.clicked() {
                     dismissed = Some(place);
                 }
                 ui.label(RichText::new(kind.mark()).color(color));
+                if let Some((name, action)) = button
+                    && ui.button(*name).on_hover_text("Takes it back").clicked()
+                {
+                    (asked, dismissed) = (Some(*action), Some(place));
+                }
                 ui.add(egui::Label::new(text).wrap());
             });
         }
         if let Some(place) = dismissed {
             self.shown.remove(place);
         }
+        asked
     }
 }
 
@@ -144,6 +166,7 @@ pub fn ended(ui: &mut egui::Ui, colors: &Colors, why: &str, what_to_do: &str, fa
 #[cfg(test)]
 mod tests {
     use beadscope_engine::video::status::VideoHealth;
+    use tracing_subscriber::layer::SubscriberExt as _;
 
     use super::*;
 
@@ -187,6 +210,22 @@ mod tests {
         health.not_located = 7;
         messages.tell_notices(&health);
         assert!(messages.texts().any(|text| text.starts_with("7 frames at the end")), "as in the recording");
+    }
+
+    #[test]
+    fn an_alarm_that_comes_again_is_told_again_and_logged() {
+        let alarm = Notice { matter: "axis focus".to_owned(), text: "focus: it has stalled".to_owned() };
+        let (well, ill) = (Health::default(), Health { motors: vec![alarm], ..Health::default() });
+        let log = crate::log::Log::default();
+        let lines = log.clone();
+        let mut messages = Messages::default();
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(log), || {
+            for health in [&ill, &ill, &well, &ill, &ill] {
+                messages.tell_notices(health);
+                messages.shown.clear();
+            }
+        });
+        assert_eq!(lines.texts(), ["focus: it has stalled"; 2], "once for each time that it came");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use beadscope_engine::hardware::{AxisReading, AxisUnit};
 use beadscope_engine::magnets::ForceState;
 use eframe::egui::{self, Button, DragValue, RichText};
 
-use crate::theme;
+use crate::theme::{self, named};
 use force::ForcePanel;
 
 /// A step that ends nearer to a limit than this part of the range is asked about first.
@@ -37,6 +37,8 @@ pub struct Motors {
     doubtful: Option<(String, Command, String)>,
     /// Is driven as long as its button is held.
     driven: Option<String>,
+    /// Its button was held when it was drawn last, in whatever window.
+    is_held: bool,
 }
 
 struct Chosen {
@@ -45,10 +47,17 @@ struct Chosen {
 }
 
 impl Motors {
-    /// What is driven stops once its button is no longer held, whatever lies over it.
-    pub fn let_go(&mut self, is_held: bool) -> Option<Command> {
+    /// What is driven stops once its button is not drawn as held any more: its pane is closed, behind another or has failed, or no window
+    /// is drawn at all. To be called once before every drawing.
+    pub fn let_go(&mut self) -> Option<Command> {
+        let is_held = std::mem::take(&mut self.is_held);
         let driven = self.driven.take_if(|_| !is_held)?;
         Some(Command::AxisStop { axis: Some(driven) })
+    }
+
+    #[cfg(test)]
+    pub fn is_driving(&self) -> bool {
+        self.driven.is_some()
     }
 
     /// Draws the strip; what is asked for, in its order.
@@ -60,6 +69,9 @@ impl Motors {
     ) -> Vec<Command> {
         let mut asked = Vec::new();
         let mut held = None;
+        // The window that the pane is in decides: another one does not hear of the button.
+        let can_hold =
+            ui.input(|input| input.focused && input.pointer.any_down() && input.pointer.has_pointer());
         // A window of its own may be narrower than all motors, and lower.
         egui::ScrollArea::both().auto_shrink(false).show(ui, |ui| {
             ui.horizontal_top(|ui| {
@@ -83,6 +95,8 @@ impl Motors {
                 }
             })
         });
+        let held = held.filter(|_| can_hold);
+        self.is_held = held.is_some();
         // A button that is no longer held, or is not there any more.
         if let Some(axis) = self.driven.take_if(|driven| held.as_ref() != Some(driven)) {
             asked.push(Command::AxisStop { axis: Some(axis) });
@@ -107,8 +121,10 @@ impl Motors {
                 .max_decimals(digits)
                 .suffix(format!(" {unit}"));
             let field = ui.add(target).on_hover_text("Where to go: drag, or click and type");
+            named(&field, format!("Target of {}", label(name)));
             let entered = field.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter));
             let go = ui.button("Go").on_hover_text(format!("Sends {name} to {} {unit}", chosen.target));
+            named(&go, format!("Go, {}", label(name)));
             if go.clicked() || entered {
                 let (axis, to) = (name.clone(), chosen.target);
                 asked = Some((Command::AxisMove { axis, to, speed: None, clamp: None }, to));
@@ -117,6 +133,15 @@ impl Motors {
             for (sign, text) in [(-1.0, "−"), (1.0, "+")] {
                 let by = sign * chosen.step;
                 let step = ui.button(text).on_hover_text(format!("Moves {name} by {by} {unit}"));
+                named(
+                    &step,
+                    format!(
+                        "{} {} {unit} {}",
+                        label(name),
+                        chosen.step,
+                        if sign > 0.0 { "up" } else { "down" }
+                    ),
+                );
                 if step.clicked() {
                     asked = Some((Command::AxisStep { axis: name.clone(), by }, from.unwrap_or(0.0) + by));
                 }
@@ -128,7 +153,8 @@ impl Motors {
                     ui.selectable_value(&mut chosen.step, *step, format!("{step} {unit}"));
                 }
             });
-            choice.response.on_hover_text("Step of − and +");
+            let response = choice.response.on_hover_text("Step of − and +");
+            named(&response, format!("Step of {}", label(name)));
         });
         asked.and_then(|(command, to)| {
             let left = (to - least).min(greatest - to);
@@ -152,8 +178,8 @@ impl Motors {
         let (mut is_wanted, mut is_over) = (false, false);
         ui.horizontal(|ui| {
             ui.label(RichText::new(doubt).color(theme::colors(ui).warning));
-            is_wanted = ui.button("Do it").clicked();
-            is_over = is_wanted || ui.button("Cancel").clicked();
+            is_wanted = ui.button("Do it").on_hover_text(command.to_string()).clicked();
+            is_over = is_wanted || ui.button("Cancel").on_hover_text("Nothing moves").clicked();
         });
         let command = is_wanted.then(|| command.clone());
         if is_over {
@@ -172,6 +198,8 @@ impl Motors {
                 for (sign, text) in [(-1.0, "◀"), (1.0, "▶")] {
                     let drive = ui.add(Button::new(text).sense(egui::Sense::click_and_drag()));
                     let drive = drive.on_hover_text(format!("Hold it: moves {name} at {speed:.3} {unit}/s"));
+                    let direction = if sign > 0.0 { "up" } else { "down" };
+                    named(&drive, format!("Drive {} {direction}", label(&name)));
                     let is_down = drive.is_pointer_button_down_on();
                     if is_down && self.driven.is_none() {
                         asked.push(Command::AxisDrive { axis: name.clone(), speed: sign * speed });
@@ -182,25 +210,32 @@ impl Motors {
                     }
                 }
             }
-            if ui.button("⏹").on_hover_text(format!("Brings {name} to rest")).clicked() {
+            let stop = ui.button("⏹").on_hover_text(format!("Brings {name} to rest"));
+            named(&stop, format!("Stop {}", label(&name)));
+            if stop.clicked() {
                 asked.push(Command::AxisStop { axis: Some(name.clone()) });
             }
             if axis.info.can.home {
-                let home = ui.button("Home").on_hover_text("Has it look for its reference");
+                let home = ui.button("Home").on_hover_text("Has it look for its reference; asks first");
+                named(&home, format!("Home {}", label(&name)));
                 if home.clicked() {
                     let doubt = "may go through all of its way".to_owned();
                     self.doubtful = Some((name.clone(), Command::AxisHome { axis: name.clone() }, doubt));
                 }
             }
             if axis.info.unit == AxisUnit::Turns {
-                let zero = ui.button("Zero").on_hover_text("Calls where it is 0; nothing moves");
+                let zero = ui.button("Zero").on_hover_text("Calls where it is 0; nothing moves. Asks first");
+                named(&zero, format!("Zero {}", label(&name)));
                 if zero.clicked() {
-                    asked.push(Command::AxisZero { axis: name.clone() });
+                    let doubt = "what it shows now becomes 0, and the old 0 is forgotten".to_owned();
+                    self.doubtful = Some((name.clone(), Command::AxisZero { axis: name.clone() }, doubt));
                 }
             }
             if let Some(owner) = axis.owner {
                 let take = if owner == "window" { "Free it" } else { "Take it" };
-                if ui.button(take).on_hover_text(format!("Held by the {owner}")).clicked() {
+                let hold = ui.button(take).on_hover_text(format!("Held by the {owner}"));
+                named(&hold, format!("{take}: {}", label(&name)));
+                if hold.clicked() {
                     asked.push(if owner == "window" {
                         Command::AxisRelease { axis: name.clone() }
                     } else {

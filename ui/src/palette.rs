@@ -181,7 +181,8 @@ fn search(typed: &str, settings: &[(String, &'static str)]) -> Vec<Found> {
     });
     let others = commands.chain(settings).filter(|_| !typed.trim().is_empty());
     let mut found: Vec<_> = actions.chain(others).filter_map(|(rank, found)| Some((rank?, found))).collect();
-    found.sort_by_key(|(rank, _)| *rank);
+    // What the window does comes before a command that is called the same: `stop` ends the session, `Stop all motors` is what is meant.
+    found.sort_by_key(|(rank, found)| ((*rank).max(1), found.kind != "action", *rank));
     found.truncate(MOST);
     found.into_iter().map(|(_, found)| found).collect()
 }
@@ -230,11 +231,21 @@ mod tests {
     fn what_people_type_finds_what_they_mean() {
         for (typed, name) in [
             ("record", "Record, or stop recording"),
-            ("allan", "Pane: Analysis"),
+            ("allan", "Analysis: Allan deviation"),
             ("delete clear", "Remove all beads"),
-            ("exposure", "Pane: Run"),
+            ("exposure", "Rate and exposure of the camera"),
             ("axis.mo", "axis.move"),
             ("frames per", "camera.rate_hz"),
+            ("stop", "Stop all motors"),
+            ("axis.stop", "axis.stop"),
+            ("gamma", "Gamma of the picture"),
+            ("trails", "Show or hide the trails"),
+            ("roi file", "ROI file: load or save the beads"),
+            ("spectrum", "Analysis: spectrum"),
+            ("drift subtract", "Plots: take the references off, or not"),
+            ("theme dark", "Theme: dark"),
+            ("settle", "Z-LUT: measurements at each height, and rest"),
+            ("import settings", "Import or export settings"),
             ("stpmot", "Stop all motors"),
         ] {
             assert_eq!(names(typed).first().map(String::as_str), Some(name), "{typed}: {:?}", names(typed));

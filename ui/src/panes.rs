@@ -59,6 +59,22 @@ impl Pane {
         }
     }
 
+    /// It in a sentence about what has failed.
+    pub fn part(self) -> &'static str {
+        match self {
+            Self::Camera => "The pane Camera",
+            Self::Plots => "The pane Plots",
+            Self::Analysis => "The pane Analysis",
+            Self::Beads => "The pane Beads",
+            Self::Run => "The pane Run",
+            Self::Motors => "The pane Motors",
+            Self::Locking => "The pane Locking",
+            Self::ZLut => "The pane Z-LUT",
+            Self::Preferences => "The pane Preferences",
+            Self::Log => "The pane Log",
+        }
+    }
+
     /// What it is for.
     pub fn hint(self) -> &'static str {
         match self {

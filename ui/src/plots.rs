@@ -8,6 +8,7 @@ use beadscope_engine::magnets::{ForceState, MAGNET_HEIGHT};
 use eframe::egui::containers::menu::{MenuButton, MenuConfig};
 use eframe::egui::{self, Align, Color32, DragValue, Layout, PopupCloseBehavior, RichText, ScrollArea};
 
+use crate::actions::Shown;
 use crate::beads::Beads;
 use crate::export::Export;
 use crate::figure::{Axis, Figure, Mark, Panel, Series};
@@ -16,7 +17,7 @@ use crate::motor_history::MotorHistory;
 use crate::panel_view::PanelView;
 use crate::scale::{measured, round_range};
 use crate::theme;
-use crate::time_axis::TimeAxis;
+use crate::time_axis::{TimeAxis, Zero};
 
 /// An axis of x and y is never narrower than this, nm: below it one would look at rounding.
 const LEAST_RANGE_NM: f64 = 4.0;
@@ -71,6 +72,26 @@ impl Plots {
     pub fn follow(&mut self, places: &[Option<usize>]) {
         if let Some(paused) = &mut self.paused {
             paused.keep(places);
+        }
+    }
+
+    #[cfg(test)]
+    pub fn is_paused(&self) -> bool {
+        self.paused.is_some()
+    }
+
+    /// Shows time and axes otherwise.
+    pub fn switch(&mut self, shown: Shown) {
+        self.refits = [true; 2];
+        match shown {
+            Shown::Span(span) => self.span = span.min(SPANS_S.len() - 1),
+            Shown::RelativeTime => {
+                let zero = if self.time.zero == Zero::Newest { Zero::Start } else { Zero::Newest };
+                (self.time.zero, self.time.limits) = (zero, None);
+            }
+            Shown::LessReferences => self.less_references ^= true,
+            Shown::Autoscale => self.fixed ^= true,
+            Shown::Contrast(_) | Shown::Rois | Shown::Trails | Shown::Figure(_) => {}
         }
     }
 
@@ -480,7 +501,6 @@ fn motor_panel(name: &str, label: &str, runs: Vec<Vec<[f64; 2]>>, zero_s: f64, c
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::time_axis::Zero;
 
     #[test]
     fn measured_places_stay_at_their_time_and_length_however_these_are_told() {

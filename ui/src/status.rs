@@ -5,11 +5,12 @@ use std::time::{Duration, Instant};
 use beadscope_engine::health::vitals::Vitals;
 use beadscope_engine::latency::Percentiles;
 use beadscope_engine::ledger::{Ledger, Lost};
+use beadscope_engine::record::space::Disk;
 use beadscope_engine::record::tracks_file::Gap;
 use beadscope_engine::status::Health;
 use beadscope_engine::track::backend::TrackedOn;
 use eframe::egui::text::LayoutJob;
-use eframe::egui::{self, Color32, FontId, RichText, TextFormat, TextWrapMode};
+use eframe::egui::{self, Color32, FontId, TextFormat, TextWrapMode};
 
 use crate::pace::Figures;
 use crate::scale::{duration_text, grouped};
@@ -17,6 +18,9 @@ use crate::theme;
 
 /// Figures change this often: faster ones cannot be read, and reading them all costs the session's cores.
 const REFRESH: Duration = Duration::from_millis(250);
+
+/// A disk that lasts no longer is told of, s: as long as the engine thinks so.
+const SHORT_S: f64 = 30.0 * 60.0;
 
 /// What takes no longer need not be told.
 const SOON: Duration = Duration::from_millis(250);
@@ -40,6 +44,8 @@ pub struct Facts {
     pub missed: u64,
     /// What the locks do, and whether one has given up; `None` if all are off.
     pub locks: Option<(String, bool)>,
+    /// The disk of the next recording, and whether it does not answer.
+    pub disk: (Option<Disk>, bool),
     /// Commands that are not answered yet, and for how long.
     pub under_way: Option<(usize, Duration)>,
     /// Frames drawn in a second, times between two and for the work of one, ms.
@@ -69,20 +75,19 @@ impl Status {
             return;
         };
         ui.horizontal_wrapped(|ui| {
-            ui.spacing_mut().item_spacing.x = 6.0;
-            camera(ui, &health.vitals);
+            ui.spacing_mut().item_spacing.x = 5.0;
+            camera(ui, &health.vitals, facts.newest_s);
             readers(ui, &health.vitals);
             latency(ui, health);
             load(ui, &health.vitals);
-            disk(ui, &health.vitals);
+            disk(ui, &health.vitals, facts);
             tracked_on(ui, &health.on);
             ledger(ui, health, facts);
             let (beads, flagged) = facts.beads;
             let text = if flagged > 0 { format!("{beads} ({flagged} flagged)") } else { beads.to_string() };
-            let hint = "Beads tracked; flagged ones are orange, with the reason in the table";
+            let hint = "Beads tracked; flagged ones are orange\nTo do: hover over the orange ROIs in the picture, or read the remarks in \
+                        the table; a bead that cannot be tracked is best removed";
             item(ui, "beads", text, (flagged > 0).then_some(Mark::Warning), hint);
-            let hint = "Time since the session's start, up to the newest frame";
-            item(ui, "time", duration_text(facts.newest_s.max(0.0) as u64), None, hint);
             if let Some((text, is_lost)) = &facts.locks {
                 let hint = "ROIs that follow their beads (XY) and the focus that follows stuck beads (Z), with how far they are off; \
                             one that has given up says why in the pane Locking (Ctrl+9)";
@@ -90,9 +95,6 @@ impl Status {
             }
             under_way(ui, facts.under_way);
             display(ui, facts);
-            // Last: of a long name what has room is shown.
-            let adapter = RichText::new(&health.on.adapter).size(12.5).color(theme::colors(ui).label);
-            ui.add(egui::Label::new(adapter).truncate()).on_hover_text(tracked_on_hint(&health.on));
         });
     }
 }
@@ -101,7 +103,7 @@ impl Status {
 fn under_way(ui: &mut egui::Ui, under_way: Option<(usize, Duration)>) {
     let Some((commands, since)) = under_way.filter(|(_, since)| *since > SOON) else { return };
     let hint = "Commands that are being carried out. A file that is being finished, a camera that is being set and a motor that does not \
-                answer (2 s at most) take their time; the window does not wait.";
+                answer (2 s at most) take their time; the window does not wait.\nTo do: nothing, or see to the device that is slow";
     item(ui, "under way", format!("{commands}, {:.1} s", since.as_secs_f64()), Some(Mark::Warning), hint);
 }
 
@@ -117,7 +119,7 @@ fn display(ui: &mut egui::Ui, facts: &Facts) {
     item(ui, "display", format!("{rate_hz:.0} Hz"), None, &hint);
 }
 
-fn camera(ui: &mut egui::Ui, vitals: &Vitals) {
+fn camera(ui: &mut egui::Ui, vitals: &Vitals, newest_s: f64) {
     let asked = vitals.asked_hz;
     let slow = vitals.rate_hz.is_some_and(|rate_hz| rate_hz < 0.95 * asked);
     let got = vitals.rate_hz.map_or_else(|| "–".to_owned(), |rate_hz| format!("{rate_hz:.1}"));
@@ -127,6 +129,10 @@ fn camera(ui: &mut egui::Ui, vitals: &Vitals) {
          The camera thread is back at the camera after {:.0} µs (99 %), {:.0} µs at most",
         between.p99, between.max
     );
+    hint += &format!("\nThe session has run for {}", duration_text(newest_s.max(0.0) as u64));
+    if slow {
+        hint += "\nTo do: a shorter exposure, a smaller sensor window or a lower rate; look at the camera's cable and hub";
+    }
     if let Some(celsius) = vitals.camera_temperature_c {
         hint += &format!("\nThe camera has {celsius:.1} °C");
     }
@@ -146,21 +152,36 @@ fn readers(ui: &mut egui::Ui, vitals: &Vitals) {
         "How full the rings are, behind those who read them. When one is full, new frames are lost; plots \
                     miss rows instead."
             .to_owned();
+    if let Some(slow) = vitals.slow_reader {
+        hint += &format!("\nTo do: {}", what_to_do(slow));
+    }
     for reader in &vitals.readers {
         hint += &format!("\n{}: {} of {} frames behind", reader.name, reader.behind, reader.of);
     }
     item(ui, "ring", text, vitals.slow_reader.map(|_| Mark::Warning), &hint);
 }
 
+/// What an experimenter does about a reader that is slow.
+fn what_to_do(reader: &str) -> &'static str {
+    match reader {
+        "tracking" => "fewer beads, smaller ROIs or a lower rate; tracking on a GPU",
+        "video" => "film crops in place of whole frames, a lower rate, or another disk",
+        "recorder" => "another disk; see what else writes to this one",
+        _ => "nothing: the plots alone miss rows",
+    }
+}
+
 fn latency(ui: &mut egui::Ui, health: &Health) {
     let text = |ms: &Percentiles| format!("{:.1} / {:.1} / {:.1} ms", ms.p50, ms.p99, ms.max);
-    let recent = health.vitals.latency_10s_ms.as_ref().map_or_else(|| "–".to_owned(), text);
+    let recent = health.vitals.latency_10s_ms.as_ref();
+    let short = recent.map_or_else(|| "–".to_owned(), |ms| format!("{:.1} ms", ms.p99));
     let hint = format!(
-        "From a frame's arrival to its rows in the last ten seconds, ms: half of the frames are faster, 99 % are \
-         faster, the slowest\nSince the start: {}",
+        "From a frame's arrival to its rows: 99 % of the frames of the last ten seconds are faster\n\
+         Half of them, 99 %, the slowest: {}\nSince the start: {}",
+        recent.map_or_else(|| "–".to_owned(), text),
         text(&health.latency_ms)
     );
-    item(ui, "latency", recent, None, &hint);
+    item(ui, "latency", short, None, &hint);
 }
 
 /// Nothing where the system does not tell.
@@ -182,15 +203,28 @@ fn load(ui: &mut egui::Ui, vitals: &Vitals) {
     item(ui, "CPU", format!("{:.2} cores", cpu.process), None, &hint);
 }
 
-/// Nothing while nothing is recorded.
-fn disk(ui: &mut egui::Ui, vitals: &Vitals) {
-    let Some(disk) = &vitals.disk else { return };
+/// Of the recording that runs, else of the next one.
+fn disk(ui: &mut egui::Ui, vitals: &Vitals, facts: &Facts) {
+    const TO_DO: &str = "To do: free space, or choose another folder in the pane Run";
+    let (next, is_mute) = &facts.disk;
+    let Some(disk) = vitals.disk.as_ref().or(next.as_ref()) else {
+        let mark = is_mute.then_some(Mark::Warning);
+        let hint = format!("The folder of the recordings does not tell how much is free\n{TO_DO}");
+        item(ui, "disk", if *is_mute { "mute" } else { "–" }.to_owned(), mark, &hint);
+        return;
+    };
     let text = disk.time_left_s.map_or_else(|| "–".to_owned(), time_left_text);
-    let hint = format!("Time until the recording, or its video, ends for want of disk space\n{disk}");
-    item(ui, "disk", text, disk.notice.as_ref().map(|_| Mark::Warning), &hint);
+    let of = if vitals.disk.is_some() { "the recording" } else { "a recording that begins now" };
+    let is_short = disk.notice.is_some() || disk.time_left_s.is_some_and(|left_s| left_s < SHORT_S);
+    let mut hint = format!("Time until {of}, or its video, ends for want of disk space\n{disk}");
+    if is_short {
+        hint += &format!("\n{TO_DO}");
+    }
+    item(ui, "disk", text, is_short.then_some(Mark::Warning), &hint);
 }
 
-fn time_left_text(left_s: f64) -> String {
+/// `26 h`, never more than there is.
+pub fn time_left_text(left_s: f64) -> String {
     match left_s {
         days if days >= 2.0 * 86_400.0 => "> 2 d".to_owned(),
         hours if hours >= 2.0 * 3600.0 => format!("{:.0} h", (hours / 3600.0).floor()),
@@ -224,7 +258,7 @@ fn item(ui: &mut egui::Ui, label: &str, value: String, mark: Option<Mark>, hint:
     text.append(&value, 6.0, value_format);
     // One piece, so that a narrow window breaks the bar between items only.
     ui.add(egui::Label::new(text).wrap_mode(TextWrapMode::Extend)).on_hover_text(hint);
-    ui.add_space(4.0);
+    ui.add_space(2.0);
 }
 
 /// Red where it is the CPU, but the GPU was to do it.
@@ -238,15 +272,18 @@ fn tracked_on(ui: &mut egui::Ui, on: &TrackedOn) {
 }
 
 fn tracked_on_hint(on: &TrackedOn) -> String {
-    let notice = on.notice.as_ref().map_or_else(String::new, |notice| format!("\n{notice}"));
+    let to_do = "To do: `beadscope doctor` says what it finds; a restart of Beadscope takes the GPU again once it is well";
+    let notice = on.notice.as_ref().map_or_else(String::new, |notice| format!("\n{notice}\n{to_do}"));
     format!("Beads are tracked on: {}{notice}", on.adapter)
 }
 
 fn ledger(ui: &mut egui::Ui, health: &Health, facts: &Facts) {
     let ledger = &health.ledger;
-    let hint = "Frames that reached this computer";
-    item(ui, "received", grouped(ledger.received), None, hint);
-    item(ui, "tracked", grouped(ledger.tracked), None, "Frames whose beads were located");
+    let hint = format!(
+        "Frames that reached this computer\nOf them tracked, so that their beads were located: {}",
+        grouped(ledger.tracked)
+    );
+    item(ui, "received", grouped(ledger.received), None, &hint);
     let recorded = recorded_so_far(ledger, facts.is_recording);
     item(
         ui,
@@ -287,10 +324,11 @@ fn gaps_text(gaps: &[Gap]) -> String {
     gaps.iter().rev().take(MOST).map(line).collect()
 }
 
-const LOST_HINT: &str = "camera: its frame number jumped, it never sent them (cable, USB hub, driver)\n\
+/// Who loses frames, and what to do.
+pub const LOST_HINT: &str = "camera: its frame number jumped, it never sent them; look at cable, USB hub, driver\n\
     ring full: tracking was too slow; fewer beads, smaller ROIs or a lower rate\n\
-    recorder late: the disk was too slow\n\
-    write failed: the disk refused (full, gone)";
+    recorder late: the disk was too slow; choose another in the pane Run\n\
+    write failed: the disk refused (full, gone); choose another in the pane Run, and record again";
 
 /// The engine counts a recording's frames when it is finished; until then they follow from the ledger's sum.
 fn recorded_so_far(ledger: &Ledger, is_recording: bool) -> u64 {
@@ -301,7 +339,7 @@ fn recorded_so_far(ledger: &Ledger, is_recording: bool) -> u64 {
 }
 
 /// Who lost how many; `None` if nobody did.
-fn lost_by(lost: &Lost) -> Option<String> {
+pub fn lost_by(lost: &Lost) -> Option<String> {
     let by = [
         ("camera", lost.camera),
         ("ring full", lost.ring_full),
@@ -318,6 +356,9 @@ fn lost_by(lost: &Lost) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use beadscope_engine::health::vitals::Cpu;
+    use beadscope_engine::ring::monitor::Reader;
+
     use super::*;
 
     #[test]
@@ -358,5 +399,60 @@ mod tests {
         ledger.lost.record_failed = 1;
         assert_eq!(recorded_so_far(&ledger, true), 54);
         assert_eq!(recorded_so_far(&ledger, false), 7);
+    }
+
+    /// With counts of a long day, a recording and a remark it is one line of the usual window.
+    #[test]
+    fn the_bar_is_one_line_at_1280_points() {
+        let reader = |name| Reader { name, behind: 1, of: 100, may_skip: false };
+        let vitals = Vitals {
+            unix_ns: 1,
+            asked_hz: 1000.0,
+            rate_hz: Some(1000.0),
+            readers: vec![reader("tracking"), reader("recorder")],
+            latency_10s_ms: Some(Percentiles { p50: 10.0, p99: 20.0, max: 300.0 }),
+            cpu: Some(Cpu { process: 12.34, threads: Vec::new() }),
+            disk: Some(Disk { time_left_s: Some(100_000.0), ..Disk::default() }),
+            ..Vitals::default()
+        };
+        let ledger = Ledger { received: 86_400_000, tracked: 86_400_000, ..Ledger::default() };
+        let on = TrackedOn { backend: "gpu", ..TrackedOn::default() };
+        let status =
+            Status { health: Some(Health { vitals, ledger, on, ..Health::default() }), refreshed: None };
+        let facts = Facts {
+            beads: (500, 12),
+            newest_s: 86_400.0,
+            is_recording: true,
+            missed: 5,
+            locks: Some(("XY+Z -12 nm".to_owned(), false)),
+            disk: (None, false),
+            under_way: None,
+            display: (40.0, Figures::default(), Figures::default()),
+        };
+        let context = egui::Context::default();
+        theme::begin(&context, &theme::Look::default());
+        let mut height = 0.0;
+        let input = egui::RawInput {
+            screen_rect: Some(egui::Rect::from_min_size(egui::Pos2::ZERO, egui::vec2(1280.0, 100.0))),
+            ..egui::RawInput::default()
+        };
+        for _ in 0..2 {
+            let mut told = context.run_ui(input.clone(), |ui| {
+                let frame =
+                    egui::Frame::side_top_panel(ui.style()).inner_margin(egui::Margin::symmetric(10, 6));
+                let bar = egui::Panel::bottom("status").frame(frame).show(ui, |ui| status.show(ui, &facts));
+                height = bar.response.rect.height();
+            });
+            told.textures_delta.clear();
+        }
+        assert!(height < 36.0, "{height} points are more than a line");
+    }
+
+    #[test]
+    fn every_reader_that_is_slow_says_what_to_do() {
+        let told: Vec<_> = ["tracking", "video", "recorder", "plots"].map(what_to_do).into();
+        for (place, text) in told.iter().enumerate() {
+            assert!(!told[..place].contains(text), "{text}");
+        }
     }
 }

@@ -134,6 +134,17 @@ impl Video {
         chosen.map(Asked::Action).or(asked.or(pointed).map(Asked::Command))
     }
 
+    /// Chooses how grey levels are shown.
+    pub fn set_contrast(&mut self, mode: Mode) {
+        self.contrast.mode = mode;
+        self.contrast.fixed = None;
+    }
+
+    /// Shows ROIs over the picture, or none.
+    pub fn toggle_rois(&mut self) {
+        self.hide_rois ^= true;
+    }
+
     fn controls(&mut self, ui: &mut egui::Ui, camera: &str) {
         let colors = theme::colors(ui);
         ui.horizontal(|ui| {

@@ -281,7 +281,7 @@ impl State {
 
     fn start_recording(&mut self, parts: &Parts, place: RecordingSection) -> Result<Applied, CommandError> {
         let info = self.info(parts);
-        let run = RunFolder::make(&info.settings_toml, &place)?;
+        let run = RunFolder::make(&info.settings_toml, &place, self.beads.now().rois.len())?;
         let file = run.tracks();
         let mut video = self.create_video(parts, &run).inspect_err(|_| run.remove())?;
         let cut = Cut::default();
@@ -328,7 +328,7 @@ impl State {
             return Err(no_recording(parts));
         };
         let info = self.info(parts);
-        let run = RunFolder::make(&info.settings_toml, &self.place)?;
+        let run = RunFolder::make(&info.settings_toml, &self.place, self.beads.now().rois.len())?;
         let file = run.tracks();
         let mut video = self.create_video(parts, &run).inspect_err(|_| run.remove())?;
         let (cut, mut filmed) = (Cut::default(), None);

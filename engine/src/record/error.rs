@@ -5,9 +5,14 @@ use std::path::{Path, PathBuf};
 
 use rust_hdf5::Hdf5Error;
 
+use crate::run_name::RunNameError;
+
 /// Why a recording could not be created or continued.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
+    /// The run has a name that cannot be filled in.
+    #[error("the name of the run cannot be used: {0}")]
+    Name(#[from] RunNameError),
     /// Recordings are never overwritten.
     #[error("a recording of that name exists already; choose another folder or name: {}", .path.display())]
     Exists {

@@ -197,10 +197,10 @@ impl Recorder {
     ) -> (Self, RecorderHandle) {
         let (sender, commands) = sync_channel(MAX_COMMANDS);
         let handle = RecorderHandle { commands: sender, status: status.clone() };
-        let open = file.map(|file| Open::new(file, &status));
-        if open.is_some() {
+        let open = file.map(|file| {
             status.begin_recording();
-        }
+            Open::new(file, &status)
+        });
         let recorder = Self {
             tracks,
             commands,
@@ -354,7 +354,6 @@ impl Recorder {
         let Some(open) = self.open.take() else { return };
         // Before the disk is waited for: the frames that come meanwhile are in the ring, and go into the next file.
         let goes_on = next.is_some();
-        self.status.set_grown(None);
         self.open = next.map(|file| Open::after(*file, &self.status));
         let finished = open.finish(&self.status);
         let failed = finished.as_ref().err();

@@ -79,6 +79,7 @@ impl Open {
     pub(super) fn new(file: TracksFile, status: &Status) -> Self {
         tracing::info!("recording into {}", file.partial_path().display());
         let now = Instant::now();
+        status.set_file(file.path(), now);
         let space = Space::new(file.partial_path().to_path_buf());
         Self {
             file,
@@ -228,7 +229,7 @@ impl Open {
         self.looked = now;
         let (tracks, video) = (self.file.bytes(), status.video.bytes.get());
         let bytes = tracks + video.saturating_sub(self.video_before);
-        status.set_grown(Some(Grown { since: self.began, bytes }));
+        status.set_grown(Grown { since: self.began, bytes, ledger: self.ledger(self.frames, 0) });
         let disk = self.space.look(now, [tracks + self.file.journal_bytes(), video]);
         status.set_disk(disk.inspect_err(|error| self.ended = Some(error.to_string()))?);
         Ok(())

@@ -7,7 +7,11 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+use beadscope_drivers::camera::CameraConfig;
+
 use super::error::RecordError;
+use super::schema::{FRAME_COLUMNS, ROW_COLUMNS, bytes_of};
+use crate::video::Mode;
 
 /// A recording ends when no more than this is free, bytes: what shares the disk must go on, and the file be closed.
 const KEEP_FREE_BYTES: u64 = 1_000_000_000;
@@ -66,6 +70,26 @@ pub(crate) fn check_video(folder: &Path, disk: Option<&Disk>) -> Result<(), Reco
         // A file system that answers with an error may write all the same.
         _ => Ok(()),
     }
+}
+
+/// Space that is free for a folder, which need not be there yet, bytes; `None` if the system does not tell. It waits for the disk.
+pub fn free_bytes(folder: &Path) -> Option<u64> {
+    fs4::available_space(folder.ancestors().find(|folder| folder.exists())?).ok()
+}
+
+/// Bytes a second that a recording of so many beads with ROIs of this side would grow by, uncompressed: its file is smaller.
+pub fn expected_bytes_per_s(mode: Mode, config: &CameraConfig, beads: usize, roi_px: u32) -> f64 {
+    let rows = if mode.tracks() { beads as u64 * bytes_of(&ROW_COLUMNS) } else { 0 };
+    let frame = (rows + bytes_of(&FRAME_COLUMNS)) as f64;
+    frame * config.rate_hz + mode.video_bytes_per_s(config, beads, roi_px)
+}
+
+/// A disk that nothing is recorded on yet, and how long a recording would last on it.
+pub fn outlook(free_bytes: u64, bytes_per_s: f64) -> Disk {
+    let reserve_bytes = KEEP_FREE_BYTES.max((bytes_per_s * RESERVE_TIME.as_secs_f64()) as u64);
+    let left_s = free_bytes.saturating_sub(reserve_bytes) as f64 / bytes_per_s;
+    let time_left_s = Some(left_s).filter(|left_s| left_s.is_finite());
+    Disk { free_bytes, write_bytes_per_s: Some(bytes_per_s), reserve_bytes, time_left_s, notice: None }
 }
 
 /// Watches the disk of one recording.
@@ -146,7 +170,6 @@ impl Space {
 
 #[cfg(test)]
 mod tests {
-    use super::super::schema::{ROW_COLUMNS, bytes_of};
     use super::*;
 
     const GB: u64 = 1_000_000_000;
@@ -214,6 +237,16 @@ mod tests {
             check_video(folder.path(), Some(&Disk { reserve_bytes, ..Disk::default() })).is_ok()
         };
         assert!(beside(free_bytes / 4) && !beside(free_bytes), "{free_bytes} bytes are free");
+    }
+
+    #[test]
+    fn before_a_recording_it_is_known_how_long_one_would_last() {
+        let disk = outlook(4 * GB, 1e7);
+        assert_eq!((disk.reserve_bytes, disk.time_left_s), (3 * GB, Some(100.0)), "five minutes stay");
+        assert_eq!(outlook(GB / 2, 1e7).time_left_s, Some(0.0));
+        assert_eq!(outlook(GB, 0.0).time_left_s, None);
+        let folder = tempfile::tempdir().unwrap();
+        assert!(free_bytes(&folder.path().join("new/deeper")).is_some_and(|bytes| bytes > 0));
     }
 
     #[test]

@@ -323,6 +323,11 @@ impl TracksFile {
         self.flushed.last
     }
 
+    /// Name of the file once it is whole.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Name of the file while it grows.
     pub fn partial_path(&self) -> &Path {
         &self.partial

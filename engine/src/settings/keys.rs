@@ -11,6 +11,7 @@ use serde::Serialize;
 use toml::Value;
 
 use crate::magtrack_options::{options_from_toml, toml_from_options};
+use crate::run_name::{self, PLACEHOLDERS};
 use crate::safety::SafetySection;
 use crate::track::backend::Backend;
 use crate::video::Mode;
@@ -64,6 +65,8 @@ pub enum Values {
     Wholes(i64, i64),
     /// Any text.
     Text,
+    /// A text in which some words in braces are filled in.
+    RunName,
     /// A file or a folder; a relative one counts from the file that names it.
     Path,
     /// What MagTrack's option of this name may hold.
@@ -179,7 +182,7 @@ pub static KEYS: &[Key] = &[
     magtrack("tracking.magtrack.lookup_z.n_local", "planes of the parabola"),
     key("recording.folder", Values::Path, "each run makes a folder of its own in here")
         .applies(Applies::Live),
-    key("recording.name", Values::Text, "part of the name of a run's folder").applies(Applies::Live),
+    key("recording.name", Values::RunName, "part of the name of a run's folder").applies(Applies::Live),
     key("recording.mode", Values::Word(&MODES), "what a run records: positions, video or both"),
     key(
         "recording.split_min",
@@ -316,6 +319,10 @@ impl Key {
             Values::Flag => "true or false".to_owned(),
             Values::Wholes(low, high) => unit(format!("a list of numbers, {low} to {high}")),
             Values::Text => "any text".to_owned(),
+            Values::RunName => {
+                let names = PLACEHOLDERS.map(|(name, about)| format!("{{{name}}} ({about})"));
+                format!("any text; filled in are {}", names.join(", "))
+            }
             Values::Path => "a file or a folder".to_owned(),
             Values::MagTrack => options::allowed(self.name.trim_start_matches(MAGTRACK)).to_owned(),
             Values::Any => "as the driver says".to_owned(),
@@ -353,8 +360,13 @@ impl Key {
                 within(words.contains(&word.as_str()), value.clone())
             }
             (Values::Path, Value::String(path)) => within(!path.is_empty(), value.clone()),
+            (Values::RunName, Value::String(name)) => run_name::check(name)
+                .map(|()| value.clone())
+                .map_err(|error| Wrong::Because(error.to_string())),
             (Values::Text, Value::String(_)) => Ok(value.clone()),
-            (Values::Word(_) | Values::Text | Values::Path, _) => Err(Wrong::Kind("text in quotes")),
+            (Values::Word(_) | Values::Text | Values::RunName | Values::Path, _) => {
+                Err(Wrong::Kind("text in quotes"))
+            }
             (Values::MagTrack, _) => {
                 let option = self.name.trim_start_matches(MAGTRACK);
                 let table = toml::Table::from_iter([(option.to_owned(), value.clone())]);
@@ -382,7 +394,7 @@ impl Key {
             // A word that is no TOML, such as a serial number with letters in it, is text.
             Values::Any | Values::Tables(_) | Values::Flag | Values::Wholes(..) => toml_value(text),
             Values::Word(_) | Values::MagTrack => Some(number.into()),
-            Values::Text | Values::Path => None,
+            Values::Text | Values::RunName | Values::Path => None,
         };
         parsed.unwrap_or_else(|| text.into())
     }

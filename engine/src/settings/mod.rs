@@ -26,7 +26,7 @@ pub use crate::settings::file::user_file;
 use crate::settings::file::{File, checked, utf8};
 use crate::settings::keys::{Applies, CAMERA_SETTINGS, KEYS, MAGTRACK};
 use crate::settings::merge::{Stack, Values, merge};
-pub use crate::settings::save::{Saved, Target};
+pub use crate::settings::save::{Differences, Saved, Target, differences, transfer};
 pub use crate::settings::setting::Setting;
 use crate::settings::source::Given;
 pub use crate::settings::source::{Layer, Source};
@@ -70,6 +70,12 @@ impl Settings {
             layers.insert(file.layer, file.parse(&file.read()?)?);
         }
         Self::of_layers(layers)
+    }
+
+    /// The same with this file in the place of the user's, which has to be there.
+    fn of_file(rig: Option<&Path>, file: &Path) -> Result<Self, SettingError> {
+        File { path: file, layer: Layer::User }.read()?;
+        Self::load(rig, Some(file))
     }
 
     fn of_layers(layers: BTreeMap<Layer, Values>) -> Result<Self, SettingError> {

@@ -1,5 +1,6 @@
 //! Writing changes back into a file, which keeps its comments and its order.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use beadscope_zlut::aside;
@@ -85,6 +86,37 @@ impl Settings {
         };
         Ok(changes.keys().chain(unset).map(saved).collect())
     }
+}
+
+/// What a file would change: the settings that would be others, before and after.
+pub type Differences = Vec<(Option<Setting>, Option<Setting>)>;
+
+/// What would be others if `from` stood in place of the user's file `user`, over the rig at `rig`. Everything in it is checked.
+///
+/// # Errors
+/// The first line of `from` that is wrong, or a file that cannot be read.
+pub fn differences(rig: Option<&Path>, user: &Path, from: &Path) -> Result<Differences, SettingError> {
+    let (before, after) = (Settings::load(rig, Some(user))?, Settings::of_file(rig, from)?);
+    let names: BTreeSet<String> =
+        before.all().into_iter().chain(after.all()).map(|setting| setting.name).collect();
+    let both = names.iter().map(|name| (before.get(name), after.get(name)));
+    let value = |setting: &Option<Setting>| setting.as_ref().and_then(|setting| setting.value.clone());
+    Ok(both.filter(|(before, after)| value(before) != value(after)).collect())
+}
+
+/// Writes everything that `from` sets into `to`, which is whole or as it was; paths mean the same from there. How many settings.
+///
+/// # Errors
+/// The first line that is wrong, or what the disk said.
+pub fn transfer(from: &Path, to: &Path) -> Result<usize, SettingError> {
+    let file = File { path: from, layer: Layer::User };
+    let values = file.parse(&file.read()?)?;
+    let folder = File { path: to, layer: Layer::User }.folder()?;
+    let said = values.iter().filter_map(|(name, given)| Some((name, given.value.as_ref()?)));
+    let text =
+        said.fold(String::new(), |text, (name, value)| with(&text, name, &relative(name, value, &folder)));
+    write(to, &text)?;
+    Ok(values.len())
 }
 
 fn write(path: &Path, text: &str) -> Result<(), SettingError> {

@@ -31,6 +31,8 @@ pub struct Setting {
     pub source: Source,
     /// What would hold if that source had said nothing; `None` at the bottom.
     pub inherited: Option<Inherited>,
+    /// What each layer says that says anything, the lowest first.
+    pub layers: Vec<Inherited>,
 }
 
 /// What a setting would be without its topmost layer.
@@ -57,12 +59,25 @@ impl Setting {
             source: source.clone(),
             inherited: inherited
                 .map(|(value, source)| Inherited { value: value.cloned(), source: source.clone() }),
+            layers: stack
+                .0
+                .iter()
+                .map(|given| Inherited { value: given.value.clone(), source: given.source.clone() })
+                .collect(),
         }
     }
 
     /// `200.0 Hz`, or what holds without a value.
     pub fn value_text(&self) -> String {
         value_text(self.value.as_ref(), self.unit, self.left_out)
+    }
+
+    /// What each layer says, a line each: `100.0 Hz (default)`.
+    pub fn layers_text(&self) -> Vec<String> {
+        let text = |Inherited { value, source }: &Inherited| {
+            format!("{} ({source})", value_text(value.as_ref(), self.unit, self.left_out))
+        };
+        self.layers.iter().map(text).collect()
     }
 
     /// `rigs/left.toml:3, over 100.0 Hz (default)`.

@@ -242,3 +242,38 @@ fn a_drivers_complaint_is_traced_to_its_line() {
     assert_eq!(line("unknown field `beads`, expected one of `roi_px`"), Some(2));
     assert_eq!(line("beads_x is wrong"), None);
 }
+
+#[test]
+fn a_file_of_settings_is_compared_and_taken_elsewhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    fs::create_dir(at("far")).unwrap();
+    fs::write(at("user.toml"), "[camera]\nrate_hz = 50.0\n").unwrap();
+    fs::write(at("far/other.toml"), "# theirs\n[camera]\nrate_hz = 250.0\n[recording]\nfolder = \"runs\"\n")
+        .unwrap();
+    let differences = differences(None, &at("user.toml"), &at("far/other.toml")).unwrap();
+    let names: Vec<_> = differences.iter().map(|(_, after)| after.as_ref().unwrap().name.clone()).collect();
+    assert_eq!(names, ["camera.rate_hz", "recording.folder"]);
+    assert_eq!(transfer(&at("far/other.toml"), &at("user.toml")).unwrap(), 2);
+    let taken = Settings::load(None, Some(&at("user.toml"))).unwrap();
+    assert_eq!(
+        (taken.rig().camera.rate_hz, taken.rig().recording.folder.clone()),
+        (250.0, at("far/runs")),
+        "the same folder"
+    );
+    fs::write(at("wrong.toml"), "[camera]\nrate_hz = -1\n").unwrap();
+    let before = fs::read_to_string(at("user.toml")).unwrap();
+    for wrong in ["wrong.toml", "nowhere.toml"] {
+        assert!(super::differences(None, &at("user.toml"), &at(wrong)).is_err(), "{wrong}");
+        assert!(transfer(&at(wrong), &at("user.toml")).is_err(), "{wrong}");
+    }
+    assert_eq!(fs::read_to_string(at("user.toml")).unwrap(), before);
+    // The layers are told when several say something.
+    fs::write(at("rig.toml"), "[camera]\nrate_hz = 80.0\n").unwrap();
+    let both = Settings::load(Some(&at("rig.toml")), Some(&at("user.toml"))).unwrap();
+    let layers = both.get("camera.rate_hz").unwrap().layers_text();
+    assert!(
+        layers.len() == 3 && layers[0] == "100.0 Hz (default)" && layers[1].starts_with("80.0 Hz"),
+        "{layers:?}"
+    );
+}

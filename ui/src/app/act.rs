@@ -4,10 +4,12 @@ use beadscope_engine::command::Command;
 use eframe::egui;
 
 use super::{App, Then};
-use crate::actions::Action;
+use crate::actions::{Action, Shown};
+use crate::desk::Desk;
 use crate::messages::Kind;
 use crate::panes::Pane;
 use crate::snapshot::{self, Format};
+use crate::theme;
 
 /// Why beads stay as they are.
 pub(super) const LOCKED: &str = "the beads are locked; unlock them with L, or in the pane Beads";
@@ -54,18 +56,8 @@ impl App<'_> {
                 self.desk.reveal_selected();
             }
             Action::LockBeads => self.desk.feed.beads.is_locked ^= true,
-            Action::RemoveBeads
-            | Action::RemoveAllBeads
-            | Action::Nudge(..)
-            | Action::Renumber
-            | Action::Undo
-            | Action::Redo
-            | Action::CenterRois
-            | Action::FindBeads
-                if is_locked =>
-            {
-                self.messages.add(Kind::Notice, LOCKED);
-            }
+            // What comes of it would be refused.
+            Action::FindBeads if is_locked => self.messages.add(Kind::Notice, LOCKED),
             Action::RemoveBeads | Action::ToggleReference if selected.is_empty() => {}
             Action::RemoveAllBeads if beads.all.is_empty() => {}
             Action::RemoveBeads => {
@@ -108,12 +100,39 @@ impl App<'_> {
             Action::ResumeMotors => self.send(Command::AxisResume {}),
             Action::Search => self.palette.toggle(),
             Action::Open(pane) => self.layout.open(pane),
-            Action::ResetLayout => self.layout.reset(),
+            Action::ResetLayout => {
+                self.layout.reset();
+                let text = "every pane is where it was at first";
+                self.messages.add_with(Kind::Done, text, Some(("Undo the reset", Action::UndoResetLayout)));
+            }
+            Action::UndoResetLayout => self.layout.undo_reset(),
+            Action::Theme(shade) => theme::set_shade(context, shade),
+            Action::Seek(pane) => self.layout.open(pane),
+            Action::Show(shown) => self.show_otherwise(shown),
             Action::Tour => self.help.tour(),
             Action::Keys => self.help.toggle_keys(),
             Action::About => self.help.about(),
         }
         context.request_repaint();
+    }
+
+    fn show_otherwise(&mut self, shown: Shown) {
+        let Desk { video, plots, analysis, .. } = &mut self.desk;
+        let pane = match shown {
+            Shown::Contrast(_) | Shown::Rois | Shown::Trails => Pane::Camera,
+            Shown::Figure(_) => Pane::Analysis,
+            Shown::Span(_) | Shown::RelativeTime | Shown::LessReferences | Shown::Autoscale => Pane::Plots,
+        };
+        match shown {
+            Shown::Contrast(mode) => video.set_contrast(mode),
+            Shown::Rois => video.toggle_rois(),
+            Shown::Trails => video.shows_trails ^= true,
+            Shown::Figure(kind) => analysis.choose(kind),
+            Shown::Span(_) | Shown::RelativeTime | Shown::LessReferences | Shown::Autoscale => {
+                plots.switch(shown)
+            }
+        }
+        self.layout.open(pane);
     }
 
     fn step_bead(&mut self, step: i64) {

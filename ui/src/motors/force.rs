@@ -4,7 +4,7 @@ use beadscope_engine::command::Command;
 use beadscope_engine::magnets::{ForceState, RampState};
 use eframe::egui::{self, DragValue, ProgressBar, RichText};
 
-use crate::theme;
+use crate::theme::{self, named};
 
 /// What was typed.
 pub(super) struct ForcePanel {
@@ -39,8 +39,10 @@ impl ForcePanel {
         ui.horizontal(|ui| {
             let target =
                 DragValue::new(&mut self.target_pn).range(least..=greatest).speed(0.05).suffix(" pN");
-            ui.add(target).on_hover_text("Force to go to");
-            if ui.button("Go").on_hover_text("Sends the magnets to this force").clicked() {
+            named(&ui.add(target).on_hover_text("Force to go to"), "Target of the force".to_owned());
+            let go = ui.button("Go").on_hover_text("Sends the magnets to this force");
+            named(&go, "Go to the force".to_owned());
+            if go.clicked() {
                 asked = Some(Command::ForceGo { force_pn: self.target_pn });
             }
         });
@@ -52,7 +54,9 @@ impl ForcePanel {
                             .desired_width(90.0)
                             .text(format!("{:.2} pN", ramp.wanted_pn)),
                     );
-                    if ui.button("⏹").on_hover_text("Ends the ramp; the magnets stay").clicked() {
+                    let stop = ui.button("⏹").on_hover_text("Ends the ramp; the magnets stay");
+                    named(&stop, "End the ramp".to_owned());
+                    if stop.clicked() {
                         asked = Some(Command::ForceStop {});
                     }
                 });
@@ -63,7 +67,10 @@ impl ForcePanel {
                         .range(1e-3..=100.0)
                         .speed(0.01)
                         .suffix(" pN/s");
-                    ui.add(rate).on_hover_text("Change of the force in a second");
+                    named(
+                        &ui.add(rate).on_hover_text("Change of the force in a second"),
+                        "Rate of the ramp".to_owned(),
+                    );
                     if ui.button("Ramp").on_hover_text("Goes to the force above at this rate").clicked() {
                         let (to_pn, rate_pn_per_s) = (self.target_pn, self.rate_pn_per_s);
                         asked = Some(Command::ForceRamp { to_pn, rate_pn_per_s });

@@ -88,7 +88,7 @@ fn some_value(key: &keys::Key) -> String {
         Allowed::Word(words) => words[0].to_owned(),
         Allowed::Flag => "true".to_owned(),
         Allowed::Wholes(low, high) => format!("[{low}, {high}]"),
-        Allowed::Text | Allowed::Path | Allowed::Any => "x".to_owned(),
+        Allowed::Text | Allowed::RunName | Allowed::Path | Allowed::Any => "x".to_owned(),
         Allowed::Tables(_) => match key.name {
             "motors.controllers" => "[{ driver = 'zaber', axes = [{ name = 'focus', unit = 'nm' }] }]",
             "safety.axes" => "{ focus = { limits = [0.0, 1.0] } }",
