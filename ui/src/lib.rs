@@ -34,6 +34,8 @@ mod palette;
 mod panel_view;
 mod panes;
 mod picture;
+#[cfg(test)]
+mod pictures;
 mod plots;
 mod precision;
 mod preferences;

@@ -125,6 +125,11 @@ pub(crate) mod tests {
         Picture { frame: 1, width_px, height_px, max_level: 255, levels, ..Picture::default() }
     }
 
+    /// A picture of 8 bit, as it comes from the camera.
+    pub(crate) fn of_bytes(width_px: usize, height_px: usize, bytes: Vec<u8>) -> Picture {
+        Picture { frame: 1, width_px, height_px, max_level: 255, bytes, ..Picture::default() }
+    }
+
     #[test]
     fn levels_are_found_by_column_and_row() {
         let picture = ramp(5, 4);
