@@ -242,7 +242,7 @@ impl Analysis {
             ui.weak("…");
             return None;
         };
-        ui.horizontal(|ui| {
+        ui.horizontal_wrapped(|ui| {
             ui.label(RichText::new(&shown.figure.title).strong());
             ui.label(RichText::new(&shown.text).monospace().color(theme::colors(ui).label));
         });

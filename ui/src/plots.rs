@@ -6,7 +6,11 @@ use beadscope_engine::clock::Clock;
 use beadscope_engine::hardware::AxisReading;
 use beadscope_engine::magnets::{ForceState, MAGNET_HEIGHT};
 use eframe::egui::containers::menu::{MenuButton, MenuConfig};
-use eframe::egui::{self, Align, Color32, DragValue, Layout, PopupCloseBehavior, RichText, ScrollArea};
+use eframe::egui::text::LayoutJob;
+use eframe::egui::{
+    self, Align, Color32, DragValue, Label, Layout, PopupCloseBehavior, RichText, ScrollArea, TextFormat,
+    TextStyle, vec2,
+};
 
 use crate::actions::Shown;
 use crate::beads::Beads;
@@ -177,7 +181,7 @@ impl Plots {
                 let height = (room * share / parts).max(LEAST_HEIGHT);
                 let factor = self.factor(number);
                 let measured = self.measured_in(number, zero_s);
-                ui.allocate_ui(egui::vec2(ui.available_width(), height), |ui| {
+                ui.allocate_ui(vec2(ui.available_width(), height), |ui| {
                     let heading = self.heading(ui, panel, number);
                     let view = PanelView {
                         id: ("plot", number),
@@ -403,31 +407,32 @@ impl Plots {
     fn heading(&mut self, ui: &mut egui::Ui, panel: &Panel, number: usize) -> f32 {
         let colors = theme::colors(ui);
         let color = colors.channels.get(number).copied().unwrap_or(colors.accent);
-        let line = ui.horizontal(|ui| {
-            ui.label(RichText::new(&panel.y.label).color(color).strong());
-            if let Some((in_panel, places)) = &self.measured
-                && let [from, to] = places[..]
-                && *in_panel == number
-            {
-                let (over_s, by) = (to[0] - from[0], (to[1] - from[1]) * self.factor(number));
-                let text = format!("Δ {over_s:.3} s, {}", measured(by, if self.is_in_um { 4 } else { 2 }));
-                ui.label(RichText::new(text).monospace().color(colors.accent))
-                    .on_hover_text("Between the two clicks; a third takes them away");
+        // Figures first, on the right: names have what room is left.
+        let size = vec2(ui.available_width(), ui.spacing().interact_size.y);
+        let line = ui.allocate_ui_with_layout(size, Layout::right_to_left(Align::Center), |ui| {
+            if number >= CHANNELS {
+                let newest = panel.series.iter().flat_map(Series::points).last();
+                let text = measured(newest.map_or(f64::NAN, |at| at[1]), 3);
+                ui.label(RichText::new(text).monospace()).on_hover_text("Newest value shown");
+            } else if self.fixed {
+                self.limits(ui, number);
+            } else {
+                self.summary(ui, number);
             }
-            if number == 0 && panel.series.len() > 1 {
-                for series in panel.series.iter().rev() {
-                    ui.colored_label(series.color, &series.name);
+            ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+                ui.label(RichText::new(&panel.y.label).color(color).strong());
+                if let Some((in_panel, places)) = &self.measured
+                    && let [from, to] = places[..]
+                    && *in_panel == number
+                {
+                    let (over_s, by) = (to[0] - from[0], (to[1] - from[1]) * self.factor(number));
+                    let text =
+                        format!("Δ {over_s:.3} s, {}", measured(by, if self.is_in_um { 4 } else { 2 }));
+                    ui.label(RichText::new(text).monospace().color(colors.accent))
+                        .on_hover_text("Between the two clicks; a third takes them away");
                 }
-            }
-            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                if number >= CHANNELS {
-                    let newest = panel.series.iter().flat_map(Series::points).last();
-                    let text = measured(newest.map_or(f64::NAN, |at| at[1]), 3);
-                    ui.label(RichText::new(text).monospace()).on_hover_text("Newest value shown");
-                } else if self.fixed {
-                    self.limits(ui, number);
-                } else {
-                    self.summary(ui, number);
+                if number == 0 && panel.series.len() > 1 {
+                    names(ui, panel);
                 }
             });
         });
@@ -465,6 +470,16 @@ impl Plots {
         ui.label(mean.color(theme::colors(ui).label))
             .on_hover_text("Mean of the selected bead over the time shown, in the frame");
     }
+}
+
+/// The names of the series, each in its colour; all of them on hover, where there is no room.
+fn names(ui: &mut egui::Ui, panel: &Panel) {
+    let mut job = LayoutJob::default();
+    let font = TextStyle::Body.resolve(ui.style());
+    for series in panel.series.iter().rev() {
+        job.append(&series.name, 6.0, TextFormat::simple(font.clone(), series.color));
+    }
+    ui.add(Label::new(job).truncate());
 }
 
 /// What can be shown below the plots.
