@@ -19,6 +19,7 @@
 //! | `beadscope-ramp` ([`magnets`]), while one runs | the magnets | for a motor, with an end | yes | orders |
 //! | `beadscope-sweep` ([`zlut_sweep`]), while one runs | what is gathered of a focus sweep | for focus and frames, with an end | yes | frame ring, orders |
 //! | `beadscope-locks` ([`locks`]) | where beads were | for what its commands wait for | yes | track ring, commands |
+//! | `beadscope-script` ([`script`]), while one runs | its lines | for what its commands wait for | yes | commands |
 //! | `beadscope-record` ([`record`]) | the open file | on the disk | yes | track ring, commands |
 //! | `beadscope-health` ([`health`]) | what is measured of the others | yes | yes | counters, [`status::Health`] |
 //! | `beadscope-log` (the program's) | the log file | on the disk | yes | a bounded queue that loses lines |
@@ -67,6 +68,7 @@ pub mod rois;
 pub mod run_folder;
 pub mod run_name;
 pub mod safety;
+pub mod script;
 #[cfg(test)]
 mod seeded;
 pub mod segment;

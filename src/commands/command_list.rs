@@ -37,7 +37,6 @@ fn magscope_text() -> String {
     let line = |(name, place): &(&str, Place)| match place {
         Place::Commands(ours) => format!("{name}Command: {}\n", ours.join(", ")),
         Place::NotNeeded(why) => format!("{name}Command: not needed: {why}\n"),
-        Place::NotYet(what) => format!("{name}Command: not yet: waits for {what}\n"),
     };
     MAGSCOPE.iter().map(line).collect()
 }

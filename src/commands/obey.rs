@@ -3,9 +3,11 @@
 use std::fs::{File, metadata};
 use std::io::{BufRead, BufReader, ErrorKind, stdin};
 use std::path::Path;
+use std::thread::sleep;
 
 use anyhow::{Context as _, Result, ensure};
-use beadscope_engine::command::{Command, CommandBus, Sender};
+use beadscope_engine::command::{CommandBus, Sender};
+use beadscope_engine::script::{Step, step, wait_for_rest};
 
 /// The standard input.
 const STANDARD_INPUT: &str = "-";
@@ -64,8 +66,10 @@ fn obey_lines(input: impl BufRead, mut obey: impl FnMut(&str)) -> std::io::Resul
 }
 
 fn obey_line(line: &str, bus: &CommandBus) {
-    let command = match line.parse::<Command>() {
-        Ok(command) => command,
+    let command = match step(line) {
+        Ok(Step::Command(command)) => command,
+        Ok(Step::Wait(how_long)) => return sleep(how_long),
+        Ok(Step::WaitRest) => return wait_for_rest(bus),
         Err(error) => return tracing::error!("{line:?} is not obeyed: {error}"),
     };
     // The bus logs what changes anything, with its answer.

@@ -239,6 +239,12 @@ pub const ALL: &[Entry] = &[
     ),
     entry(Action::CenterRois, "Center the ROIs on their beads", &[key(Key::C)], "xy lock once recentre"),
     entry(
+        Action::Open(Pane::Experiment),
+        "Pane: Experiment",
+        &[with(Modifiers::COMMAND, Key::Num0)],
+        "script sequence commands run automatic",
+    ),
+    entry(
         Action::Open(Pane::ZLut),
         "Pane: Z-LUT",
         &[with(Modifiers::COMMAND, Key::Num8)],

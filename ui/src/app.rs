@@ -20,6 +20,7 @@ use crate::bead_table::BeadTable;
 use crate::courier::{Answer, Courier};
 use crate::desk::{Desk, Table, Todo};
 use crate::errands::{self, Errand, Errands};
+use crate::experiment::{self, Experiment};
 use crate::export::Screenshots;
 use crate::feed::Feed;
 use crate::find::Finder;
@@ -204,6 +205,7 @@ impl<'a> App<'a> {
             mode: String::new(),
             locks: session.locks(),
             locking: Locking::default(),
+            experiment: Experiment::default(),
             zlut,
             zlut_pane: ZLutPane::default(),
             sweep: session.zlut_sweep(),
@@ -399,6 +401,14 @@ impl<'a> App<'a> {
                     let errand = self.screenshots.export(context, self.folder(), export);
                     errand.into_iter().for_each(|errand| self.give(errand));
                 }
+                Todo::ReadScript(path) => {
+                    self.give(Box::new(move || errands::Done::Script(experiment::text_of(&path))));
+                }
+                Todo::StartScript => {
+                    if let Some(session) = &self.session {
+                        self.desk.experiment.start(session.commands().clone());
+                    }
+                }
                 Todo::Look(path) => {
                     let look = move || {
                         let is_there = Path::new(&path).exists();
@@ -431,6 +441,7 @@ impl<'a> App<'a> {
             match done {
                 errands::Done::Written(written) => self.tell_written(Some(written)),
                 errands::Done::Looked(path, is_there) => self.desk.zlut_pane.take_look(path, is_there),
+                errands::Done::Script(text) => self.desk.experiment.take(text),
                 errands::Done::Kept(Ok(what)) => {
                     what.into_iter().for_each(|what| self.messages.add(Kind::Done, what));
                 }

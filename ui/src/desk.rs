@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use std::path::PathBuf;
+
 use beadscope_engine::command::Command;
 use beadscope_engine::hardware::AxisReading;
 use beadscope_engine::locks::LocksState;
@@ -16,6 +18,7 @@ use eframe::egui::{self, Event, Key, KeyboardShortcut, ViewportId};
 use crate::actions::{ALL, Action};
 use crate::analysis::{self, Analysis, TableRings};
 use crate::bead_table::{self, BeadTable};
+use crate::experiment::{self, Experiment};
 use crate::export::Export;
 use crate::feed::Feed;
 use crate::find::Finder;
@@ -49,6 +52,10 @@ pub enum Todo {
     Export(Export),
     /// Whether there is a file of this name.
     Look(String),
+    /// The file of a script that is to be read.
+    ReadScript(PathBuf),
+    /// The script that was read is to begin.
+    StartScript,
     /// Something in the preferences.
     Preferences(preferences::Done),
 }
@@ -117,6 +124,8 @@ pub struct Desk {
     pub locks: LocksState,
     /// Their pane.
     pub locking: Locking,
+    /// The script.
+    pub experiment: Experiment,
     /// The Z-LUT in use.
     pub zlut: Table,
     /// Its pane.
@@ -187,6 +196,13 @@ impl Contents for Desk {
                     .collect();
                 let asked = self.locking.show(ui, &self.locks, &numbers, self.is_live);
                 self.todo.extend(asked.into_iter().map(Todo::Command));
+            }
+            Pane::Experiment => {
+                let asked = self.experiment.show(ui, &self.recording.folder, self.is_live);
+                self.todo.extend(asked.map(|asked| match asked {
+                    experiment::Asked::Read(path) => Todo::ReadScript(path),
+                    experiment::Asked::Start => Todo::StartScript,
+                }));
             }
             Pane::ZLut => {
                 let bead = self.feed.beads.selected_bead().map(|bead| bead.roi.bead);

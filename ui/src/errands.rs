@@ -19,6 +19,8 @@ pub enum Done {
     Written(Result<PathBuf, String>),
     /// Whether there is a file of this name, as it was typed.
     Looked(String, bool),
+    /// The text of a script, or why there is none.
+    Script(Result<String, String>),
     /// Something is kept in the user's settings, and what; nothing if it was so before; or why it is not.
     Kept(Result<Option<String>, String>),
 }

@@ -319,8 +319,16 @@ fn usual() -> Tree<Pane> {
     let mut tiles = Tiles::default();
     let [camera, beads, plots, motors] =
         [Pane::Camera, Pane::Beads, Pane::Plots, Pane::Motors].map(|pane| tiles.insert_pane(pane));
-    let behind = [Pane::Analysis, Pane::Run, Pane::Locking, Pane::ZLut, Pane::Preferences, Pane::Log]
-        .map(|pane| tiles.insert_pane(pane));
+    let behind = [
+        Pane::Analysis,
+        Pane::Run,
+        Pane::Locking,
+        Pane::Experiment,
+        Pane::ZLut,
+        Pane::Preferences,
+        Pane::Log,
+    ]
+    .map(|pane| tiles.insert_pane(pane));
     let right = tiles.insert_tab_tile([vec![plots], behind.to_vec()].concat());
     let mut column = |children: [TileId; 2], share| {
         tiles.insert_container(egui_tiles::Linear::new_binary(

@@ -15,6 +15,7 @@ mod contrast;
 mod courier;
 mod desk;
 mod errands;
+mod experiment;
 mod export;
 mod feed;
 mod figure;

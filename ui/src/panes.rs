@@ -20,6 +20,8 @@ pub enum Pane {
     Motors,
     /// ROIs and a focus that follow beads.
     Locking,
+    /// A script that is carried out.
+    Experiment,
     /// The Z-LUT in use, and the recording of another.
     ZLut,
     /// Every setting.
@@ -30,7 +32,7 @@ pub enum Pane {
 
 impl Pane {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Camera,
         Self::Plots,
         Self::Analysis,
@@ -38,6 +40,7 @@ impl Pane {
         Self::Run,
         Self::Motors,
         Self::Locking,
+        Self::Experiment,
         Self::ZLut,
         Self::Preferences,
         Self::Log,
@@ -53,6 +56,7 @@ impl Pane {
             Self::Run => "Run",
             Self::Motors => "Motors",
             Self::Locking => "Locking",
+            Self::Experiment => "Experiment",
             Self::ZLut => "Z-LUT",
             Self::Preferences => "Preferences",
             Self::Log => "Log",
@@ -69,6 +73,7 @@ impl Pane {
             Self::Run => "The pane Run",
             Self::Motors => "The pane Motors",
             Self::Locking => "The pane Locking",
+            Self::Experiment => "The pane Experiment",
             Self::ZLut => "The pane Z-LUT",
             Self::Preferences => "The pane Preferences",
             Self::Log => "The pane Log",
@@ -87,6 +92,7 @@ impl Pane {
             Self::Run => "Camera rate and exposure, recording, markers and notes, last runs",
             Self::Motors => "Magnets and focus: where they are, and where they go",
             Self::Locking => "ROIs that follow their beads, and a focus that follows beads that are stuck",
+            Self::Experiment => "A script: commands that are carried out one after the other",
             Self::ZLut => "The table in which heights are looked up; records another by moving the focus",
             Self::Preferences => "Every setting, its unit and range, and where its value comes from",
             Self::Log => "What the program has logged",

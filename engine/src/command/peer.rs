@@ -8,15 +8,14 @@ pub enum Place {
     Commands(&'static [&'static str]),
     /// Nothing is needed, and why.
     NotNeeded(&'static str),
-    /// It is not there yet, and what it waits for.
-    NotYet(&'static str),
 }
 
-use Place::{Commands, NotNeeded, NotYet};
+use Place::{Commands, NotNeeded};
 
 const ONE_PROCESS: Place = NotNeeded("one process: whoever needs it reads the engine's state");
 const LOCK_SETTING: Place = Commands(&["setting.set"]);
-const SCRIPTS: Place = NotYet("scripts");
+const SCRIPTS: Place =
+    NotNeeded("a script is a list of commands and pauses, in the pane Experiment or for `run --commands`");
 const SWEEP: Place = NotNeeded("one command, zlut.sweep, and one thread that takes the images");
 
 /// Every command of MagScope 1.0.0 (`magscope/ipc_commands.py`), without the ending `Command`.

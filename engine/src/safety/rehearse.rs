@@ -3,9 +3,10 @@
 use std::time::Instant;
 
 use super::gate::{Gate, Wish};
-use crate::command::{Command, ParseError, Sender};
+use crate::command::{Command, Sender};
 use crate::hardware::Order;
 use crate::magnets::{ForceError, MAGNET_HEIGHT, MagnetModel};
+use crate::script::{Step, step};
 
 /// What became of the motions of a script.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -46,8 +47,7 @@ enum Tried {
 }
 
 fn try_line(gate: &mut Gate, magnets: Option<&MagnetModel>, line: &str) -> Result<Tried, String> {
-    let command: Command = line.parse().map_err(|error: ParseError| error.to_string())?;
-    command.check().map_err(|error| error.to_string())?;
+    let Step::Command(command) = step(line)? else { return Ok(Tried::Nothing) };
     let order = match &command {
         Command::ForceGo { force_pn } => {
             let to = magnets

@@ -79,10 +79,15 @@ impl App<'_> {
             "The Z-LUTs of the last sweep are lost: none was used or saved; the pane Z-LUT saves them."
                 .to_owned()
         });
+        let scripted = self
+            .desk
+            .experiment
+            .is_under_way()
+            .then(|| "The experiment's script ends before its end.".to_owned());
         let is_ramped = session.force().and_then(|force| force.ramp).is_some_and(|ramp| ramp.is_running);
         let ramped = is_ramped
             .then(|| "The force ramp ends before its time; the magnets stay where they are.".to_owned());
-        [recorded, changing, swept, unkept, ramped].into_iter().flatten().collect()
+        [recorded, changing, swept, unkept, scripted, ramped].into_iter().flatten().collect()
     }
 
     /// Draws the question, if there is one, and does what was answered.
@@ -138,6 +143,7 @@ impl App<'_> {
         }
         let Some(session) = self.session.take() else { return };
         self.desk.is_live = false;
+        self.desk.experiment.end();
         let file = self.desk.recording.running().map(|running| running.file.clone());
         let (tell, done) = sync_channel(1);
         // What the system refuses a thread for comes back.

@@ -3,6 +3,7 @@
 
 mod beads;
 mod ending;
+mod experiment;
 mod motors;
 mod plots;
 mod recording;
