@@ -184,9 +184,17 @@ impl BeadSet {
         }
         if is_undone {
             self.edit(rois.into(), self.now.references.clone());
-        } else {
-            self.now.rois = rois.into();
+            return Ok(());
         }
+        // Where they are now is where an edit that is undone leaves them.
+        for beads in self.undo.iter_mut().chain(&mut self.redo) {
+            let followed = |roi: &Roi| {
+                let place = self.now.rois.iter().position(|now| now.bead == roi.bead && now.overlaps(roi));
+                place.filter(|place| rois[*place] != self.now.rois[*place]).map_or(*roi, |place| rois[place])
+            };
+            beads.rois = beads.rois.iter().map(followed).collect();
+        }
+        self.now.rois = rois.into();
         Ok(())
     }
 
@@ -447,6 +455,21 @@ mod tests {
         set.replace([Roi { bead: MAX_BEAD - 1, ..set.now().rois[0] }].into()).unwrap();
         assert_eq!(set.add_several(&places, false), Err(BeadError::NoNumber));
         assert_eq!(set.add_several(&places, true), Ok(Added { first: MAX_BEAD, added: 1, left_out: 2 }));
+    }
+
+    #[test]
+    fn an_edit_that_is_undone_leaves_rois_where_a_lock_has_brought_them() {
+        let mut set = set();
+        let first = set.now().rois[0];
+        set.set_references(&[first.bead]).unwrap();
+        set.follow(&[(first.bead, (5, -3))], false).unwrap();
+        let followed = Roi { left_px: first.left_px + 5, top_px: first.top_px - 3, ..first };
+        assert_eq!(set.now().rois[0], followed);
+        set.undo().unwrap();
+        assert!(set.now().references.is_empty() && set.now().rois[0] == followed);
+        set.redo().unwrap();
+        assert_eq!((set.now().references.len(), set.now().rois[0]), (1, followed));
+        assert!(set.follow(&[(77, (1, 1))], false).is_err());
     }
 
     #[test]

@@ -26,7 +26,7 @@ use port::Port;
 use pulse::Pulses;
 
 /// Orders that may wait for one port.
-const ORDERS: usize = 16;
+const ORDERS: usize = 256;
 /// Whoever gives an order waits no longer for its answer.
 const PATIENCE: Duration = Duration::from_secs(2);
 

@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use beadscope_zlut::ZLut;
 use serde::Serialize;
 
+use crate::acquire::control::Control as CameraControl;
 use crate::bead_set::Beads;
 use crate::clock::Clock;
 use crate::command::{Command, CommandBus, Event, Sender};
@@ -33,7 +34,7 @@ use z::{Law, Step, ZLost};
 const TICK: Duration = Duration::from_millis(20);
 /// Rows are taken no longer than this at once.
 const BUDGET: Duration = Duration::from_millis(10);
-/// Frames count again so long after a correction has come to rest: the image of the last one may have been exposed while it moved.
+/// Frames count again so long after a correction has come to rest, besides the time that a frame takes.
 const SETTLE: Duration = Duration::from_millis(100);
 /// Without a height for so long, and for so many corrections, the lock gives up.
 const PATIENCE: (Duration, f64) = (Duration::from_secs(10), 3.0);
@@ -131,6 +132,7 @@ pub(crate) struct LockParts {
     pub(crate) recorder: RecorderHandle,
     pub(crate) sweeps: Sweeps,
     pub(crate) clock: Clock,
+    pub(crate) camera: Arc<CameraControl>,
     /// Columns and rows of a frame.
     pub(crate) frame_px: (usize, usize),
 }
@@ -163,6 +165,8 @@ struct Hold {
     next: Instant,
     /// When there was a height.
     seen: Instant,
+    /// When the focus was at rest.
+    rested: Instant,
 }
 
 impl Locks {
@@ -191,7 +195,13 @@ impl Locks {
 
     /// Works by these rules from now on.
     pub(crate) fn set_rules(&self, rules: LocksSection) {
-        self.control().rules = rules;
+        let mut control = self.control();
+        let soon = |every_s: f64| Instant::now() + Duration::from_secs_f64(every_s);
+        control.next_xy = control.next_xy.min(soon(rules.xy_every_s));
+        if let Some(hold) = &mut control.z {
+            hold.next = hold.next.min(soon(rules.z_every_s));
+        }
+        control.rules = rules;
     }
 
     /// Has ROIs follow their beads, or no longer.
@@ -205,7 +215,7 @@ impl Locks {
     /// How far each ROI would go to be on its bead.
     pub(crate) fn moves(&self, rois: &[Roi]) -> Vec<(u32, (i32, i32))> {
         let rules = self.control().rules.clone();
-        let (_, means) = self.recent().means(rules.xy_frames as usize, 0);
+        let means = self.recent().means(rois, rules.xy_frames as usize, 0);
         xy::moves(rois, &means, rules.xy_most_px, self.0.parts.frame_px)
     }
 
@@ -228,7 +238,8 @@ impl Locks {
         let rois = now.rois.iter().filter(|roi| beads.contains(&roi.bead)).copied().collect();
         let every = Duration::from_secs_f64(control.rules.z_every_s);
         let (since_ns, seen) = (parts.clock.now_ns(), Instant::now());
-        control.z = Some(Hold { law: Law::new(target_nm), rois, zlut, since_ns, next: seen + every, seen });
+        let law = Law::new(target_nm);
+        control.z = Some(Hold { law, rois, zlut, since_ns, next: seen + every, seen, rested: seen });
         control.state.z = ZState { phase: ZPhase::Waiting, beads, ..ZState::default() };
         Ok(())
     }
@@ -241,6 +252,22 @@ impl Locks {
             let _ = self.0.parts.hardware.ask(Sender::Lock, Order::Release { axis: FOCUS.to_owned() });
         }
         control.state.z.phase = ZPhase::Off;
+    }
+
+    /// Heights are about to be looked up in another Z-LUT.
+    pub(crate) fn zlut_changes(&self) {
+        let mut control = self.control();
+        if control.z.is_some() {
+            self.lose(&mut control, &ZLost::OtherZLut);
+        }
+    }
+
+    /// Frames that arrive now were exposed after the focus has come to rest.
+    fn settled_ns(&self) -> u64 {
+        let config = self.0.parts.camera.config();
+        // A camera that reads out as it exposes the next frame delivers one up to a period after its exposure has ended.
+        let late_ns = 1e3 * config.exposure_us + 1e9 / config.rate_hz.max(1e-3);
+        self.0.parts.clock.now_ns() + SETTLE.as_nanos() as u64 + late_ns as u64
     }
 
     /// The Z-lock has given up.
@@ -260,32 +287,39 @@ impl Locks {
         });
     }
 
-    /// Looks at the beads if it is time to, and tells how far the focus is to go, in units of its axis.
+    /// Looks whether the lock can go on and, if it is time to, how far the focus is to go, in units of its axis.
     fn correct(&self, beads: &Beads) -> Option<f64> {
         let parts = &self.0.parts;
         let mut control = self.control();
         let Control { rules, state, z, .. } = &mut *control;
-        let hold = z.as_mut().filter(|hold| Instant::now() >= hold.next)?;
-        let axis = focus(&parts.hardware)?;
-        let corrected = match look(hold, &axis, beads, parts.sweeps.zlut().as_ref()) {
+        let hold = z.as_mut()?;
+        let axis = focus(&parts.hardware);
+        let step = match look(hold, axis.as_ref(), beads, parts.sweeps.zlut().as_ref()) {
             Err(why) => Err(why),
-            // What moves has not come to rest; frames count from then on.
+            Ok(false) if hold.rested.elapsed() > PATIENCE.0 => Err(ZLost::Refused(format!(
+                "the focus has not come to rest for {:.0} s",
+                PATIENCE.0.as_secs_f64()
+            ))),
+            // Frames count from when it has come to rest.
             Ok(false) => {
-                hold.since_ns = parts.clock.now_ns() + SETTLE.as_nanos() as u64;
+                hold.since_ns = self.settled_ns();
                 return None;
             }
             Ok(true) => {
-                let (frames, means) = self.recent().means(rules.z_frames as usize, hold.since_ns);
-                let every = Duration::from_secs_f64(rules.z_every_s);
-                let is_enough = frames >= rules.z_frames as usize || hold.next.elapsed() > every;
-                if !is_enough {
+                hold.rested = Instant::now();
+                let every = hold_s(rules.z_every_s);
+                let wanted = rules.z_frames as usize;
+                let recent = self.recent();
+                let is_late = hold.next.elapsed() > every;
+                if Instant::now() < hold.next || (recent.count(wanted, hold.since_ns) < wanted && !is_late) {
                     return None;
                 }
                 hold.next = Instant::now() + every;
+                let means = recent.means(&hold.rois, wanted, hold.since_ns);
                 hold.law.step(&state.z.beads, &means, rules)
             }
         };
-        let step = match corrected {
+        let step = match step {
             Ok(Step::Wait) if hold.seen.elapsed() > PATIENCE.0.max(hold_s(PATIENCE.1 * rules.z_every_s)) => {
                 let names: Vec<String> = state.z.beads.iter().map(u32::to_string).collect();
                 let beads = format!("bead {}", names.join(", "));
@@ -300,8 +334,7 @@ impl Locks {
         (state.z.target_nm, state.z.error_nm) = (hold.law.target_nm(), hold.law.error_nm);
         match step {
             Ok(Step::Correct(by_nm)) if by_nm != 0.0 => {
-                let nm = axis.info.unit.nm()?;
-                hold.since_ns = parts.clock.now_ns() + SETTLE.as_nanos() as u64;
+                let nm = axis.and_then(|axis| axis.info.unit.nm())?;
                 state.z.corrections += 1;
                 state.z.focus_by_nm += by_nm;
                 Some(by_nm / nm)
@@ -313,6 +346,14 @@ impl Locks {
             }
         }
     }
+
+    /// The focus was sent somewhere.
+    fn sent(&self) {
+        let since_ns = self.settled_ns();
+        if let Some(hold) = &mut self.control().z {
+            hold.since_ns = since_ns;
+        }
+    }
 }
 
 fn hold_s(seconds: f64) -> Duration {
@@ -320,7 +361,13 @@ fn hold_s(seconds: f64) -> Duration {
 }
 
 /// Whether the focus is at rest, is ours, and the beads and their heights are what they were.
-fn look(hold: &mut Hold, axis: &AxisReading, beads: &Beads, zlut: Option<&Arc<ZLut>>) -> Result<bool, ZLost> {
+fn look(
+    hold: &mut Hold,
+    axis: Option<&AxisReading>,
+    beads: &Beads,
+    zlut: Option<&Arc<ZLut>>,
+) -> Result<bool, ZLost> {
+    let Some(axis) = axis else { return Err(ZLost::Taken) };
     if axis.owner != Some(Sender::Lock.name()) || axis.is_stopped {
         return Err(ZLost::Taken);
     }
@@ -355,8 +402,9 @@ impl Keeper {
     pub(crate) fn run(mut self, end: &Receiver<()>) {
         while end.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
             self.take_rows();
-            self.follow();
+            // The focus first: ROIs may have to wait for a disk that ends a recording.
             self.hold();
+            self.follow();
         }
     }
 
@@ -381,7 +429,8 @@ impl Keeper {
     fn follow(&self) {
         {
             let mut control = self.locks.control();
-            if !control.state.xy.is_on || Instant::now() < control.next_xy {
+            // While another command is carried out the focus is held rather than waiting with the ROIs.
+            if !control.state.xy.is_on || Instant::now() < control.next_xy || self.commands.is_busy() {
                 return;
             }
             control.next_xy = Instant::now() + hold_s(control.rules.xy_every_s);
@@ -397,7 +446,9 @@ impl Keeper {
     fn hold(&self) {
         let Some(by) = self.locks.correct(&self.commands.beads()) else { return };
         let command = Command::AxisStep { axis: FOCUS.to_owned(), by };
-        if let Err(refused) = self.commands.send(Sender::Lock, command) {
+        let sent = self.commands.send(Sender::Lock, command);
+        self.locks.sent();
+        if let Err(refused) = sent {
             let mut control = self.locks.control();
             if control.z.is_some() {
                 self.locks.lose(&mut control, &ZLost::Refused(refused.to_string()));

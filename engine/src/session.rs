@@ -246,6 +246,7 @@ impl Session {
             recorder: handle.clone(),
             sweeps: sweeps.clone(),
             clock,
+            camera: control.clone(),
             frame_px: (frame.width_px, frame.height_px),
         };
         let locks = Locks::new(lock_parts, settings.rig().locks.clone());

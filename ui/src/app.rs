@@ -262,7 +262,10 @@ impl<'a> App<'a> {
             self.messages.add(Kind::Notice, LOCKED);
             return false;
         }
-        let Some(courier) = &mut self.courier else { return false };
+        let Some(courier) = &mut self.courier else {
+            self.stop_at_the_end(&command);
+            return false;
+        };
         use Command::{RecordNext, RecordStart, RecordStop};
         let changes_recording = matches!(command, RecordStart { .. } | RecordNext {} | RecordStop {});
         let then = if changes_recording { Then::ChangedRecording } else { then };
@@ -385,7 +388,9 @@ impl<'a> App<'a> {
 
     /// Does what was asked for in panes, by keys and in the search.
     fn work(&mut self, context: &egui::Context) {
-        for todo in std::mem::take(&mut self.desk.todo) {
+        // One by one: what panics takes nothing with it that comes after.
+        for _ in 0..self.desk.todo.len() {
+            let todo = self.desk.todo.remove(0);
             match todo {
                 Todo::Action(action) => self.act(context, action),
                 Todo::Told(Command::Stop {}) => self.ask(context, About::Stopping),
@@ -640,13 +645,14 @@ impl eframe::App for App<'_> {
 
 impl App<'_> {
     fn look_at_answers(&mut self, context: &egui::Context) {
+        // Before all that may fail.
+        if let Some(stop) = self.desk.motors.let_go() {
+            self.send(stop);
+        }
         for errand in self.screenshots.taken() {
             self.give(errand);
         }
         self.take_errands();
-        if let Some(stop) = self.desk.motors.let_go() {
-            self.send(stop);
-        }
         self.take_answers();
         self.take_edits();
         self.take_end(context);

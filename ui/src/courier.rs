@@ -76,6 +76,9 @@ impl<A: Send + 'static> Courier<A> {
                 self.busy_since.get_or_insert_with(Instant::now);
                 Ok(())
             }
+            Err(TrySendError::Full((begun, _))) if begun.is_with_motors() => {
+                Err("too much is under way: motors have this, but what comes of it is not told")
+            }
             Err(TrySendError::Full(_)) => {
                 Err("too much is under way; wait until it is done, and do it again")
             }

@@ -37,6 +37,8 @@ struct Motion {
     sent: Option<Instant>,
     /// The speed that the controller was given last.
     speed: Option<f64>,
+    /// It goes on until somebody stops it.
+    is_driven: bool,
 }
 
 impl Guard {
@@ -66,6 +68,7 @@ impl Guard {
         let legs = self.gate().ask(sender, self.first + axis, wish, (self.clock)())?;
         self.motions[axis].legs.clear();
         self.motions[axis].on_way_to = None;
+        self.motions[axis].is_driven = matches!(wish, Wish::Drive { .. });
         if wish == Wish::Home {
             // It comes back as its controller has it.
             self.motions[axis].speed = None;
@@ -92,6 +95,12 @@ impl Guard {
             Err(_) => self.gate().ended(place),
         }
         sent
+    }
+
+    /// Stops what nobody will stop any more.
+    pub(crate) fn stop_driven(&mut self) -> Result<(), AxisError> {
+        let driven: Vec<usize> = (0..self.axes()).filter(|axis| self.motions[*axis].is_driven).collect();
+        driven.into_iter().try_for_each(|axis| self.stop(axis))
     }
 
     fn send(&mut self, axis: usize, leg: Leg) -> Result<(), AxisError> {

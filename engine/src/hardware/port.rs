@@ -64,6 +64,9 @@ impl<F: FnMut(Vec<AxisReading>)> Port<F> {
         for Asked { order, sender, answer, .. } in stops {
             let _ = answer.send(self.obey(sender, &order));
         }
+        if let Err(error) = self.guard.stop_driven() {
+            tracing::error!("a motor that was driven could not be stopped at the end: {error}");
+        }
         if failed() || self.pulse.is_emergency_new() {
             // Where it does not answer there is nothing else to do.
             let _ = self.guard.emergency_stop();
@@ -95,6 +98,19 @@ impl<F: FnMut(Vec<AxisReading>)> Port<F> {
             for Asked { answer, .. } in waiting.drain(..stop.unwrap_or_default()) {
                 // Whoever asked may have gone.
                 let _ = answer.send(Err(HardwareError::Stopped));
+            }
+            // The same of what waits before a stop of its own axis.
+            let is_before_stop = |place: usize, asked: &Asked| {
+                matches!(asked.order, Order::Wish { .. })
+                    && waiting.iter().skip(place + 1).any(|later| {
+                        matches!(later.order, Order::Stop { .. }) && later.order.axis() == asked.order.axis()
+                    })
+            };
+            let dropped: Vec<usize> =
+                (0..waiting.len()).filter(|place| is_before_stop(*place, &waiting[*place])).collect();
+            for place in dropped.into_iter().rev() {
+                let given_up = waiting.remove(place);
+                let _ = given_up.map(|asked| asked.answer.send(Err(HardwareError::Stopped)));
             }
             let Some(Asked { order, sender, until, answer }) = waiting.pop_front() else { return };
             let done = if Instant::now() > until && !order.is_stop() {

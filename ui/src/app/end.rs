@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::Builder;
 use std::time::Instant;
 
-use beadscope_engine::command::{Command, Sender};
+use beadscope_engine::command::{Command, CommandBus, Sender};
 use beadscope_engine::session::{Outcome, Session};
 use beadscope_engine::zlut_sweep::{Phase, ZLutSweep};
 use eframe::egui::{self, ViewportCommand};
@@ -23,6 +23,8 @@ pub(super) struct Ending {
     since: Instant,
     /// What is recorded is being finished.
     file: Option<PathBuf>,
+    /// Stops still go to it.
+    bus: CommandBus,
     /// The window closes then.
     closes: bool,
 }
@@ -109,9 +111,10 @@ impl App<'_> {
     pub(super) fn look_whether_to_close(&mut self, context: &egui::Context) {
         let is_told = self.quit.load(Ordering::Relaxed);
         if is_told && !std::mem::replace(&mut self.is_quitting, true) {
-            if let Some(session) = &self.session {
+            let bus = self.session.as_ref().map(Session::commands);
+            if let Some(bus) = bus.or(self.ending.as_ref().map(|ending| &ending.bus)) {
                 // Nobody is left to watch a motion; what went wrong is in the log.
-                let _ = session.commands().send(Sender::Signal, Command::AxisEmergencyStop {});
+                let _ = bus.send(Sender::Signal, Command::AxisEmergencyStop {});
             }
             self.question = None;
             self.begin_end(context, true);
@@ -146,6 +149,7 @@ impl App<'_> {
         self.desk.experiment.end();
         let file = self.desk.recording.running().map(|running| running.file.clone());
         let (tell, done) = sync_channel(1);
+        let bus = session.commands().clone();
         // What the system refuses a thread for comes back.
         let parcel = Arc::new(Mutex::new(Some((session, self.courier.take()))));
         let (theirs, context) = (parcel.clone(), context.clone());
@@ -157,7 +161,7 @@ impl App<'_> {
                 context.request_repaint();
             }
         });
-        self.ending = Some(Ending { done, since: Instant::now(), file, closes });
+        self.ending = Some(Ending { done, since: Instant::now(), file, bus, closes });
         if let Err(error) = thread {
             self.messages
                 .add(Kind::Notice, format!("the window waits until the session is finished: {error}"));
@@ -166,6 +170,16 @@ impl App<'_> {
                 let (outcome, sweep) = stop(session, courier);
                 self.settle(outcome, sweep);
             }
+        }
+    }
+
+    /// Motors are stopped also while the session is being finished; nothing else is done any more.
+    pub(super) fn stop_at_the_end(&self, command: &Command) {
+        let is_stop = matches!(command, Command::AxisStop { .. } | Command::AxisEmergencyStop {});
+        if let Some(ending) = self.ending.as_ref().filter(|_| is_stop) {
+            // They have it at once; nobody waits for what comes of it.
+            let begun = ending.bus.begin(Sender::Window, command.clone());
+            tracing::info!("{command} (window), while the session is finished: {}", begun.is_with_motors());
         }
     }
 

@@ -1,7 +1,7 @@
 //! The two halves of carrying a command out: motors have their orders at the end of the first, whoever waits for the answer does so in
 //! the second. A motor is moved and stopped also while a disk takes its time to end a recording.
 
-use std::sync::PoisonError;
+use std::sync::{PoisonError, TryLockError};
 
 use super::{CommandBus, Parts};
 use crate::command::answer::{Applied, CommandError};
@@ -42,6 +42,11 @@ fn submit(parts: &Parts, sender: Sender, command: &Command) -> Option<Result<Sub
         Command::ForceGo { force_pn } => return Some(forces.go(sender, force_pn).map_err(Into::into)),
         Command::ForceRamp { to_pn, rate_pn_per_s } => forces.begin_ramp(to_pn, rate_pn_per_s),
         Command::ForceStop {} => forces.end_ramp(),
+        // The focus is not moved on while a disk ends a recording.
+        Command::LockZ { on: false, .. } => {
+            parts.locks.end_z();
+            Ok(())
+        }
         Command::ForceState {} => Ok(()),
         _ => {
             let order = Order::of(command)?;
@@ -83,11 +88,17 @@ fn motors_applied(parts: &Parts, command: &Command) -> Applied {
         Command::ForceRamp { .. } | Command::ForceStop {} | Command::ForceState {} => {
             Applied::Force(parts.forces.state().map(Box::new))
         }
+        Command::LockZ { .. } => Applied::Locks(Box::new(parts.locks.state())),
         _ => Applied::Axes(parts.hardware.readings()),
     }
 }
 
 impl CommandBus {
+    /// A command is being carried out.
+    pub(crate) fn is_busy(&self) -> bool {
+        matches!(self.0.state.try_lock(), Err(TryLockError::WouldBlock))
+    }
+
     /// Carries a command out when those before it have been.
     fn take_turn(&self, told: Told, command: Command) -> Result<Applied, CommandError> {
         let parts = &self.0.parts;

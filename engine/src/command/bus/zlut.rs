@@ -65,6 +65,8 @@ impl State {
         let maker = parts.sweeps.maker();
         let on_gpu = parts.status.tracked_on().backend == "gpu";
         let (heights, doubts) = maker.make(zlut.as_deref(), self.beads.now().rois.clone(), on_gpu)?;
+        // Heights count from somewhere else from the next frame on.
+        parts.locks.zlut_changes();
         let (answer, answers) = sync_channel(1);
         parts.retarget.send(Retarget::Heights(heights, answer)).map_err(|_| CommandError::Ended)?;
         // Those before are let go here, which may take a while.

@@ -30,6 +30,7 @@ fn a_script_is_carried_out_line_by_line_held_and_ended() {
         (height - 4.5).abs() < 0.02,
         "each motion has come to its end before the next begins: {height} mm"
     );
+    window.harness.step();
     assert!(window.harness.query_by_label_contains("finished").is_some());
     load(&mut window, "wait 600\nacquire on=false\n");
     window.click("▶ Start");

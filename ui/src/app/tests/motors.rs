@@ -86,6 +86,8 @@ fn the_window_goes_on_while_a_motor_is_slow_and_motors_keep_the_order_of_command
         speed: None,
         clamp: None,
     });
+    // A stop that comes before its motion has begun would take its place.
+    window.wait("the motor", |_| told.lock().unwrap().contains(&"move"));
     window.harness.state_mut().send(Command::AxisStop { axis: Some(axis) });
     assert!(begun.elapsed() < Duration::from_millis(500), "nobody waits for the motor");
     // A bead is removed meanwhile.
